@@ -1,0 +1,119 @@
+"""How a stencil is built: backend, precision, compiler arguments and cache, in one value."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import DTypeLike
+
+Precision = Literal["float32", "float64"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "float64")
+
+
+class CompilationError(RuntimeError):
+    """A stencil could not be built; the message names the stencil, the backend and the remedy."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """Backend, precision and compiler arguments shared by the stencils of a component.
+
+    Attributes
+    ----------
+    backend
+        GT4Py name of the backend, such as ``"gt:cpu_ifirst"``.
+    precision
+        ``"float32"`` or ``"float64"``: type of all fields, scalars and literals.
+    compile_args
+        Arguments added to the C++ compiler's (ignored by ``debug`` and ``numpy``).
+    cache
+        Directory of the compiled stencils; ``None`` is GT4Py's own choice, ``.gt_cache`` in the working directory.
+    cached_only
+        Raise instead of compiling when a stencil is not in the cache.
+    """
+
+    backend: str
+    precision: Precision = "float64"
+    compile_args: tuple[str, ...] = ()
+    cache: Path | None = None
+    cached_only: bool = False
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"Unknown precision '{self.precision}': expected one of {', '.join(PRECISIONS)}.")
+        from gt4py.cartesian.backend import REGISTRY  # noqa: PLC0415 (importing GT4Py takes seconds)
+
+        if self.backend not in REGISTRY.names:
+            known = ", ".join(sorted(REGISTRY.names))
+            raise ValueError(f"Unknown backend '{self.backend}': GT4Py knows {known}.")
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """NumPy type of the fields."""
+        return np.dtype(self.precision)
+
+    @property
+    def on_device(self) -> bool:
+        """Whether fields live in GPU memory."""
+        return self.backend.endswith("gpu") or ":gpu" in self.backend
+
+    def stencil(self, definition: Callable[..., None], externals: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        """Compile ``definition``, or load it from the cache.
+
+        Returns
+        -------
+        GT4Py's StencilObject.
+
+        Raises
+        ------
+        CompilationError
+            If the backend's tool chain fails.
+        """
+        from gt4py.cartesian import gtscript  # noqa: PLC0415
+
+        bits = 32 if self.precision == "float32" else 64
+        options: dict[str, Any] = {}
+        if self.cache is not None:
+            options["cache_settings"] = {"root_path": str(self.cache), "dir_name": ".gt_cache"}
+        dtypes: dict[str, DTypeLike] = {"float": self.dtype.type, "int": np.int32}
+        try:
+            with _compiler_arguments(self.compile_args):
+                return gtscript.stencil(
+                    backend=self.backend,
+                    definition=definition,
+                    externals=dict(externals),
+                    dtypes=dtypes,
+                    literal_float_precision=bits,
+                    literal_int_precision=32,
+                    raise_if_not_cached=self.cached_only,
+                    **options,
+                )
+        except SystemExit as failure:  # what GT4Py raises when the C++ compiler fails
+            raise CompilationError(
+                f"Stencil '{definition.__name__}' could not be compiled for backend '{self.backend}': "
+                "the C++ compiler failed (its messages are above). A C++20 compiler and the Python headers are needed, "
+                "on Debian: apt-get install g++ python3-dev. The cell 'numpy' needs no compiler."
+            ) from failure
+
+
+@contextmanager
+def _compiler_arguments(arguments: tuple[str, ...]) -> Iterator[None]:
+    """Set GT4Py's extra compiler arguments, which are module variables, for the duration of one build."""
+    from gt4py.cartesian import config  # noqa: PLC0415
+
+    compile_args = config.build_settings["extra_compile_args"]
+    flags, fingerprint = compile_args["cxx"], config.GT4PY_EXTRA_COMPILE_ARGS
+    compile_args["cxx"] = [*flags, *arguments]
+    config.GT4PY_EXTRA_COMPILE_ARGS = " ".join([*fingerprint.split(), *arguments])  # enters the hash of the cache
+    try:
+        yield
+    finally:
+        compile_args["cxx"], config.GT4PY_EXTRA_COMPILE_ARGS = flags, fingerprint

@@ -1,0 +1,1 @@
+"""Continuous benchmarking: matrix, passes, reports, history, comparison and upload. Knows no physics."""
