@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
+import sysconfig
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from numpy.typing import DTypeLike
 
@@ -20,6 +23,14 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "float64")
 
 class CompilationError(RuntimeError):
     """A stencil could not be built; the message names the stencil, the backend and the remedy."""
+
+
+class ToolchainError(RuntimeError):
+    """Something that a backend needs is missing on this machine; the message says what, and what mends it."""
+
+
+class NotCachedError(RuntimeError):
+    """A stencil is not in the cache, and the build forbids compiling."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,17 @@ class Build:
         """Whether fields live in GPU memory."""
         return self.backend.endswith("gpu") or ":gpu" in self.backend
 
+    def from_cache(self) -> Build:
+        """Return the same build, which raises NotCachedError instead of compiling."""
+        return replace(self, cached_only=True)
+
+    def require_toolchain(self) -> None:
+        """Raise ToolchainError, saying what is missing, if the backend cannot build or run on this machine."""
+        if self.on_device:
+            _require_gpu(self.backend)
+        elif self.backend not in ("debug", "numpy"):
+            _require_compiler(self.backend)
+
     def stencil(self, definition: Callable[..., None], externals: Mapping[str, Any]) -> Any:  # noqa: ANN401
         """Compile ``definition``, or load it from the cache.
 
@@ -76,6 +98,8 @@ class Build:
         ------
         CompilationError
             If the backend's tool chain fails.
+        NotCachedError
+            If the stencil would have to be compiled and ``cached_only`` is set.
         """
         from gt4py.cartesian import gtscript  # noqa: PLC0415
 
@@ -96,12 +120,47 @@ class Build:
                     raise_if_not_cached=self.cached_only,
                     **options,
                 )
+        except ValueError as failure:
+            if self.cached_only and "not up to date in the cache" in str(failure):
+                raise NotCachedError(f"Stencil '{definition.__name__}' is not in the cache.") from failure
+            raise
         except SystemExit as failure:  # what GT4Py raises when the C++ compiler fails
             raise CompilationError(
                 f"Stencil '{definition.__name__}' could not be compiled for backend '{self.backend}': "
                 "the C++ compiler failed (its messages are above). A C++20 compiler and the Python headers are needed, "
                 "on Debian: apt-get install g++ python3-dev. The cell 'numpy' needs no compiler."
             ) from failure
+
+
+def _require_compiler(backend: str) -> None:
+    if not any(shutil.which(name) for name in ("g++", "c++", "clang++")):
+        raise ToolchainError(
+            f"Backend '{backend}' needs a C++20 compiler and none is on PATH: install one, on Debian apt-get install g++. "
+            "The cells of 'numpy' need none: nox -s bench-numpy-float64."
+        )
+    if not Path(sysconfig.get_paths()["include"], "Python.h").exists():
+        raise ToolchainError(
+            f"Backend '{backend}' needs Python.h, which is not in {sysconfig.get_paths()['include']}: "
+            "install the Python headers, on Debian apt-get install python3-dev."
+        )
+
+
+def _require_gpu(backend: str) -> None:
+    if importlib.util.find_spec("cupy") is None:
+        raise ToolchainError(f"Backend '{backend}' needs CuPy, which is not installed: pip install -e '.[cuda12]'.")
+    import cupy  # noqa: PLC0415 (only GPU environments have it)
+
+    try:
+        devices = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise ToolchainError(
+            f"Backend '{backend}' needs a CUDA device and none can be used here ({error}): run on a machine with an "
+            "NVIDIA GPU and its driver (nvidia-smi lists them), or measure the CPU cells with nox -t cpu."
+        ) from error
+    if devices == 0:
+        raise ToolchainError(f"Backend '{backend}' needs a CUDA device and this machine has none.")
+    if shutil.which("nvcc") is None:
+        raise ToolchainError(f"Backend '{backend}' needs nvcc and it is not on PATH: install the CUDA toolkit.")
 
 
 @contextmanager

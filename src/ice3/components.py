@@ -1,0 +1,106 @@
+"""The components by name, and the command that builds their stencils: ``python -m ice3.components``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ice3.compilation import Build, CompilationError, NotCachedError, ToolchainError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ice3.fields import Field, Shape
+
+COMPONENTS = {
+    "ice_adjust": ("ice3.ice_adjust", "IceAdjust"),
+}
+"""Module and class by component name; imported on use, for importing GT4Py takes seconds."""
+
+
+class Component(Protocol):
+    """What every component offers."""
+
+    fields: tuple[Field, ...]
+    domain: Shape
+
+    def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
+        """Advance ``state`` in place by ``timestep`` seconds."""
+
+
+def create(name: str, domain: Shape, build: Build) -> Component:
+    """Create a component with its canonical options.
+
+    Raises
+    ------
+    ValueError
+        If there is no component ``name``.
+    CompilationError
+        If a stencil does not compile.
+    """
+    if name not in COMPONENTS:
+        raise ValueError(f"Unknown component '{name}': known are {', '.join(COMPONENTS)}.")
+    module, attribute = COMPONENTS[name]
+    component: Component = getattr(importlib.import_module(module), attribute)(domain, build)
+    return component
+
+
+def bytes_per_call(component: Component, itemsize: int) -> int:
+    """Bytes that a call must move at least: each field read or written once, both where it is updated."""
+    words = 0
+    for field in component.fields:
+        points = 1
+        for extent in field.shape(component.domain):
+            points *= extent
+        words += points * (2 if field.intent == "inout" else 1)
+    return words * itemsize
+
+
+def add_build_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options from which ``build_from`` makes a Build."""
+    parser.add_argument("--backend", required=True, help="GT4Py name of the backend, such as gt:cpu_ifirst")
+    parser.add_argument("--precision", required=True, help="float32 or float64")
+    parser.add_argument("--compile-arg", action="append", default=[], help="argument for the C++ compiler; repeatable")
+    parser.add_argument("--cache", type=Path, help="folder of the compiled stencils")
+
+
+def build_from(options: argparse.Namespace) -> Build:
+    """Make a Build from parsed options; raises ValueError for an unknown backend or precision."""
+    return Build(options.backend, options.precision, tuple(options.compile_arg), options.cache)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build or load the stencils of every component; exit code 2 when something is missing on this machine."""
+    parser = argparse.ArgumentParser(prog="python -m ice3.components", description="Build the stencils of a cell.")
+    add_build_options(parser)
+    parser.add_argument("--output", type=Path, help="JSON file for the build times")
+    options = parser.parse_args(arguments)
+    try:
+        build = build_from(options)
+        build.require_toolchain()
+        records = []
+        for name in COMPONENTS:
+            start = time.perf_counter()
+            try:
+                create(name, (2, 2, 3), build.from_cache())
+                cached = True
+            except NotCachedError:
+                create(name, (2, 2, 3), build)
+                cached = False
+            records.append({"component": name, "seconds": time.perf_counter() - start, "cached": cached})
+            print(f"{name}: {'loaded' if cached else 'built'} in {records[-1]['seconds']:.1f} s")
+    except (ToolchainError, CompilationError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.output:
+        options.output.write_text(json.dumps(records), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

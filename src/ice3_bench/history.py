@@ -1,0 +1,226 @@
+"""The local history: every report that was measured, in one SQLite file.
+
+Each report is one transaction; two sessions may write at once (the second waits); a process killed at any moment leaves
+the file as it was before or after its transaction. The schema version is SQLite's ``user_version``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+from ice3_bench.errors import UsageError
+from ice3_bench.report import Metric, Report, parse_report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+# Statement lists by the schema version they lead to; a migration is never edited once released.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE run (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            created TEXT NOT NULL,
+            cell TEXT NOT NULL,
+            commit_hash TEXT,
+            branch TEXT,
+            comparability TEXT NOT NULL,
+            report TEXT NOT NULL,
+            sent TEXT
+        )""",
+        """CREATE TABLE metric (
+            run INTEGER NOT NULL REFERENCES run (number) ON DELETE CASCADE,
+            benchmark TEXT NOT NULL,
+            measure TEXT NOT NULL,
+            value REAL NOT NULL,
+            lower_value REAL,
+            upper_value REAL,
+            PRIMARY KEY (run, benchmark, measure)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX run_comparability ON run (comparability, number)",
+        "CREATE INDEX metric_series ON metric (benchmark, measure, run)",
+    ),
+)
+SCHEMA_VERSION = len(MIGRATIONS)
+BUSY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a series."""
+
+    created: datetime
+    commit: str | None
+    metric: Metric
+
+
+class History:
+    """The history file, as a context manager.
+
+    Raises
+    ------
+    UsageError
+        On entering or use, if the file is corrupt, of a newer schema, or cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Self:
+        with self._explained():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            self._connection.execute("PRAGMA foreign_keys = ON")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._migrate()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def add(self, report: Report) -> bool:
+        """Store a report and its metrics in one transaction; return False if it was there already."""
+        with self._explained(), self._transaction():
+            cursor = self._connection.execute(
+                "INSERT OR IGNORE INTO run (id, created, cell, commit_hash, branch, comparability, report)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    report.id,
+                    report.created.isoformat(),
+                    report.cell,
+                    report.commit.hash,
+                    report.commit.branch,
+                    report.comparability,
+                    report.model_dump_json(),
+                ),
+            )
+            if cursor.rowcount == 0:
+                return False
+            self._connection.executemany(
+                "INSERT INTO metric VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (cursor.lastrowid, benchmark.name, measure, metric.value, metric.lower_value, metric.upper_value)
+                    for benchmark in report.benchmarks
+                    for measure, metric in benchmark.measures.items()
+                ],
+            )
+        return True
+
+    def previous(self, report: Report) -> Report | None:
+        """Return the last comparable run of the same cell before ``report``, or None."""
+        return self._one(
+            "SELECT id, report FROM run WHERE cell = ? AND comparability = ? AND number < ? ORDER BY number DESC LIMIT 1",
+            (report.cell, report.comparability, self._number(report.id)),
+        )
+
+    def latest(self, cell: str) -> Report | None:
+        """Return the last run of a cell on any machine with any settings, or None."""
+        return self._one("SELECT id, report FROM run WHERE cell = ? ORDER BY number DESC LIMIT 1", (cell,))
+
+    def latest_other(self, report: Report) -> Report | None:
+        """Return the last run of the same cell that is not comparable with ``report``, or None."""
+        return self._one(
+            "SELECT id, report FROM run WHERE cell = ? AND comparability <> ? ORDER BY number DESC LIMIT 1",
+            (report.cell, report.comparability),
+        )
+
+    def pending(self) -> list[Report]:
+        """Reports that were not sent to Bencher yet, oldest first."""
+        with self._explained():
+            rows = self._connection.execute("SELECT id, report FROM run WHERE sent IS NULL ORDER BY number").fetchall()
+        return [self._parse(*row) for row in rows]
+
+    def mark_sent(self, ids: list[str]) -> None:
+        """Note that the reports were accepted by Bencher, in one transaction."""
+        now = datetime.now(UTC).isoformat()
+        with self._explained(), self._transaction():
+            self._connection.executemany("UPDATE run SET sent = ? WHERE id = ?", [(now, run_id) for run_id in ids])
+
+    def series(self, benchmark: str, measure: str, comparability: str, branch: str | None = None) -> list[Point]:
+        """Values of one benchmark and measure over comparable runs, oldest first; of one branch if it is given."""
+        query = (
+            "SELECT created, commit_hash, value, lower_value, upper_value FROM metric JOIN run ON run = number"
+            " WHERE benchmark = ? AND measure = ? AND comparability = ?"
+        )
+        parameters = [benchmark, measure, comparability]
+        if branch is not None:
+            query += " AND branch = ?"
+            parameters.append(branch)
+        with self._explained():
+            rows = self._connection.execute(f"{query} ORDER BY number", parameters).fetchall()
+        return [
+            Point(datetime.fromisoformat(created), commit, Metric(value=value, lower_value=lower, upper_value=upper))
+            for created, commit, value, lower, upper in rows
+        ]
+
+    def _number(self, run_id: str) -> int:
+        """Position of a run in the history; one past the end when it is not stored."""
+        with self._explained():
+            row = self._connection.execute("SELECT number FROM run WHERE id = ?", (run_id,)).fetchone()
+            if row is None:
+                row = self._connection.execute("SELECT coalesce(max(number), 0) + 1 FROM run").fetchone()
+        return int(row[0])
+
+    def _one(self, query: str, parameters: tuple[object, ...]) -> Report | None:
+        with self._explained():
+            row = self._connection.execute(query, parameters).fetchone()
+        return self._parse(*row) if row else None
+
+    def _parse(self, run_id: str, text: str) -> Report:
+        return parse_report(text, f"{run_id} in {self.path}", remedy=_REMEDY.format(path=self.path))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def _migrate(self) -> None:
+        version = self._version()
+        if version > SCHEMA_VERSION:
+            raise UsageError(
+                f"The history {self.path} has schema version {version}, newer than this program's ({SCHEMA_VERSION}): "
+                "update this checkout with git pull."
+            )
+        if version == SCHEMA_VERSION:
+            return
+        with self._transaction():
+            for number in range(self._version(), SCHEMA_VERSION):  # read again: another session may have migrated
+                for statement in MIGRATIONS[number]:
+                    self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn SQLite's errors into ones that say what to do."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise UsageError(
+                f"The history {self.path} cannot be used: {error}. Make its folder writable or free space, or choose "
+                "another folder with the variable ICE3_BENCH_RESULTS, then run nox -s bench-upload."
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise UsageError(
+                f"The history {self.path} is corrupt ({error}). " + _REMEDY.format(path=self.path)
+            ) from error
+        except OSError as error:
+            raise UsageError(f"The history {self.path} cannot be created: {error.strerror}.") from error
+
+
+_REMEDY = "Move it away (mv {path} {path}.bad) and run nox -s bench-upload: the reports in results/ are stored again."

@@ -1,0 +1,265 @@
+"""The report of one cell: its schema, and how it is written and read.
+
+A report holds everything a later comparison needs: what was measured, on which machine, with which software and
+settings. Changing the meaning of a field, or removing one, raises ``SCHEMA_VERSION``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from datetime import datetime  # noqa: TC003 (pydantic needs it at run time)
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ice3_bench.errors import UsageError
+
+SCHEMA_VERSION = 1
+
+Measure = Literal["latency", "throughput", "peak-memory", "accuracy", "bandwidth"]
+UNITS: dict[str, str] = {
+    "latency": "ns",
+    "throughput": "points/s",
+    "peak-memory": "B",
+    "accuracy": "1",
+    "bandwidth": "1",
+}
+"""Unit of each measure; ``bandwidth`` is a fraction of the machine's STREAM triad, ``accuracy`` a normalised error."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Metric(_Record):
+    """A value with its spread, in the unit of ``UNITS``."""
+
+    value: float
+    lower_value: float | None = None
+    upper_value: float | None = None
+
+
+class Rounds(_Record):
+    """Every timed round of one benchmark."""
+
+    wall_ns: list[int]
+    cpu_ns: list[int]
+    """CPU time of the process (all threads)."""
+    switches: list[int]
+    """Involuntary context switches."""
+
+
+class Benchmark(_Record):
+    """One benchmark: a component on a domain."""
+
+    name: str
+    """``component/backend/precision/domain``, with ``/mix`` where a component has several."""
+    component: str
+    domain: tuple[int, int, int]
+    clock: Literal["cpu", "wall"] = "cpu"
+    """The clock of ``latency``: CPU time with one thread, wall time with several and on a GPU."""
+    measures: dict[Measure, Metric] = Field(default_factory=dict)
+    rounds: Rounds | None = None
+    memray_dump: str | None = None
+    error: str | None = None
+    """Why the benchmark failed, if it did."""
+
+    @property
+    def points(self) -> int:
+        """Number of grid points."""
+        i, j, k = self.domain
+        return i * j * k
+
+
+class FieldError(_Record):
+    """Error of one output against the reference data."""
+
+    data_set: str
+    component: str
+    field: str
+    error: float
+    tolerance: float
+    passed: bool
+    column: int | None = None
+    level: int | None = None
+
+
+class StencilBuild(_Record):
+    """Time to build or load the stencils of one component."""
+
+    component: str
+    seconds: float
+    cached: bool
+
+
+class Commit(_Record):
+    """The revision that was measured."""
+
+    hash: str | None = None
+    branch: str | None = None
+    dirty: bool = False
+
+
+class Machine(_Record):
+    """The machine and device."""
+
+    testbed: str
+    cpu: str
+    cores: int
+    memory_bytes: int
+    system: str
+    device: str | None = None
+    """GPU model and driver, for GPU cells."""
+    triad_bytes_per_second: float
+    """STREAM triad measured with the session's number of threads."""
+
+
+class Software(_Record):
+    """Versions that matter."""
+
+    python: str
+    compiler: str | None
+    packages: dict[str, str]
+
+
+class Protocol(_Record):
+    """How it was measured."""
+
+    profile: str
+    compile_args: list[str]
+    threads: int
+    environment: dict[str, str]
+    """Variables fixed for the timed process."""
+
+
+class PassRecord(_Record):
+    """One pass and how long it took."""
+
+    name: str
+    seconds: float
+
+
+class Report(_Record):
+    """All that a bench session found out about one cell."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    id: str
+    """Unique id of the run (UUID)."""
+    cell: str
+    backend: str
+    precision: str
+    device: Literal["cpu", "gpu"]
+    created: datetime
+    commit: Commit
+    machine: Machine
+    software: Software
+    protocol: Protocol
+    passes: list[PassRecord]
+    stencils: list[StencilBuild]
+    accuracy: list[FieldError]
+    benchmarks: list[Benchmark]
+    incomplete: str | None = None
+    """Why passes are missing, if some are."""
+
+    @property
+    def comparability(self) -> str:
+        """Key shared by the runs that may be compared: machine, device, compiler, flags and threads."""
+        basis = json.dumps(self.comparability_basis, sort_keys=True)
+        return hashlib.sha256(basis.encode()).hexdigest()[:16]
+
+    @property
+    def comparability_basis(self) -> dict[str, Any]:
+        """What enters the key of comparability."""
+        return {
+            "testbed": self.machine.testbed,
+            "cpu": self.machine.cpu,
+            "cores": self.machine.cores,
+            "device": self.machine.device,
+            "compiler": self.software.compiler,
+            "compile_args": self.protocol.compile_args,
+            "threads": self.protocol.threads,
+            "environment": self.protocol.environment,
+        }
+
+    @property
+    def failures(self) -> list[Benchmark]:
+        """Benchmarks that failed."""
+        return [benchmark for benchmark in self.benchmarks if benchmark.error is not None]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` so that a reader never sees half a file.
+
+    Raises
+    ------
+    UsageError
+        If the folder cannot be written to or the disk is full; the message names the path and the reason.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}. Free space or choose another folder with "
+            "the variable ICE3_BENCH_RESULTS."
+        ) from error
+
+
+def save_report(report: Report, path: Path) -> None:
+    """Write ``report`` to ``path`` atomically."""
+    write_atomically(path, report.model_dump_json(indent=1) + "\n")
+
+
+def load_report(path: Path) -> Report:
+    """Read and validate a report.
+
+    Raises
+    ------
+    UsageError
+        If the file is missing, truncated, not a report, or of a newer schema.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UsageError(f"There is no report at {path}: measure a cell first, for example nox -s "
+                         f"{_session_of(path)}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The report {path} cannot be read: {error}.") from error
+    return parse_report(text, str(path), remedy=f"Delete it and measure again: nox -s {_session_of(path)}.")
+
+
+def parse_report(text: str, where: str, remedy: str) -> Report:
+    """Validate the JSON text of a report; ``where`` and ``remedy`` go into the error message (UsageError)."""
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"The report {where} is truncated or not JSON ({error}). {remedy}") from error
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise UsageError(
+            f"The report {where} has schema version {version}, newer than this program's ({SCHEMA_VERSION}): "
+            "update this checkout with git pull."
+        )
+    try:
+        return Report.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "top level"
+        raise UsageError(f"The report {where} is not valid: {place}: {first['msg']}. {remedy}") from error
+
+
+def _session_of(path: Path) -> str:
+    return f"bench-{path.parent.name}"
