@@ -298,7 +298,7 @@ def _run_pytest(place: Workplace, name: str, flags: list[str], failures: dict[st
     if code == NO_TESTS_COLLECTED:
         raise UsageError(
             f"No benchmark is selected by the arguments {shlex.join(place.pytest_args)}: "
-            f"list them with nox -s {place.cell.session} -- --collect-only."
+            f"without arguments, nox -s {place.cell.session} runs all of them and names them."
         )
     if code == USAGE_ERROR:
         raise UsageError(f"pytest refuses the arguments {shlex.join(place.pytest_args)}: "

@@ -1,0 +1,77 @@
+"""Sessions: environments and commands only. `nox -l` lists them; the matrix is [tool.ice3-bench] of pyproject.toml."""
+
+from __future__ import annotations
+
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["tests"]
+nox.options.error_on_missing_interpreters = True
+
+PYPROJECT = nox.project.load_toml()
+MATRIX = PYPROJECT["tool"]["ice3-bench"]
+EXITS_OF_INTEREST = (2, 3)  # wrong usage or something missing; measured but not uploaded
+
+
+def _install(session: nox.Session, *groups: str, extra: str = "") -> None:
+    """Install the project with an extra, and dependency groups."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, *groups), "-e", f".[{extra}]" if extra else ".")
+
+
+def _invoke(session: nox.Session, *arguments: str) -> None:
+    """Run an Invoke task; end nox with the task's own exit code where that means more than failure."""
+    try:
+        session.run("invoke", *arguments, interrupt_timeout=15)
+    except nox.command.CommandFailed as failure:
+        code = getattr(failure, "return_code", None)
+        if code in EXITS_OF_INTEREST and len(session._runner.manifest) == 1:  # noqa: SLF001 (other sessions still run)
+            raise SystemExit(code) from None
+        raise
+
+
+def _define_bench_session(backend: dict[str, str], precision: str) -> None:
+    tags = ["bench", precision, *backend["tags"]]
+
+    @nox.session(name=f"bench-{backend['id']}-{precision}", tags=tags, default=False)
+    def bench(session: nox.Session) -> None:
+        _install(session, "bench", extra=backend["extra"])
+        options = ["--backend", backend["name"], "--precision", precision]
+        _invoke(session, "bench", *options, *(["--", *session.posargs] if session.posargs else []))
+
+    bench.__doc__ = f"Measure {backend['name']} in {precision}: accuracy, time and memory."
+
+
+for _backend in MATRIX["backends"]:
+    for _precision in MATRIX["precisions"]:
+        _define_bench_session(_backend, _precision)
+
+
+@nox.session(name="bench-upload", default=False)
+def bench_upload(session: nox.Session) -> None:
+    """Store what was measured in the local history and send it to Bencher when a key is set."""
+    _install(session)
+    _invoke(session, "upload", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, all that need no GPU; arguments reach pytest."""
+    _install(session, "tests", extra="dace")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(default=False)
+def typecheck(session: nox.Session) -> None:
+    """Check the types, strictly."""
+    _install(session, "typecheck")
+    session.run("mypy", *session.posargs)

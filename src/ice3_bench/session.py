@@ -1,0 +1,196 @@
+"""A bench session: the passes of one cell, in order, and the report made of them."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import tempfile
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ice3_bench import passes
+from ice3_bench.errors import BenchError, Exit, Interrupted, PassError, UsageError
+from ice3_bench.machine import compiler_version, describe_commit, describe_machine, describe_software, processor
+from ice3_bench.render import Progress
+from ice3_bench.report import Metric, PassRecord, Protocol, Report, load_report, save_report, write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from ice3_bench.matrix import Cell, Settings
+    from ice3_bench.report import Benchmark, FieldError
+
+PASSES = ("compile", "accuracy", "timing", "memory")
+FIRST_GUESS = {"compile": 30.0, "accuracy": 6.0, "timing": 15.0, "memory": 8.0}  # seconds, before there is a last time
+
+
+def parse_arguments(arguments: Sequence[str], settings: Settings) -> argparse.Namespace:
+    """Split what the user wrote after ``--`` into the session's own options and pytest's (``pytest_args``).
+
+    Raises
+    ------
+    UsageError
+        If an option of the session has a bad value.
+    """
+    parser = argparse.ArgumentParser(prog="nox -s bench-CELL --", add_help=False, exit_on_error=False, allow_abbrev=False)
+    parser.add_argument("--quiet", action="store_true")
+    parser.add_argument("--threads", type=int, default=settings.threads)
+    parser.add_argument("--profile", choices=sorted(settings.profiles), default="production")
+    try:
+        options, rest = parser.parse_known_args(list(arguments))
+    except argparse.ArgumentError as error:
+        raise UsageError(f"{error} (in the arguments {' '.join(arguments)}).") from error
+    if options.threads < 1:
+        raise UsageError(f"--threads {options.threads}: at least one thread is needed.")
+    options.pytest_args = tuple(rest)
+    return options
+
+
+def run_session(
+    project: Path, results: Path, cell: Cell, settings: Settings, arguments: Sequence[str], console: Console
+) -> tuple[Report, Exit]:
+    """Measure one cell and write ``results/<cell>/report.json``.
+
+    Parameters
+    ----------
+    project
+        The checkout.
+    results
+        Folder of all results.
+    arguments
+        What the user wrote after ``--``.
+
+    Returns
+    -------
+    tuple
+        The report, and ``Exit.FAILED`` if a benchmark failed.
+
+    Raises
+    ------
+    BenchError
+        If nothing could be measured: wrong usage, something missing, wrong physics, or Ctrl-C.
+    """
+    options = parse_arguments(arguments, settings)
+    folder = results / cell.id
+    write_atomically(folder / ".writable", "")  # better to find out now than after the measurements
+    last = _last_durations(folder)
+    progress = Progress(console, {name: last.get(name, FIRST_GUESS[name]) for name in PASSES})
+    machine = describe_machine(options.threads, settings.testbed)
+    place = passes.Workplace(
+        project=project,
+        results=folder,
+        cell=cell,
+        settings=settings,
+        threads=options.threads,
+        profile=options.profile,
+        cache=stencil_cache(project, options.threads),
+        triad=machine.triad_bytes_per_second,
+        pytest_args=options.pytest_args,
+        notify=progress.notify,
+    )
+    with progress.running("compile"):
+        stencils = passes.compile_stencils(place)
+    with progress.running("accuracy"):
+        accuracy = passes.check_accuracy(place)
+        _require_right_physics(accuracy, cell)
+    with progress.running("timing"):
+        benchmarks, _ = passes.measure_time(place)
+    incomplete = _add_memory(place, progress, benchmarks)
+    _add_accuracy(benchmarks, accuracy)
+    report = Report(
+        id=str(uuid.uuid4()),
+        cell=cell.id,
+        backend=cell.backend.name,
+        precision=cell.precision,
+        device=cell.backend.device,
+        created=datetime.now(UTC),
+        commit=describe_commit(project),
+        machine=machine,
+        software=describe_software(),
+        protocol=Protocol(
+            profile=options.profile,
+            compile_args=list(place.compile_args),
+            threads=options.threads,
+            environment=place.environment,
+        ),
+        passes=[PassRecord(name=name, seconds=seconds) for name, seconds in progress.seconds.items()],
+        stencils=stencils,
+        accuracy=accuracy,
+        benchmarks=benchmarks,
+        incomplete=incomplete,
+    )
+    _save(report, folder / "report.json")
+    return report, Exit.FAILED if report.failures or incomplete else Exit.OK
+
+
+def stencil_cache(project: Path, threads: int) -> Path:
+    """Folder of the compiled stencils: one for each tool chain, since GT4Py's hash does not see it.
+
+    The folder's name covers the versions of GT4Py, DaCe and the compiler, the processor (for ``-march=native``) and the
+    number of threads (which changes what DaCe generates).
+    """
+    software = describe_software()
+    tools = {name: software.packages.get(name) for name in ("gt4py", "dace", "gridtools-cpp", "cupy-cuda12x")}
+    basis = json.dumps([tools, compiler_version(), processor(), threads, software.python], sort_keys=True)
+    return project / ".cache" / "stencils" / hashlib.sha256(basis.encode()).hexdigest()[:12]
+
+
+def _last_durations(folder: Path) -> dict[str, float]:
+    try:
+        return {record.name: record.seconds for record in load_report(folder / "report.json").passes}
+    except UsageError:  # no last time, or one that cannot be read: only the estimate of the time left needs it
+        return {}
+
+
+def _require_right_physics(accuracy: list[FieldError], cell: Cell) -> None:
+    wrong = [entry for entry in accuracy if not entry.passed]
+    if not wrong:
+        return
+    worst = max(wrong, key=lambda entry: entry.error / entry.tolerance)
+    place = "" if worst.column is None else f" at column {worst.column}, level {worst.level}"
+    raise PassError(
+        f"Wrong physics: '{worst.field}' of {worst.component} differs from {worst.data_set} by {worst.error:.2e}"
+        f"{place}, more than the tolerance {worst.tolerance:.0e}; {len(wrong)} of {len(accuracy)} fields are out of "
+        "tolerance. Nothing was timed or stored. See every field with\n    invoke accuracy "
+        f"--backend {cell.backend.name} --precision {cell.precision}"
+    )
+
+
+def _add_memory(place: passes.Workplace, progress: Progress, benchmarks: list[Benchmark]) -> str | None:
+    """Add the peak memory to the benchmarks; return why the pass is missing or incomplete, if it is.
+
+    The timing is measured by now: whatever happens here must not lose it.
+    """
+    try:
+        with progress.running("memory"):
+            peaks, dumps, failures = passes.measure_memory(place)
+    except (BenchError, OSError) as error:
+        return "Interrupted in the memory pass." if isinstance(error, Interrupted) else str(error)
+    for benchmark in benchmarks:
+        if benchmark.name in peaks:
+            benchmark.measures["peak-memory"] = peaks[benchmark.name]
+            benchmark.memray_dump = str(dumps[benchmark.name])
+        if benchmark.error is None and benchmark.name in failures:
+            benchmark.error = f"memory pass: {failures[benchmark.name]}"
+    return None
+
+
+def _add_accuracy(benchmarks: list[Benchmark], accuracy: list[FieldError]) -> None:
+    for benchmark in benchmarks:
+        errors = [entry.error for entry in accuracy if entry.component == benchmark.component]
+        if errors:
+            benchmark.measures["accuracy"] = Metric(value=max(errors))
+
+
+def _save(report: Report, path: Path) -> None:
+    try:
+        save_report(report, path)
+    except UsageError as error:
+        refuge = Path(tempfile.gettempdir()) / f"ice3-bench-{report.id}.json"
+        save_report(report, refuge)
+        raise PassError(f"{error} The report is kept in {refuge}: store it with invoke upload --report {refuge}.") from error
