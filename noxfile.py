@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import nox
 
 nox.needs_version = ">=2025.5.1"

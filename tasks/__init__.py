@@ -9,20 +9,22 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from invoke import Collection, Context, task
+from invoke.exceptions import Exit as InvokeExit
+
 from ice3_bench.errors import BenchError, Exit
 from ice3_bench.history import History
 from ice3_bench.matrix import Settings, load_settings
 from ice3_bench.render import make_console, results_table
-from ice3_bench.session import run_session, stencil_cache
+from ice3_bench.session import run_session
 from ice3_bench.upload import HISTORY, store
-from invoke import Collection, Context, task
-from invoke.exceptions import Exit as InvokeExit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ice3_bench.report import Report
     from rich.console import Console
+
+    from ice3_bench.report import Report
 
 PROJECT = Path(__file__).parents[1]
 

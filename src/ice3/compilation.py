@@ -8,7 +8,7 @@ import sysconfig
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike
 
-Precision = Literal["float32", "float64"]
-PRECISIONS: tuple[Precision, ...] = ("float32", "float64")
+PRECISIONS = ("float32", "float64")
 
 
 class CompilationError(RuntimeError):
@@ -52,7 +51,7 @@ class Build:
     """
 
     backend: str
-    precision: Precision = "float64"
+    precision: str = "float64"
     compile_args: tuple[str, ...] = ()
     cache: Path | None = None
     cached_only: bool = False
@@ -135,8 +134,8 @@ class Build:
 def _require_compiler(backend: str) -> None:
     if not any(shutil.which(name) for name in ("g++", "c++", "clang++")):
         raise ToolchainError(
-            f"Backend '{backend}' needs a C++20 compiler and none is on PATH: install one, on Debian apt-get install g++. "
-            "The cells of 'numpy' need none: nox -s bench-numpy-float64."
+            f"Backend '{backend}' needs a C++20 compiler and none is on PATH: install one, on Debian "
+            "apt-get install g++. The cells of 'numpy' need none: nox -s bench-numpy-float64."
         )
     if not Path(sysconfig.get_paths()["include"], "Python.h").exists():
         raise ToolchainError(

@@ -117,7 +117,8 @@ class History:
     def previous(self, report: Report) -> Report | None:
         """Return the last comparable run of the same cell before ``report``, or None."""
         return self._one(
-            "SELECT id, report FROM run WHERE cell = ? AND comparability = ? AND number < ? ORDER BY number DESC LIMIT 1",
+            "SELECT id, report FROM run WHERE cell = ? AND comparability = ? AND number < ?"
+            " ORDER BY number DESC LIMIT 1",
             (report.cell, report.comparability, self._number(report.id)),
         )
 
@@ -133,7 +134,7 @@ class History:
         )
 
     def pending(self) -> list[Report]:
-        """Reports that were not sent to Bencher yet, oldest first."""
+        """Return the reports that were not sent to Bencher yet, oldest first."""
         with self._explained():
             rows = self._connection.execute("SELECT id, report FROM run WHERE sent IS NULL ORDER BY number").fetchall()
         return [self._parse(*row) for row in rows]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -13,6 +12,7 @@ from ice3_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 
 class _Strict(BaseModel):
@@ -125,7 +125,7 @@ class Settings(_Strict):
         return Cell(backend=self.backend(backend), precision=precision)
 
     def cell_by_id(self, cell_id: str) -> Cell:
-        """Find a cell by its id, such as ``gt_cpu_ifirst-float64``; raises UsageError, listing them, if there is none."""
+        """Find a cell by its id, such as ``gt_cpu_ifirst-float64``; raises UsageError if there is none."""
         for cell in self.cells:
             if cell_id == cell.id:
                 return cell

@@ -184,7 +184,9 @@ def check_accuracy(place: Workplace) -> list[FieldError]:
     output = _fresh(place.results / "accuracy.json")
     data_sets = sorted((place.project / REFERENCE_DATA).glob("*.nc"))
     if not data_sets:
-        raise UsageError(f"There are no reference data in {place.project / REFERENCE_DATA}: git checkout {REFERENCE_DATA}.")
+        raise UsageError(
+            f"There are no reference data in {place.project / REFERENCE_DATA}: git checkout {REFERENCE_DATA}."
+        )
     command = [sys.executable, "-m", "ice3.accuracy", *place.build_options(), f"--profile={place.profile}"]
     command += [f"--file={path}" for path in data_sets]
     code = run_pass(place, "accuracy", [*command, f"--output={output}"])
@@ -231,7 +233,11 @@ def measure_time(place: Workplace) -> tuple[list[Benchmark], int]:
     )
     if not output.exists() and not failures:
         raise fail(place, "timing", code)
-    timed = json.loads(output.read_text(encoding="utf-8"))["benchmarks"] if output.exists() and output.stat().st_size else []
+    timed = (
+        json.loads(output.read_text(encoding="utf-8"))["benchmarks"]
+        if output.exists() and output.stat().st_size
+        else []
+    )
     benchmarks = [_timed_benchmark(place, record) for record in timed]
     benchmarks += [_failed_benchmark(event) for event in failures.values()]
     if not benchmarks:
@@ -257,7 +263,13 @@ def measure_memory(place: Workplace) -> tuple[dict[str, Metric], dict[str, Path]
     code = _run_pytest(
         place,
         "memory",
-        ["--benchmark-disable", "--memray", "--hide-memray-summary", f"--memray-bin-path={dumps}", "--memray-bin-prefix=peak"],
+        [
+            "--benchmark-disable",
+            "--memray",
+            "--hide-memray-summary",
+            f"--memray-bin-path={dumps}",
+            "--memray-bin-prefix=peak",
+        ],
         failures,
     )
     peaks: dict[str, Metric] = {}
@@ -301,8 +313,9 @@ def _run_pytest(place: Workplace, name: str, flags: list[str], failures: dict[st
             f"without arguments, nox -s {place.cell.session} runs all of them and names them."
         )
     if code == USAGE_ERROR:
-        raise UsageError(f"pytest refuses the arguments {shlex.join(place.pytest_args)}: "
-                         f"{_last_error(place.log(name))}")
+        raise UsageError(
+            f"pytest refuses the arguments {shlex.join(place.pytest_args)}: {_last_error(place.log(name))}"
+        )
     return code
 
 
@@ -344,6 +357,4 @@ def _timed_benchmark(place: Workplace, record: dict[str, Any]) -> Benchmark:
 
 def _failed_benchmark(event: dict[str, Any]) -> Benchmark:
     i, j, k = event["domain"]
-    return Benchmark(
-        name=event["benchmark"], component=event["component"], domain=(i, j, k), error=event["message"]
-    )
+    return Benchmark(name=event["benchmark"], component=event["component"], domain=(i, j, k), error=event["message"])

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ice3_bench.errors import UsageError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 Measure = Literal["latency", "throughput", "peak-memory", "accuracy", "bandwidth"]
 UNITS: dict[str, str] = {
@@ -234,8 +234,9 @@ def load_report(path: Path) -> Report:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise UsageError(f"There is no report at {path}: measure a cell first, for example nox -s "
-                         f"{_session_of(path)}.") from error
+        raise UsageError(
+            f"There is no report at {path}: measure a cell first, for example nox -s {_session_of(path)}."
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The report {path} cannot be read: {error}.") from error
     return parse_report(text, str(path), remedy=f"Delete it and measure again: nox -s {_session_of(path)}.")

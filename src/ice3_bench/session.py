@@ -37,7 +37,9 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> argparse.Na
     UsageError
         If an option of the session has a bad value.
     """
-    parser = argparse.ArgumentParser(prog="nox -s bench-CELL --", add_help=False, exit_on_error=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="nox -s bench-CELL --", add_help=False, exit_on_error=False, allow_abbrev=False
+    )
     parser.add_argument("--quiet", action="store_true")
     parser.add_argument("--threads", type=int, default=settings.threads)
     parser.add_argument("--profile", choices=sorted(settings.profiles), default="production")
@@ -193,4 +195,6 @@ def _save(report: Report, path: Path) -> None:
     except UsageError as error:
         refuge = Path(tempfile.gettempdir()) / f"ice3-bench-{report.id}.json"
         save_report(report, refuge)
-        raise PassError(f"{error} The report is kept in {refuge}: store it with invoke upload --report {refuge}.") from error
+        raise PassError(
+            f"{error} The report is kept in {refuge}: store it with invoke upload --report {refuge}."
+        ) from error

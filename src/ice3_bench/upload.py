@@ -36,7 +36,9 @@ def store(results: Path, paths: list[Path] | None = None) -> Stored:
     stored = Stored()
     found = paths or sorted(results.glob("*/report.json"))
     if not found:
-        raise UsageError(f"There are no results in {results}: measure a cell first, for example nox -s bench-numpy-float64.")
+        raise UsageError(
+            f"There are no results in {results}: measure a cell first, for example nox -s bench-numpy-float64."
+        )
     with History(results / HISTORY) as history:
         for path in found:
             try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from ice3.compilation import Build
 from ice3_bench.errors import UsageError
 from ice3_bench.matrix import Cell, load_settings, parse_domain

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from ice3.atmosphere import synthetic_atmosphere
+
 from ice3.components import COMPONENTS, bytes_per_call, create
 from ice3.fields import from_arrays
 
 if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
+
     from ice3.compilation import Build
     from ice3.fields import Shape, State
     from ice3_bench.matrix import Cell
-    from pytest_benchmark.fixture import BenchmarkFixture
 
 TIMESTEP = 50.0  # s, as in the reference data
 MAX_ROUNDS = 500
@@ -75,14 +77,14 @@ def test_component(
         switches.append(resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - involuntary)
 
     if benchmark.disabled:
-        benchmark.pedantic(call, setup=restore)
+        benchmark.pedantic(call, setup=restore)  # type: ignore[no-untyped-call]
     else:
         best = _warm_up(call, restore, int(request.config.getoption("benchmark_warmup_iterations")))
         rounds = round(float(request.config.getoption("benchmark_max_time")) / best)
         rounds = min(max(rounds, int(request.config.getoption("benchmark_min_rounds"))), MAX_ROUNDS)
         cpu_ns.clear()
         switches.clear()
-        benchmark.pedantic(call, setup=restore, rounds=rounds)
+        benchmark.pedantic(call, setup=restore, rounds=rounds)  # type: ignore[no-untyped-call]
         benchmark.extra_info.update(
             benchmark=case.name,
             component=case.component,

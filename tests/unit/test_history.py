@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ice3_bench import history as history_module
+from ice3_bench.errors import UsageError
+from ice3_bench.history import SCHEMA_VERSION, History
+from ice3_bench.report import Commit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ice3_bench.report import Report
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "results" / "history.db"
+
+
+def test_a_report_is_stored_once(make_report: Callable[..., Report], path: Path) -> None:
+    report = make_report()
+    with History(path) as history:
+        assert history.add(report)
+        assert not history.add(report)
+    with History(path) as history:
+        assert history.pending() == [report]
+        (point,) = history.series(report.benchmarks[0].name, "latency", report.comparability)
+    assert point.metric.value == 1e6
+    assert point.commit == report.commit.hash
+
+
+def test_previous_is_the_last_comparable_run_of_the_cell(make_report: Callable[..., Report], path: Path) -> None:
+    first, second, third = make_report(), make_report(), make_report()
+    other_cell = make_report(cell="numpy-float64")
+    other_machine = make_report(machine=first.machine.model_copy(update={"testbed": "node"}))
+    with History(path) as history:
+        for report in (first, second, other_cell, other_machine):
+            history.add(report)
+        assert history.previous(second) == first
+        assert history.previous(first) is None
+        assert history.previous(third) == second  # not stored yet
+        assert history.previous(other_machine) is None
+        assert history.latest_other(first) == other_machine
+
+
+def test_a_series_is_of_one_branch_if_asked(make_report: Callable[..., Report], path: Path) -> None:
+    main, other = make_report(), make_report(commit=Commit(branch="topic"))
+    name, key = main.benchmarks[0].name, main.comparability
+    with History(path) as history:
+        history.add(main)
+        history.add(other)
+        assert len(history.series(name, "latency", key)) == 2
+        assert len(history.series(name, "latency", key, branch="topic")) == 1
+
+
+def test_what_was_sent_is_no_longer_pending(make_report: Callable[..., Report], path: Path) -> None:
+    first, second = make_report(), make_report()
+    with History(path) as history:
+        history.add(first)
+        history.add(second)
+        history.mark_sent([first.id])
+        assert history.pending() == [second]
+
+
+def test_a_corrupt_file_is_named_with_the_remedy(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(UsageError, match=r"corrupt.*mv .*history\.db"), History(path):
+        pass
+
+
+def test_a_truncated_file_is_refused(make_report: Callable[..., Report], path: Path) -> None:
+    with History(path) as history:
+        for _ in range(20):
+            history.add(make_report())
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UsageError, match=r"history\.db"), History(path) as history:
+        history.pending()
+
+
+def test_a_newer_schema_is_refused(path: Path) -> None:
+    with History(path):
+        pass
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    connection.close()
+    with pytest.raises(UsageError, match="newer than this program's"), History(path):
+        pass
+
+
+def test_migrations_bring_an_older_file_up_to_date(
+    make_report: Callable[..., Report], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = make_report()
+    with History(path) as history:
+        history.add(report)
+    later = (*history_module.MIGRATIONS, ("ALTER TABLE run ADD COLUMN note TEXT",))
+    monkeypatch.setattr(history_module, "MIGRATIONS", later)
+    monkeypatch.setattr(history_module, "SCHEMA_VERSION", len(later))
+    with History(path) as history:
+        assert history.pending() == [report]
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT note FROM run").fetchall() == [(None,)]
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(later),)
+    connection.close()
+
+
+def test_a_failing_transaction_leaves_nothing_behind(make_report: Callable[..., Report], path: Path) -> None:
+    good, bad = make_report(), make_report()
+    bad.benchmarks.append(bad.benchmarks[0])  # the same metric twice
+    with History(path) as history:
+        history.add(good)
+        with pytest.raises(UsageError):
+            history.add(bad)
+        assert history.pending() == [good]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_said(path: Path) -> None:
+    path.parent.mkdir(mode=0o500)
+    with pytest.raises(UsageError, match="cannot be used"), History(path):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_said(path: Path) -> None:
+    path.parent.write_text("a file where the folder should be")
+    with pytest.raises(UsageError, match="cannot be created"), History(path):
+        pass
+
+
+def test_a_folder_in_place_of_the_file_is_said(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(UsageError, match="cannot be used"), History(path):
+        pass
+
+
+def test_many_writers_lose_nothing(make_report: Callable[..., Report], path: Path) -> None:
+    reports = [make_report() for _ in range(40)]
+
+    def write(report: Report) -> None:
+        with History(path) as history:
+            history.add(report)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, reports))
+    with History(path) as history:
+        assert {report.id for report in history.pending()} == {report.id for report in reports}
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from uuid import uuid4
+from ice3_bench.history import History
+from ice3_bench.report import Report
+report = Report.model_validate_json(Path(sys.argv[2]).read_text())
+with History(Path(sys.argv[1])) as history:
+    while True:
+        history.add(report.model_copy(update={"id": str(uuid4())}))
+        print("stored", flush=True)
+"""
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.003, 0.01])
+def test_a_killed_writer_leaves_whole_runs(
+    make_report: Callable[..., Report], path: Path, tmp_path: Path, delay: float
+) -> None:
+    (tmp_path / "report.json").write_text(make_report().model_dump_json(), encoding="utf-8")
+    command = [sys.executable, "-c", WRITER, str(path), str(tmp_path / "report.json")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        stored = sum(1 for _ in zip(range(5), writer.stdout, strict=False))
+        time.sleep(delay)
+        writer.send_signal(signal.SIGKILL)
+        stored += len(writer.stdout.readlines())
+    with History(path) as history:
+        reports = history.pending()
+        assert stored <= len(reports) <= stored + 1
+        name, key = reports[0].benchmarks[0].name, reports[0].comparability
+        assert len(history.series(name, "latency", key)) == len(reports)
+        assert history.add(make_report())
