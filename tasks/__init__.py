@@ -9,7 +9,9 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from invoke import Collection, Context, task
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.tasks import task
 from invoke.exceptions import Exit as InvokeExit
 
 from ice3_bench.errors import BenchError, Exit

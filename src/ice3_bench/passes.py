@@ -238,6 +238,7 @@ def measure_time(place: Workplace) -> tuple[list[Benchmark], int]:
         if output.exists() and output.stat().st_size
         else []
     )
+    timed = [record for record in timed if record["extra_info"].get("benchmark", "") not in failures]
     benchmarks = [_timed_benchmark(place, record) for record in timed]
     benchmarks += [_failed_benchmark(event) for event in failures.values()]
     if not benchmarks:
@@ -291,7 +292,7 @@ def _run_pytest(place: Workplace, name: str, flags: list[str], failures: dict[st
 
     def notify(event: dict[str, Any]) -> None:
         if event["event"] == "failed":
-            failures[event["benchmark"]] = event
+            failures.setdefault(event["benchmark"], event)  # what fails after it, in the teardown, is a consequence
         inner(event)
 
     watched = replace(place, notify=notify)
@@ -300,6 +301,7 @@ def _run_pytest(place: Workplace, name: str, flags: list[str], failures: dict[st
         name,
         [
             *(sys.executable, "-m", "pytest", "tests/performance", "-p", "no:cacheprovider"),
+            "--override-ini=filterwarnings=default",  # a library's warning must not cost a measurement
             *place.build_options(),
             f"--cell={place.cell.id}",
             f"--events={EVENTS_FD}",

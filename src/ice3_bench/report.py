@@ -12,9 +12,9 @@ import os
 import tempfile
 from datetime import datetime  # noqa: TC003 (pydantic needs it at run time)
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ice3_bench.errors import UsageError
 
@@ -164,6 +164,14 @@ class Report(_Record):
     benchmarks: list[Benchmark]
     incomplete: str | None = None
     """Why passes are missing, if some are."""
+
+    @model_validator(mode="after")
+    def _each_benchmark_once(self) -> Self:
+        names = [benchmark.name for benchmark in self.benchmarks]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(f"benchmark given twice: {', '.join(doubled)}")
+        return self
 
     @property
     def comparability(self) -> str:

@@ -30,16 +30,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--events", type=int, help="file descriptor to announce benchmarks on, as JSON lines")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a bad domain or cell before anything is collected."""
+    _cell(config)
+    try:
+        for domain in config.getoption("--domain") or ():
+            parse_domain(domain)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each case of the cell; its id is the benchmark's name."""
     if "case" not in metafunc.fixturenames:
         return
     cell = _cell(metafunc.config)
     domains = metafunc.config.getoption("--domain") or cell.backend.domains
-    try:
-        cases = [case for domain in domains for case in metafunc.module.cases(cell, parse_domain(domain))]
-    except UsageError as error:
-        raise pytest.UsageError(str(error)) from error
+    cases = [case for domain in domains for case in metafunc.module.cases(cell, parse_domain(domain))]
     metafunc.parametrize("case", cases, ids=[case.name for case in cases])
 
 

@@ -118,10 +118,10 @@ def test_migrations_bring_an_older_file_up_to_date(
 
 def test_a_failing_transaction_leaves_nothing_behind(make_report: Callable[..., Report], path: Path) -> None:
     good, bad = make_report(), make_report()
-    bad.benchmarks.append(bad.benchmarks[0])  # the same metric twice
+    bad.benchmarks.append(bad.benchmarks[0])  # the same metric twice: the second insertion fails
     with History(path) as history:
         history.add(good)
-        with pytest.raises(UsageError):
+        with pytest.raises(UsageError, match="UNIQUE"):
             history.add(bad)
         assert history.pending() == [good]
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from ice3_bench.report import Report
 
-MakeReport = "Callable[..., Report]"
-
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -77,6 +75,12 @@ def test_a_list_is_no_report(path: Path) -> None:
     path.write_text("[]", encoding="utf-8")
     with pytest.raises(UsageError, match="not valid"):
         load_report(path)
+
+
+def test_a_benchmark_given_twice_is_refused(make_report: Callable[..., Report]) -> None:
+    report = make_report()
+    with pytest.raises(ValueError, match="given twice: ice_adjust"):
+        make_report(benchmarks=[*report.benchmarks, *report.benchmarks])
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
