@@ -1,0 +1,322 @@
+"""The stencil of IceAdjust: condensation, adjustment of the sources, mass-flux cloud, in one branch-free pass.
+
+Processes, with the PHYEX routine of each: saturation and ice fraction (COMPUTE_FRAC_ICE), statistical condensation and
+cloud fraction (CONDENSATION; Chaboureau & Bechtold 2002, or the Gaussian of Sommeria & Deardorff 1977 and Mellor 1977),
+second-order moment for the turbulence (Bechtold et al. 1995), adjustment of vapour, liquid, ice and heat
+(ICE_ADJUST; Langlois 1973, Tao et al. 1989), mass-flux cloud and the parts of the cloud above the autoconversion
+thresholds (ICE_ADJUST; Pergaud et al. 2009, Turner et al. 2012).
+
+Every transcendental is evaluated at every point with a harmless argument, so that compilers can vectorise the loop.
+"""
+
+from gt4py.cartesian import gtscript
+from gt4py.cartesian.gtscript import IJ, PARALLEL, Field, atan, computation, erf, exp, interval, sqrt
+
+from ice3.stencils.thermodynamics import (
+    latent_heat_of_sublimation,
+    latent_heat_of_vaporisation,
+    moist_heat_capacity,
+    saturation_pressure_over_ice,
+    saturation_pressure_over_ice_centred,
+    saturation_pressure_over_liquid,
+    saturation_pressure_over_liquid_centred,
+)
+
+
+@gtscript.function
+def clip(x, low, high):
+    return min(max(x, low), high)
+
+
+@gtscript.function
+def ramp(x, start):
+    """0 before ``start``, 1 after ``start`` + 1, linear between."""
+    return min(max(x - start, 0.0), 1.0)
+
+
+@gtscript.function
+def second_order_moment(x):
+    """Tabulated s'r_c' relation of Bechtold et al. (1995) at x = 2 Q, piecewise linear.
+
+    Written as a sum of ramps with the (positive) increments D of the table: no gather, no cancellation. The first and
+    last increments are zero.
+    """
+    from __externals__ import (
+        D00, D01, D02, D03, D04, D05, D06, D07, D08, D09, D10, D11, D12, D13, D14, D15,
+        D16, D17, D18, D19, D20, D21, D22, D23, D24, D25, D26, D27, D28, D29, D30,
+    )  # fmt: skip
+
+    low = D00 * ramp(x, -21.0) + D01 * ramp(x, -20.0) + D02 * ramp(x, -19.0) + D03 * ramp(x, -18.0)
+    low += D04 * ramp(x, -17.0) + D05 * ramp(x, -16.0) + D06 * ramp(x, -15.0) + D07 * ramp(x, -14.0)
+    low += D08 * ramp(x, -13.0) + D09 * ramp(x, -12.0) + D10 * ramp(x, -11.0) + D11 * ramp(x, -10.0)
+    low += D12 * ramp(x, -9.0) + D13 * ramp(x, -8.0) + D14 * ramp(x, -7.0) + D15 * ramp(x, -6.0)
+    high = D16 * ramp(x, -5.0) + D17 * ramp(x, -4.0) + D18 * ramp(x, -3.0) + D19 * ramp(x, -2.0)
+    high += D20 * ramp(x, -1.0) + D21 * ramp(x, 0.0) + D22 * ramp(x, 1.0) + D23 * ramp(x, 2.0)
+    high += D24 * ramp(x, 3.0) + D25 * ramp(x, 4.0) + D26 * ramp(x, 5.0) + D27 * ramp(x, 6.0)
+    high += D28 * ramp(x, 7.0) + D29 * ramp(x, 8.0) + D30 * ramp(x, 9.0)
+    return low + high
+
+
+@gtscript.function
+def gaussian_fraction(q):
+    """Standard normal distribution function."""
+    return 0.5 * (1.0 + erf(q * 0.7071067811865476))
+
+
+@gtscript.function
+def gaussian_content(q):
+    """First-order moment of the standard normal distribution above -q."""
+    return 0.3989422804014327 * (exp(-0.5 * q * q) + q * 1.2533141373155003 * (1.0 + erf(q * 0.7071067811865476)))
+
+
+@gtscript.function
+def ice_threshold(t):
+    """Mixing ratio above which cloud ice autoconverts (Chaboureau & Pinty 2006)."""
+    from __externals__ import ACRIAUTI, BCRIAUTI, CRIAUTI, TT
+
+    return min(CRIAUTI, exp(2.302585092994046 * (ACRIAUTI * (t - TT) + BCRIAUTI)))
+
+
+@gtscript.function
+def triangle_fraction(w, y):
+    """Part of a symmetric triangular distribution of mean ``w`` on [0, 2 w] that lies above ``y``, by area."""
+    x = min(y / (w if w > 0.0 else 1.0), 2.0)
+    return 1.0 - 0.5 * x * x if w > y else (0.5 * (2.0 - x) * (2.0 - x) if 2.0 * w > y else 0.0)
+
+
+@gtscript.function
+def triangle_content(w, y):
+    """Content of the part of the triangular distribution above ``y``."""
+    x = min(y / (w if w > 0.0 else 1.0), 2.0)
+    whole = w * (1.0 - x * x * x * 0.3333333333333333)
+    part = w * (2.0 - x) * (2.0 - x) * (1.0 + x) * 0.3333333333333333
+    return whole if w > y else (part if 2.0 * w > y else 0.0)
+
+
+def ice_adjust(
+    exn: Field["float"],
+    exnref: Field["float"],
+    rhodref: Field["float"],
+    pabs: Field["float"],
+    zz: Field["float"],
+    th: Field["float"],
+    rv: Field["float"],
+    rc: Field["float"],
+    ri: Field["float"],
+    rr: Field["float"],
+    rs: Field["float"],
+    rg: Field["float"],
+    sigs: Field["float"],
+    cf_mf: Field["float"],
+    rc_mf: Field["float"],
+    ri_mf: Field["float"],
+    weight_mf_cloud: Field["float"],
+    sigqsat: Field[IJ, "float"],
+    rvs: Field["float"],
+    rcs: Field["float"],
+    ris: Field["float"],
+    ths: Field["float"],
+    cldfr: Field["float"],
+    srcs: Field["float"],
+    hlc_hrc: Field["float"],
+    hlc_hcf: Field["float"],
+    hli_hri: Field["float"],
+    hli_hcf: Field["float"],
+    out_rv: Field["float"],
+    out_rc: Field["float"],
+    out_ri: Field["float"],
+    out_th: Field["float"],
+    tstep: "float",
+):
+    from __externals__ import (
+        CENTRED, CONDBORN, CRIAUTC, EPSILO, FRAC_O, FRAC_S, FRAC_T, GAUSSIAN, HEIGHT_QS, LAMBDA3, MF_TRIANGLE, RV,
+        STATE_OUT, STATNW, SUBGRID, TMAXMIX, TMINMIX, TT, WITH_SRCS,
+    )  # fmt: skip
+
+    with computation(PARALLEL), interval(0, -1):
+        if __INLINED(HEIGHT_QS):
+            layer = zz - zz[0, 0, 1]
+    with computation(PARALLEL), interval(-1, None):
+        if __INLINED(HEIGHT_QS):
+            layer = 0.8 * (zz[0, 0, -1] - zz)
+
+    with computation(PARALLEL), interval(...):
+        # Thermodynamic state: heats and heat capacity are those of the input state throughout.
+        t = th * exn
+        lv = latent_heat_of_vaporisation(t)
+        ls = latent_heat_of_sublimation(t)
+        cph = moist_heat_capacity(rv, rc, rr, ri, rs, rg)
+        rt = rv + rc + ri
+
+        # Ice fraction of the condensate.
+        if __INLINED(FRAC_S):
+            condensate = rc + ri
+            frac = clip(ri / (condensate if condensate > 1e-20 else 1.0), 0.0, 1.0) if condensate > 1e-20 else 0.0
+        elif __INLINED(FRAC_T):
+            frac = clip((TMAXMIX - t) / (TMAXMIX - TMINMIX), 0.0, 1.0)
+        elif __INLINED(FRAC_O):
+            frac = clip((TT - t) / 40.0, 0.0, 1.0)
+        else:
+            frac = 0.0 * t
+
+        # Saturation of the mixture and slope of the saturation curve.
+        if __INLINED(CENTRED):
+            ew = min(saturation_pressure_over_liquid_centred(t), 0.99 * pabs)
+            ei = min(saturation_pressure_over_ice_centred(t), 0.99 * pabs)
+        else:
+            ew = min(saturation_pressure_over_liquid(t), 0.99 * pabs)
+            ei = min(saturation_pressure_over_ice(t), 0.99 * pabs)
+        qs = (1.0 - frac) * (EPSILO * ew / (pabs - ew)) + frac * (EPSILO * ei / (pabs - ei))
+        heat = (1.0 - frac) * lv + frac * ls
+        slope = heat * qs / (RV * t * t) * (1.0 + qs / EPSILO)
+        a = 1.0 / (1.0 + heat / cph * slope)
+        deficit = a * (rt - qs + slope * (heat / cph) * (rc + ri))
+
+        # Standard deviation of the local saturation deficit.
+        if __INLINED(SUBGRID):
+            if __INLINED(STATNW):
+                turbulent = sigs
+            else:
+                turbulent = 2.0 * sigs
+            if __INLINED(HEIGHT_QS):
+                uniform = sigqsat * clip(layer / 30.0, 0.5, 1.5) * qs * a
+            else:
+                uniform = sigqsat * qs * a
+            sigma = sqrt(turbulent * turbulent + uniform * uniform)
+            if __INLINED(CONDBORN):
+                sigma = min(sigma, 0.5 * rt)
+            sigma = max(sigma, 1e-10)
+        else:
+            sigma = 1e-10 + 0.0 * t
+        q1 = deficit / sigma
+
+        # Condensate, cloud fraction, second-order moment, and the part above the autoconversion thresholds.
+        if __INLINED(GAUSSIAN):
+            fraction = clip(gaussian_fraction(q1), 0.0, 1.0)
+            content = max(0.0, sigma * gaussian_content(q1))
+            if __INLINED(CONDBORN):
+                content = min(content, rt - 1e-7)
+            fraction = 0.0 if content < 1e-12 else fraction
+            content = 0.0 if fraction == 0.0 else content
+            moment = fraction
+
+            liquid = 1.0 - frac
+            critical = CRIAUTC / rhodref
+            above = (deficit - critical / (liquid if liquid > 1e-20 else 1.0)) / sigma
+            chf = clip(gaussian_fraction(above), 0.0, 1.0)
+            chr = max(0.0, liquid * sigma * gaussian_content(above) + critical * chf)
+            chf = 0.0 if liquid <= 1e-20 or chr < 1e-12 or chf < 1e-6 else chf
+            chr = 0.0 if chf == 0.0 else chr
+
+            critical = ice_threshold(t)
+            above = (deficit - critical / (frac if frac > 1e-20 else 1.0)) / sigma
+            ihf = clip(gaussian_fraction(above), 0.0, 1.0)
+            ihr = max(0.0, frac * sigma * gaussian_content(above) + critical * ihf)
+            ihf = 0.0 if frac <= 1e-20 or ihr < 1e-12 or ihf < 1e-6 else ihf
+            ihr = 0.0 if ihf == 0.0 else ihr
+        else:
+            negative = exp(1.2 * clip(q1, -80.0, 0.0) - 1.0)
+            middle = min(0.36787944117144233 + 0.66 * q1 + 0.086 * q1 * q1, 2.0)
+            content = sigma * (negative if q1 <= 0.0 else (middle if q1 <= 2.0 else q1))
+            if __INLINED(CONDBORN):
+                content = min(content, rt - 1e-7)
+            fraction = clip(0.5 + 0.36 * atan(1.55 * q1), 0.0, 1.0)
+            fraction = 0.0 if content < 1e-12 else fraction
+            content = 0.0 if fraction == 0.0 else content
+            if __INLINED(WITH_SRCS):
+                moment = min(1.0, second_order_moment(2.0 * q1))
+            chf = 0.0 * t
+            chr = 0.0 * t
+            ihf = 0.0 * t
+            ihr = 0.0 * t
+        if __INLINED(WITH_SRCS and LAMBDA3):
+            moment = moment * clip(1.0 - q1, 1.0, 3.0)
+
+        # Adjusted state, weighted by what the mass-flux cloud leaves (vapour and temperature are not weighted).
+        rc1 = (1.0 - frac) * content
+        ri1 = frac * content
+        t1 = t + ((rc1 - rc) * lv + (ri1 - ri) * ls) / cph
+        rv1 = rt - rc1 - ri1
+        share = 1.0 - weight_mf_cloud
+        rc1 = rc1 * share
+        ri1 = ri1 * share
+        fraction = fraction * share
+        chf = chf * share
+        chr = chr * share
+        ihf = ihf * share
+        ihr = ihr * share
+
+        # Sources: liquid first, then ice with what vapour is left.
+        d = (rc1 - rc) / tstep
+        d = max(d, -rcs) if d < 0.0 else min(d, rvs)
+        sv = rvs - d
+        sc = rcs + d
+        e = (ri1 - ri) / tstep
+        e = max(e, -ris) if e < 0.0 else min(e, sv)
+        sv = sv - e
+        si = ris + e
+        sth = ths + d * lv / (cph * exnref) + e * ls / (cph * exnref)
+
+        if __INLINED(SUBGRID):
+            # Mass-flux cloud, limited by the vapour.
+            mc = rc_mf / tstep
+            mi = ri_mf / tstep
+            both = mc + mi
+            short = both > sv and both > 0.0
+            limited = mc * sv / (both if both > 0.0 else 1.0)
+            mi = sv - limited if short else mi
+            mc = limited if short else mc
+            sv = sv - (mc + mi)
+            sc = sc + mc
+            si = si + mi
+            sth = sth + (mc * lv + mi * ls) / (cph * exnref)
+            fraction = min(1.0, fraction + cf_mf)
+            if __INLINED(WITH_SRCS):
+                srcs = moment * share
+
+            w = mc * tstep
+            y = cf_mf * (CRIAUTC / rhodref)
+            if __INLINED(MF_TRIANGLE):
+                chf = min(1.0, chf + triangle_fraction(w, y) * cf_mf)
+                chr = chr + triangle_content(w, y)
+            else:
+                chf = min(1.0, chf + cf_mf) if w > y else chf
+                chr = chr + w if w > y else chr
+            w = mi * tstep
+            y = cf_mf * ice_threshold(t1)
+            if __INLINED(MF_TRIANGLE):
+                ihf = min(1.0, ihf + triangle_fraction(w, y) * cf_mf)
+                ihr = ihr + triangle_content(w, y)
+            else:
+                ihf = min(1.0, ihf + cf_mf) if w > y else ihf
+                ihr = ihr + w if w > y else ihr
+
+            if __INLINED(STATE_OUT):
+                short = rc_mf + ri_mf > rv1 and rc_mf + ri_mf > 0.0
+                both = rc_mf + ri_mf
+                limited = rc_mf * rv1 / (both if both > 0.0 else 1.0)
+                mi = rv1 - limited if short else ri_mf
+                mc = limited if short else rc_mf
+                out_rv = rv1 - (mc + mi)
+                out_rc = rc1 + mc
+                out_ri = ri1 + mi
+                out_th = (t1 + (mc * lv + mi * ls) / cph) / exn
+        else:
+            fraction = 1.0 if sc + si > 1e-12 / tstep else 0.0
+            if __INLINED(WITH_SRCS):
+                srcs = fraction
+            if __INLINED(STATE_OUT):
+                out_rv = rv1
+                out_rc = rc1
+                out_ri = ri1
+                out_th = t1 / exn
+
+        rvs = sv
+        rcs = sc
+        ris = si
+        ths = sth
+        cldfr = fraction
+        hlc_hrc = chr
+        hlc_hcf = chf
+        hli_hri = ihr
+        hli_hcf = ihf
