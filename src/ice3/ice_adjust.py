@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from math import log10
 from typing import TYPE_CHECKING, Any
 
@@ -117,11 +118,13 @@ class IceAdjustConfig:
         return (cold_log - intercept) / cold, intercept
 
 
-def _moment_increments() -> dict[str, float]:
-    """Externals D00 ... D30: increments of the table, without the first and the last, which are zero."""
-    table = SECOND_ORDER_MOMENT
-    increments = [high - low for low, high in zip(table, table[1:], strict=False)][1:-1]
-    return {f"D{number:02d}": value for number, value in enumerate(increments)}
+def _moment_kinks() -> dict[str, float]:
+    """Externals K00 ... K31: half the change of slope at the nodes 2 Q1 = -21 ... 10.
+
+    With no slope before the first node nor after the last, the table is 1/2 + sum of K_n |2 Q1 - n|.
+    """
+    slopes = [high - low for low, high in pairwise(SECOND_ORDER_MOMENT)]
+    return {f"K{number:02d}": 0.5 * (after - before) for number, (before, after) in enumerate(pairwise(slopes))}
 
 
 _INPUTS = (
@@ -216,7 +219,7 @@ class IceAdjust:
         slope, intercept = options.ice_threshold_law()
         externals: dict[str, Any] = {
             **thermodynamic_externals(build.precision),
-            **_moment_increments(),
+            **_moment_kinks(),
             "EPSILO": constants.RD / constants.RV,
             "RV": constants.RV,
             "CRIAUTC": options.XCRIAUTC,

@@ -29,32 +29,27 @@ def clip(x, low, high):
 
 
 @gtscript.function
-def ramp(x, start):
-    """0 before ``start``, 1 after ``start`` + 1, linear between."""
-    return min(max(x - start, 0.0), 1.0)
+def second_order_moment(q):
+    """Tabulated s'r_c' relation of Bechtold et al. (1995) at Q = ``q``, piecewise linear.
 
-
-@gtscript.function
-def second_order_moment(x):
-    """Tabulated s'r_c' relation of Bechtold et al. (1995) at x = 2 Q, piecewise linear.
-
-    Written as a sum of ramps with the (positive) increments D of the table: no gather, no cancellation. The first and
-    last increments are zero.
+    Written as a sum of absolute values, one for each node n with half the change K of slope there: no gather, and three
+    vector instructions a node. The table is 0 below the first node and 1 above the last.
     """
     from __externals__ import (
-        D00, D01, D02, D03, D04, D05, D06, D07, D08, D09, D10, D11, D12, D13, D14, D15,
-        D16, D17, D18, D19, D20, D21, D22, D23, D24, D25, D26, D27, D28, D29, D30,
+        K00, K01, K02, K03, K04, K05, K06, K07, K08, K09, K10, K11, K12, K13, K14, K15,
+        K16, K17, K18, K19, K20, K21, K22, K23, K24, K25, K26, K27, K28, K29, K30, K31,
     )  # fmt: skip
 
-    low = D00 * ramp(x, -21.0) + D01 * ramp(x, -20.0) + D02 * ramp(x, -19.0) + D03 * ramp(x, -18.0)
-    low += D04 * ramp(x, -17.0) + D05 * ramp(x, -16.0) + D06 * ramp(x, -15.0) + D07 * ramp(x, -14.0)
-    low += D08 * ramp(x, -13.0) + D09 * ramp(x, -12.0) + D10 * ramp(x, -11.0) + D11 * ramp(x, -10.0)
-    low += D12 * ramp(x, -9.0) + D13 * ramp(x, -8.0) + D14 * ramp(x, -7.0) + D15 * ramp(x, -6.0)
-    high = D16 * ramp(x, -5.0) + D17 * ramp(x, -4.0) + D18 * ramp(x, -3.0) + D19 * ramp(x, -2.0)
-    high += D20 * ramp(x, -1.0) + D21 * ramp(x, 0.0) + D22 * ramp(x, 1.0) + D23 * ramp(x, 2.0)
-    high += D24 * ramp(x, 3.0) + D25 * ramp(x, 4.0) + D26 * ramp(x, 5.0) + D27 * ramp(x, 6.0)
-    high += D28 * ramp(x, 7.0) + D29 * ramp(x, 8.0) + D30 * ramp(x, 9.0)
-    return low + high
+    x = clip(2.0 * q, -21.0, 10.0)
+    low = K00 * abs(x + 21.0) + K01 * abs(x + 20.0) + K02 * abs(x + 19.0) + K03 * abs(x + 18.0)
+    low += K04 * abs(x + 17.0) + K05 * abs(x + 16.0) + K06 * abs(x + 15.0) + K07 * abs(x + 14.0)
+    low += K08 * abs(x + 13.0) + K09 * abs(x + 12.0) + K10 * abs(x + 11.0) + K11 * abs(x + 10.0)
+    low += K12 * abs(x + 9.0) + K13 * abs(x + 8.0) + K14 * abs(x + 7.0) + K15 * abs(x + 6.0)
+    high = K16 * abs(x + 5.0) + K17 * abs(x + 4.0) + K18 * abs(x + 3.0) + K19 * abs(x + 2.0)
+    high += K20 * abs(x + 1.0) + K21 * abs(x) + K22 * abs(x - 1.0) + K23 * abs(x - 2.0)
+    high += K24 * abs(x - 3.0) + K25 * abs(x - 4.0) + K26 * abs(x - 5.0) + K27 * abs(x - 6.0)
+    high += K28 * abs(x - 7.0) + K29 * abs(x - 8.0) + K30 * abs(x - 9.0) + K31 * abs(x - 10.0)
+    return 0.0 if x <= -21.0 else min(0.5 + (low + high), 1.0)
 
 
 @gtscript.function
@@ -224,7 +219,7 @@ def ice_adjust(
             fraction = 0.0 if content < 1e-12 else fraction
             content = 0.0 if fraction == 0.0 else content
             if __INLINED(WITH_SRCS):
-                moment = min(1.0, second_order_moment(2.0 * q1))
+                moment = second_order_moment(q1)
             chf = 0.0 * t
             chr = 0.0 * t
             ihf = 0.0 * t
