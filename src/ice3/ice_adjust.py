@@ -221,7 +221,8 @@ class IceAdjust:
             **thermodynamic_externals(build.precision),
             **_moment_kinks(),
             "EPSILO": constants.RD / constants.RV,
-            "RV": constants.RV,
+            "OVER_EPSILO": constants.RV / constants.RD,
+            "OVER_RV": 1.0 / constants.RV,
             "CRIAUTC": options.XCRIAUTC,
             "CRIAUTI": options.XCRIAUTI,
             "ACRIAUTI": slope,
@@ -256,4 +257,5 @@ class IceAdjust:
         """
         check(self.fields, state, self.domain, self.build.dtype)
         arguments = {name: state[name] for name in self._names}
-        self._run(**arguments, **self._absent, tstep=self.build.dtype.type(timestep))
+        scalar = self.build.dtype.type
+        self._run(**arguments, **self._absent, tstep=scalar(timestep), over_tstep=scalar(1.0 / timestep))

@@ -122,10 +122,11 @@ def ice_adjust(
     out_ri: Field["float"],
     out_th: Field["float"],
     tstep: "float",
+    over_tstep: "float",
 ):
     from __externals__ import (
-        CENTRED, CONDBORN, CRIAUTC, EPSILO, FRAC_O, FRAC_S, FRAC_T, GAUSSIAN, HEIGHT_QS, LAMBDA3, MF_TRIANGLE, RV,
-        STATE_OUT, STATNW, SUBGRID, TMAXMIX, TMINMIX, TT, WITH_SRCS,
+        CENTRED, CONDBORN, CRIAUTC, EPSILO, FRAC_O, FRAC_S, FRAC_T, GAUSSIAN, HEIGHT_QS, LAMBDA3, MF_TRIANGLE,
+        OVER_EPSILO, OVER_RV, STATE_OUT, STATNW, SUBGRID, TMAXMIX, TMINMIX, TT, WITH_SRCS,
     )  # fmt: skip
 
     with computation(PARALLEL), interval(0, -1):
@@ -150,7 +151,7 @@ def ice_adjust(
         elif __INLINED(FRAC_T):
             frac = clip((TMAXMIX - t) / (TMAXMIX - TMINMIX), 0.0, 1.0)
         elif __INLINED(FRAC_O):
-            frac = clip((TT - t) / 40.0, 0.0, 1.0)
+            frac = clip((TT - t) * 0.025, 0.0, 1.0)
         else:
             frac = 0.0 * t
 
@@ -161,11 +162,17 @@ def ice_adjust(
         else:
             ew = min(saturation_pressure_over_liquid(t), 0.99 * pabs)
             ei = min(saturation_pressure_over_ice(t), 0.99 * pabs)
-        qs = (1.0 - frac) * (EPSILO * ew / (pabs - ew)) + frac * (EPSILO * ei / (pabs - ei))
+        # Divisions are what this loop pays most for: quotients share them.
+        over_t = 1.0 / t
+        over_pressures = EPSILO / ((pabs - ew) * (pabs - ei))
+        qs = ((1.0 - frac) * ew * (pabs - ei) + frac * ei * (pabs - ew)) * over_pressures
         heat = (1.0 - frac) * lv + frac * ls
-        slope = heat * qs / (RV * t * t) * (1.0 + qs / EPSILO)
-        a = 1.0 / (1.0 + heat / cph * slope)
-        deficit = a * (rt - qs + slope * (heat / cph) * (rc + ri))
+        slope = heat * qs * OVER_RV * (over_t * over_t) * (1.0 + qs * OVER_EPSILO)
+        over_cph_exnref = 1.0 / (cph * exnref)
+        over_cph = over_cph_exnref * exnref
+        warming = heat * over_cph
+        a = 1.0 / (1.0 + warming * slope)
+        deficit = a * (rt - qs + slope * warming * (rc + ri))
 
         # Standard deviation of the local saturation deficit.
         if __INLINED(SUBGRID):
@@ -174,7 +181,7 @@ def ice_adjust(
             else:
                 turbulent = 2.0 * sigs
             if __INLINED(HEIGHT_QS):
-                uniform = sigqsat * clip(layer / 30.0, 0.5, 1.5) * qs * a
+                uniform = sigqsat * clip(layer * 0.03333333333333333, 0.5, 1.5) * qs * a
             else:
                 uniform = sigqsat * qs * a
             sigma = sqrt(turbulent * turbulent + uniform * uniform)
@@ -230,7 +237,7 @@ def ice_adjust(
         # Adjusted state, weighted by what the mass-flux cloud leaves (vapour and temperature are not weighted).
         rc1 = (1.0 - frac) * content
         ri1 = frac * content
-        t1 = t + ((rc1 - rc) * lv + (ri1 - ri) * ls) / cph
+        t1 = t + ((rc1 - rc) * lv + (ri1 - ri) * ls) * over_cph
         rv1 = rt - rc1 - ri1
         share = 1.0 - weight_mf_cloud
         rc1 = rc1 * share
@@ -242,20 +249,20 @@ def ice_adjust(
         ihr = ihr * share
 
         # Sources: liquid first, then ice with what vapour is left.
-        d = (rc1 - rc) / tstep
+        d = (rc1 - rc) * over_tstep
         d = max(d, -rcs) if d < 0.0 else min(d, rvs)
         sv = rvs - d
         sc = rcs + d
-        e = (ri1 - ri) / tstep
+        e = (ri1 - ri) * over_tstep
         e = max(e, -ris) if e < 0.0 else min(e, sv)
         sv = sv - e
         si = ris + e
-        sth = ths + d * lv / (cph * exnref) + e * ls / (cph * exnref)
+        sth = ths + (d * lv + e * ls) * over_cph_exnref
 
         if __INLINED(SUBGRID):
             # Mass-flux cloud, limited by the vapour.
-            mc = rc_mf / tstep
-            mi = ri_mf / tstep
+            mc = rc_mf * over_tstep
+            mi = ri_mf * over_tstep
             both = mc + mi
             short = both > sv and both > 0.0
             limited = mc * sv / (both if both > 0.0 else 1.0)
@@ -264,7 +271,7 @@ def ice_adjust(
             sv = sv - (mc + mi)
             sc = sc + mc
             si = si + mi
-            sth = sth + (mc * lv + mi * ls) / (cph * exnref)
+            sth = sth + (mc * lv + mi * ls) * over_cph_exnref
             fraction = min(1.0, fraction + cf_mf)
             if __INLINED(WITH_SRCS):
                 srcs = moment * share
@@ -295,9 +302,9 @@ def ice_adjust(
                 out_rv = rv1 - (mc + mi)
                 out_rc = rc1 + mc
                 out_ri = ri1 + mi
-                out_th = (t1 + (mc * lv + mi * ls) / cph) / exn
+                out_th = (t1 + (mc * lv + mi * ls) * over_cph) / exn
         else:
-            fraction = 1.0 if sc + si > 1e-12 / tstep else 0.0
+            fraction = 1.0 if sc + si > 1e-12 * over_tstep else 0.0
             if __INLINED(WITH_SRCS):
                 srcs = fraction
             if __INLINED(STATE_OUT):
