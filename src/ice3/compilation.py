@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 PRECISIONS = ("float32", "float64")
+INCLUDE = Path(__file__).parent / "include"
+"""Headers that compiler arguments may name."""
 
 
 class CompilationError(RuntimeError):
@@ -169,7 +171,7 @@ def _compiler_arguments(arguments: tuple[str, ...]) -> Iterator[None]:
 
     compile_args = config.build_settings["extra_compile_args"]
     flags, fingerprint = compile_args["cxx"], config.GT4PY_EXTRA_COMPILE_ARGS
-    compile_args["cxx"] = [*flags, *arguments]
+    compile_args["cxx"] = [*flags, f"-I{INCLUDE}", *arguments]
     config.GT4PY_EXTRA_COMPILE_ARGS = " ".join([*fingerprint.split(), *arguments])  # enters the hash of the cache
     try:
         yield

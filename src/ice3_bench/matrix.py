@@ -52,6 +52,8 @@ class Backend(_Strict):
     extra: str
     """The project's extra that installs what the backend needs."""
     tags: tuple[str, ...] = ()
+    compile_args: tuple[str, ...] = ()
+    """Compiler arguments of this backend, added to those of the profile."""
     domains: Annotated[tuple[Annotated[str, AfterValidator(_domain)], ...], Field(min_length=1)]
     """Domains it is measured on."""
 
@@ -104,6 +106,10 @@ class Settings(_Strict):
     def cells(self) -> tuple[Cell, ...]:
         """All cells, backend by backend."""
         return tuple(Cell(backend=b, precision=p) for b in self.backends for p in self.precisions)
+
+    def compile_args(self, backend: Backend, profile: str) -> tuple[str, ...]:
+        """Compiler arguments of a backend in a profile; none for backends that compile nothing."""
+        return (*self.profiles[profile], *backend.compile_args) if "compiled" in backend.tags else ()
 
     def backend(self, name: str) -> Backend:
         """Find a backend by GT4Py name or id.

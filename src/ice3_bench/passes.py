@@ -73,7 +73,7 @@ class Workplace:
     @property
     def compile_args(self) -> tuple[str, ...]:
         """Compiler arguments of the profile (none for backends that compile nothing)."""
-        return self.settings.profiles[self.profile] if "compiled" in self.cell.backend.tags else ()
+        return self.settings.compile_args(self.cell.backend, self.profile)
 
     @property
     def environment(self) -> dict[str, str]:
