@@ -1,0 +1,339 @@
+"""Accuracy of the components against data sets computed by the Fortran (PHYEX): ``python -m ice3.accuracy``.
+
+A data set is a netCDF file with arrays (column, level), level 0 at the model top; prefixes ``in_`` for inputs and
+``out_`` for outputs; the attributes ``dt`` (time step, s) and ``config`` (PHYEX's namelists as JSON). Cells where the
+variable ``sensitive`` is not zero are left out: round-off alone moves their outputs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5netcdf
+import numpy as np
+
+from ice3.compilation import Build, CompilationError, ToolchainError
+from ice3.components import add_build_options, build_from
+from ice3.fields import from_arrays, to_array
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+PROFILES = ("production", "strict")
+OUTLIER = 1e-8
+"""A point beyond this error counts as an outlier of the production profile."""
+
+
+class DataSetError(ValueError):
+    """A data set that cannot be used; the message names the file and what is wrong."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What an output is held to, in the norm of its component.
+
+    Attributes
+    ----------
+    quantile
+        The errors' quantile that is compared with ``value``; 1 is the maximum.
+    value
+        Largest error allowed at that quantile.
+    maximum
+        Largest error allowed anywhere (``None``: not limited).
+    """
+
+    value: float
+    quantile: float = 1.0
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class FieldResult:
+    """Error of one output.
+
+    Attributes
+    ----------
+    error
+        Error at the quantile of the tolerance, in the norm.
+    maximum
+        Largest error; infinite if a value is not finite.
+    column, level
+        Cell of the largest error.
+    """
+
+    field: str
+    error: float
+    maximum: float
+    tolerance: float
+    outliers: int
+    column: int
+    level: int
+    passed: bool
+
+
+@dataclass(frozen=True)
+class AccuracyResult:
+    """Errors of every output of one data set."""
+
+    data_set: str
+    component: str
+    fields: tuple[FieldResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every field is within its tolerance."""
+        return all(field.passed for field in self.fields)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A reference data set in memory."""
+
+    name: str
+    title: str
+    timestep: float
+    config: dict[str, Any]
+    krr: int
+    variables: dict[str, Array]
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self.variables:
+            raise DataSetError(f"{self.name} has no variable '{name}'.")
+        return self.variables[name]
+
+
+def load(path: Path) -> DataSet:
+    """Read a data set.
+
+    Raises
+    ------
+    DataSetError
+        If the file is missing, not netCDF, truncated, or without ``dt`` and ``config``.
+    """
+    try:
+        with h5netcdf.File(path) as file:
+            attributes = dict(file.attrs)
+            variables = {
+                name: np.asarray(variable[...], dtype=np.float64)
+                for name, variable in file.variables.items()
+                if not name.startswith(("f32_", "spread_"))
+            }
+    except (OSError, KeyError, RuntimeError) as error:
+        raise DataSetError(f"{path} cannot be read as netCDF-4: {error}.") from error
+    missing = [name for name in ("dt", "config") if name not in attributes]
+    if missing:
+        raise DataSetError(f"{path} has no attribute {' and '.join(missing)}: it is no reference data set.")
+    try:
+        config = json.loads(attributes["config"])
+    except json.JSONDecodeError as error:
+        raise DataSetError(f"The attribute config of {path} is not JSON: {error}.") from error
+    return DataSet(
+        name=path.name,
+        title=str(attributes.get("title", "")),
+        timestep=float(attributes["dt"]),
+        config=config,
+        krr=int(attributes.get("krr", 6)),
+        variables=variables,
+    )
+
+
+def check_file(path: Path, build: Build, profile: str = "production") -> AccuracyResult:
+    """Run a component on the inputs of a data set and compare the outputs.
+
+    Parameters
+    ----------
+    path
+        The netCDF file.
+    build
+        Backend, precision and compiler arguments.
+    profile
+        ``production`` or ``strict``: the tolerances of float64.
+
+    Raises
+    ------
+    DataSetError
+        If the file cannot be used, or an input is not finite.
+    ValueError
+        If its options are not supported.
+    """
+    data = load(path)
+    for recognise, run in _KINDS:
+        if recognise(data):
+            return run(data, build, profile)
+    raise DataSetError(f"{path} is of no known component: it has neither in_rc_mf (IceAdjust) nor in_dzz (RainIce).")
+
+
+def compare(got: Array, wanted: Array, scale: Array, tolerance: Tolerance, excluded: NDArray[np.bool_]) -> FieldResult:
+    """Compare one output in the norm |got - wanted| / scale; ``field`` is left empty.
+
+    A value that is not finite where the reference is finite has an infinite error.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        difference = np.abs(got - wanted)
+        error = np.where(difference == 0.0, 0.0, difference / np.maximum(scale, np.finfo(np.float64).tiny))
+    error = np.where(np.isfinite(got), error, np.inf)
+    error = np.where(excluded | ~np.isfinite(wanted), 0.0, error)
+    worst = np.unravel_index(int(error.argmax()), error.shape)
+    maximum = float(error[worst])
+    measured = maximum if tolerance.quantile == 1.0 else float(np.quantile(error, tolerance.quantile))
+    passed = measured <= tolerance.value and (tolerance.maximum is None or maximum <= tolerance.maximum)
+    return FieldResult(
+        field="",
+        error=_finite(measured),
+        maximum=_finite(maximum),
+        tolerance=tolerance.value,
+        outliers=int((error > OUTLIER).sum()),
+        column=int(worst[0]),
+        level=int(worst[1]) if len(worst) > 1 else 0,
+        passed=bool(passed and np.isfinite(maximum)),
+    )
+
+
+def _finite(value: float) -> float:
+    """Largest finite number in place of infinity, which JSON cannot hold."""
+    return min(value, sys.float_info.max)
+
+
+def require_finite(data: DataSet, names: tuple[str, ...]) -> None:
+    """Raise DataSetError, naming the variable and cell, if an input is not finite."""
+    for name in names:
+        bad = np.argwhere(~np.isfinite(data[name]))
+        if len(bad):
+            raise DataSetError(f"'{name}' of {data.name} is not finite at (column, level) = {tuple(map(int, bad[0]))}.")
+
+
+# IceAdjust ------------------------------------------------------------------------------------------------------------
+
+
+def _ice_adjust_tolerance(field: str, build: Build, profile: str) -> Tolerance:
+    """Tolerances in the norm of ``_ice_adjust_scale``."""
+    if build.precision == "float32":
+        if field in ("cldfr", "srcs"):
+            return Tolerance(1e-4, quantile=0.999, maximum=1e-2)
+        if field in ("ths", "out_th"):
+            return Tolerance(1e-6)
+        return Tolerance(1e-4 if field.startswith("hl") else 1e-5)
+    if profile == "strict":
+        return Tolerance(1e-12)
+    return Tolerance(1e-10, quantile=0.9999)
+
+
+def _ice_adjust_scale(field: str, data: DataSet) -> Array:
+    """Scale of the errors of an output: the amounts of water and heat it is a difference of."""
+    total = data["in_rv"] + data["in_rc"] + data["in_ri"]
+    reference = np.abs(data[_ice_adjust_reference(field)])
+    if field in ("rvs", "rcs", "ris"):
+        return np.maximum(total / data.timestep, np.abs(data["in_rvs"]))
+    if field in ("ths", "out_th"):
+        return data["in_th"] / (data.timestep if field == "ths" else 1.0)
+    if field.startswith("out_"):
+        return total
+    if field in ("hlc_hrc", "hli_hri"):
+        content = np.maximum(data["in_rc_mf" if field == "hlc_hrc" else "in_ri_mf"], reference)
+        if data.config.get("NEBN", {}).get("CCONDENS") == "GAUS":
+            content = np.maximum(content, 2.0 * data["in_sigs"])
+        return content
+    return np.ones_like(reference)
+
+
+def _ice_adjust_reference(field: str) -> str:
+    return f"out_pout_{field[4:]}" if field.startswith("out_") else f"out_{field}"
+
+
+def _check_ice_adjust(data: DataSet, build: Build, profile: str) -> AccuracyResult:
+    from ice3.ice_adjust import IceAdjust, IceAdjustConfig  # noqa: PLC0415 (importing GT4Py takes seconds)
+
+    config = IceAdjustConfig.from_phyex(data.config, krr=data.krr)
+    columns, levels = data["in_th"].shape
+    domain = (columns, 1, levels)
+    component = IceAdjust(domain, build, config, adjusted_state="out_pout_rv" in data.variables)
+    inputs = tuple(f"in_{field.name}" for field in component.fields if field.intent != "out")
+    require_finite(data, inputs)
+    arrays = {name[3:]: data[name].reshape(columns, 1, *data[name].shape[1:]) for name in inputs}
+    state = from_arrays(component.fields, arrays, domain, build)
+    component(state, data.timestep)
+    written = [field.name for field in component.fields if field.intent != "in"]
+    excluded = data.variables.get("sensitive", np.zeros((columns, levels))) != 0
+    outputs = {
+        name: (to_array(state[name]).reshape(columns, levels).astype(np.float64), data[_ice_adjust_reference(name)])
+        for name in written
+    }
+    return _result(
+        data,
+        "ice_adjust",
+        outputs,
+        lambda name: _ice_adjust_scale(name, data),
+        lambda name: _ice_adjust_tolerance(name, build, profile),
+        excluded,
+    )
+
+
+def _result(
+    data: DataSet,
+    component: str,
+    outputs: Mapping[str, tuple[Array, Array]],
+    scale: Callable[[str], Array],
+    tolerance: Callable[[str], Tolerance],
+    excluded: NDArray[np.bool_],
+) -> AccuracyResult:
+    """Compare every output, given as (computed, reference)."""
+    results = []
+    for name, (got, wanted) in outputs.items():
+        result = compare(got, wanted, scale(name), tolerance(name), excluded)
+        results.append(FieldResult(**{**asdict(result), "field": name}))
+    return AccuracyResult(data.name, component, tuple(results))
+
+
+_KINDS: tuple[tuple[Callable[[DataSet], bool], Callable[[DataSet, Build, str], AccuracyResult]], ...] = (
+    (lambda data: "in_rc_mf" in data.variables, _check_ice_adjust),
+)
+"""How the data sets of each component are recognised and checked."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check data sets; exit code 1 when a field is out of tolerance, 2 when a data set cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m ice3.accuracy", description="Check against reference data.")
+    add_build_options(parser)
+    parser.add_argument("--file", type=Path, action="append", required=True, help="netCDF data set; repeatable")
+    parser.add_argument("--profile", choices=PROFILES, default="production", help="tolerances of float64")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    parser.add_argument("--output", type=Path, help="JSON file for the results")
+    options = parser.parse_args(arguments)
+    try:
+        build = build_from(options)
+        build.require_toolchain()
+        results = [check_file(path, build, options.profile) for path in options.file]
+    except (ValueError, CompilationError, ToolchainError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    records = json.dumps([asdict(result) for result in results], indent=1)
+    if options.output:
+        options.output.write_text(records, encoding="utf-8")
+    print(records if options.json else "\n".join(_lines(results)))
+    return 0 if all(result.passed for result in results) else 1
+
+
+def _lines(results: list[AccuracyResult]) -> list[str]:
+    lines = []
+    for result in results:
+        lines.append(f"{result.data_set} ({result.component})")
+        for field in result.fields:
+            verdict = "ok" if field.passed else f"FAILED, worst at column {field.column}, level {field.level}"
+            lines.append(
+                f"  {field.field:<8} error {field.error:8.1e}  largest {field.maximum:8.1e}"
+                f"  tolerance {field.tolerance:6.0e}  {verdict}"
+            )
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ice3.accuracy import DataSetError, check_file, load, main
+from ice3.atmosphere import synthetic_atmosphere
+from ice3.compilation import Build
+from ice3.fields import from_arrays
+from ice3.ice_adjust import IceAdjust, IceAdjustConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LITE = Path(__file__).parents[1] / "data/ice_adjust_lite.nc"
+COMPILED = [
+    pytest.param(backend, marks=pytest.mark.compiled) for backend in ("gt:cpu_ifirst", "gt:cpu_kfirst", "dace:cpu")
+]
+
+
+@pytest.mark.parametrize("backend", ["numpy", *COMPILED])
+def test_float64_agrees_with_the_fortran_to_round_off(make_build: Callable[..., Build], backend: str) -> None:
+    result = check_file(LITE, make_build(backend), "strict")
+    assert result.passed, result
+    assert len(result.fields) == 14
+
+
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("gt:cpu_ifirst", marks=pytest.mark.compiled)])
+def test_float32_is_within_its_quantiles(make_build: Callable[..., Build], backend: str) -> None:
+    result = check_file(LITE, make_build(backend, "float32", "production"))
+    assert result.passed, result
+    assert max(field.maximum for field in result.fields) > 1e-9, "not computed in float32"
+
+
+@pytest.mark.compiled
+def test_the_production_profile_is_within_its_tolerance(make_build: Callable[..., Build]) -> None:
+    assert check_file(LITE, make_build("gt:cpu_ifirst", profile="production")).passed
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("KRR", 7),
+        ("CCONDENS", "CB01"),
+        ("CLAMBDA3", "NO"),
+        ("CFRAC_ICE_ADJUST", "0"),
+        ("CSUBG_MF_PDF", "BIGA"),
+        ("LSIGMAS", False),
+        ("LOCND2", True),
+    ],
+)
+def test_an_unsupported_option_is_named(option: str, value: object) -> None:
+    with pytest.raises(ValueError, match=rf"Option {option} = .* not supported .* supported are"):
+        IceAdjustConfig(**{option: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"CCONDENS": "GAUS"},
+        {"CFRAC_ICE_ADJUST": "T"},
+        {"CFRAC_ICE_ADJUST": "O"},
+        {"CFRAC_ICE_ADJUST": "N"},
+        {"CSUBG_MF_PDF": "NONE"},
+        {"CLAMBDA3": "NONE"},
+        {"LCONDBORN": True},
+        {"LSUBG_COND": False},
+        {"LSTATNW": True},
+        {"LSTATNW": True, "LHGT_QS": True},
+        {"OCOMPUTE_SRC": False},
+    ],
+    ids=str,
+)
+def test_every_option_conserves_water_and_heat(make_build: Callable[..., Build], options: dict[str, Any]) -> None:
+    before, after, _ = adjust(make_build("numpy"), IceAdjustConfig(**options))
+    assert_conserved(before, after)
+
+
+Fields = dict[str, Any]
+
+
+def adjust(build: Build, config: IceAdjustConfig | None = None, seed: int = 0) -> tuple[Fields, Fields, IceAdjust]:
+    """Adjust a small atmosphere; return its fields before and after."""
+    domain = (7, 5, 30)
+    component = IceAdjust(domain, build, config)
+    before = synthetic_atmosphere(domain, precision=build.precision, seed=seed)
+    state = from_arrays(component.fields, before, domain, build)
+    component(state, 50.0)
+    return before, state, component
+
+
+def assert_conserved(before: Fields, after: Fields, unit: float = 2.3e-16) -> None:
+    water = [fields["rvs"] + fields["rcs"] + fields["ris"] for fields in (before, after)]
+    np.testing.assert_allclose(water[1], water[0], rtol=8 * unit)
+    t = before["th"] * before["exn"]
+    lv, ls = 2.5008e6 + (1846.1 - 4218.0) * (t - 273.16), 2.8345e6 + (1846.1 - 2106.0) * (t - 273.16)
+    cph = 1004.709 + 1846.1 * before["rv"] + 4218.0 * (before["rc"] + before["rr"])
+    cph = cph + 2106.0 * (before["ri"] + before["rs"] + before["rg"])
+    heat = [
+        fields["ths"] - (lv * fields["rcs"] + ls * fields["ris"]) / (cph * before["exnref"])
+        for fields in (before, after)
+    ]
+    np.testing.assert_allclose(heat[1], heat[0], rtol=1e-6)
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 2**31))
+def test_invariants_on_random_atmospheres(make_build: Callable[..., Build], seed: int) -> None:
+    before, after, _ = adjust(make_build("numpy"), seed=seed)
+    assert_conserved(before, after)
+    for name in ("cldfr", "srcs", "hlc_hcf", "hli_hcf"):
+        assert 0.0 <= after[name].min()
+        assert after[name].max() <= 1.0
+    for name in ("rcs", "ris", "hlc_hrc", "hli_hri"):
+        assert after[name].min() >= 0.0
+    assert (after["rvs"] >= -1e-15 * before["rvs"].max()).all()
+
+
+def test_columns_are_independent(make_build: Callable[..., Build]) -> None:
+    build, domain = make_build("numpy"), (6, 1, 20)
+    fields = synthetic_atmosphere(domain)
+    order = np.array([3, 1, 5, 0, 2, 4])
+    component = IceAdjust(domain, build)
+    first = from_arrays(component.fields, fields, domain, build)
+    permuted = from_arrays(component.fields, {name: array[order] for name, array in fields.items()}, domain, build)
+    component(first, 50.0)
+    component(permuted, 50.0)
+    np.testing.assert_allclose(permuted["rcs"], first["rcs"][order], rtol=1e-13)
+
+
+def test_a_wrong_field_is_named(make_build: Callable[..., Build]) -> None:
+    _, state, component = adjust(make_build("numpy"))
+    with pytest.raises(ValueError, match="Missing field 'rv'"):
+        component({name: field for name, field in state.items() if name != "rv"}, 50.0)
+    with pytest.raises(ValueError, match=r"'rv' has shape \(2, 2, 2\)"):
+        component(state | {"rv": np.zeros((2, 2, 2))}, 50.0)
+    with pytest.raises(ValueError, match="'rv' is float32: expected float64"):
+        component(state | {"rv": state["rv"].astype(np.float32)}, 50.0)
+
+
+def test_an_unknown_backend_or_precision_lists_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="gt:cpu_ifirst"):
+        Build("gt:tpu")
+    with pytest.raises(ValueError, match="float32, float64"):
+        Build("numpy", "float16")
+
+
+def test_the_field_table_counts_the_words_of_the_specification(make_build: Callable[..., Build]) -> None:
+    component = IceAdjust((2, 2, 4), make_build("numpy"))
+    words = sum(2 if field.intent == "inout" else 1 for field in component.fields if field.dims == "ijk")
+    assert words == 30
+
+
+@pytest.mark.parametrize("constant", ["LVTT", "CI", "BETAW", "ALPI", "CPD"])
+def test_a_wrong_constant_is_caught(
+    make_build: Callable[..., Build], constant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ice3 import constants  # noqa: PLC0415
+
+    monkeypatch.setattr(constants, constant, getattr(constants, constant) * (1 + 1e-6))
+    assert not check_file(LITE, make_build("numpy"), "production").passed
+
+
+def test_a_file_that_is_no_data_set_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataSetError, match="cannot be read"):
+        load(tmp_path / "missing.nc")
+    truncated = tmp_path / "truncated.nc"
+    truncated.write_bytes(LITE.read_bytes()[:20000])
+    with pytest.raises(DataSetError, match=r"truncated\.nc cannot be read"):
+        load(truncated)
+
+
+def test_nan_in_an_input_is_named_with_its_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import h5netcdf  # noqa: PLC0415
+
+    path = tmp_path / "nan.nc"
+    path.write_bytes(LITE.read_bytes())
+    with h5netcdf.File(path, "a") as file:
+        file.variables["in_rv"][3, 7] = np.nan
+    assert main(["--file", str(path), "--backend", "numpy", "--precision", "float64"]) == 2
+    assert "'in_rv' of nan.nc is not finite at (column, level) = (3, 7)" in capsys.readouterr().err
