@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
-from invoke.context import Context
-from invoke.tasks import task
+from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
 from invoke.exceptions import Exit as InvokeExit
+from invoke.tasks import task
 
 from ice3_bench.errors import BenchError, Exit
 from ice3_bench.history import History
 from ice3_bench.matrix import Settings, load_settings
+from ice3_bench.passes import REFERENCE_DATA
 from ice3_bench.render import make_console, results_table
-from ice3_bench.session import run_session
+from ice3_bench.session import run_session, stencil_cache
 from ice3_bench.upload import HISTORY, store
 
 if TYPE_CHECKING:
@@ -126,7 +127,9 @@ def _show(surroundings: Surroundings, report: Report, console: Console) -> None:
     if dumps:
         python = Path(sys.executable)
         python = python.relative_to(PROJECT) if python.is_relative_to(PROJECT) else python
-        console.print(f"Memory flamegraph: {python} -m memray flamegraph {_short(dumps[-1])}", soft_wrap=True)
+        console.print(
+            f"Memory flamegraph: {python} -m memray flamegraph '{_short(dumps[-1])}'", soft_wrap=True, markup=False
+        )
     console.print(f"Report: {_short(str(surroundings.results / report.cell / 'report.json'))}", soft_wrap=True)
 
 
@@ -134,4 +137,38 @@ def _short(path: str) -> str:
     return os.path.relpath(path)
 
 
-namespace = Collection(bench, upload)
+@task(
+    iterable=["file"],
+    help={
+        "backend": "GT4Py name or id of the backend, such as gt:cpu_ifirst",
+        "precision": "float32 or float64",
+        "file": "netCDF data set in the reference format; repeatable (default: those of tests/data)",
+        "strict": "build without vector mathematics and hold float64 to the specification's 1e-12",
+        "json": "print JSON",
+    },
+)
+@_explained
+def accuracy(
+    _context: Context,
+    backend: str,
+    precision: str,
+    file: list[str] | None = None,
+    strict: bool = False,
+    json: bool = False,
+) -> None:
+    """Check the physics against reference data, or against your own dumps of PHYEX."""
+    from ice3.accuracy import main  # noqa: PLC0415 (importing GT4Py takes seconds)
+
+    settings = Surroundings.read().settings
+    cell = settings.cell(backend, precision)
+    profile = "strict" if strict else "production"
+    arguments = [f"--backend={cell.backend.name}", f"--precision={precision}", f"--profile={profile}"]
+    arguments += [f"--compile-arg={argument}" for argument in settings.compile_args(cell.backend, profile)]
+    arguments += [f"--cache={stencil_cache(PROJECT, settings.threads)}"]
+    arguments += [f"--file={path}" for path in file or map(str, sorted((PROJECT / REFERENCE_DATA).glob("*.nc")))]
+    code = main([*arguments, "--json"] if json else arguments)
+    if code:
+        raise InvokeExit(code=code)
+
+
+namespace = Collection(accuracy, bench, upload)

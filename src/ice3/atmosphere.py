@@ -92,7 +92,7 @@ def synthetic_atmosphere(
     """
     if precision not in ("float32", "float64"):
         raise ValueError(f"Unknown precision '{precision}': expected float32 or float64.")
-    if len(domain) != 3 or min(domain) < 1 or domain[2] < 2:
+    if len(tuple(domain)) != 3 or min(domain) < 1 or domain[2] < 2:
         raise ValueError(f"Domain {domain} is not usable: expected (i, j, k), all positive, with at least two levels.")
     random = np.random.default_rng(seed)
     names = tuple(REGIMES)
@@ -108,7 +108,8 @@ def _columns(
     regimes = list(REGIMES.values())
 
     def of_column(values: list[float]) -> NDArray[np.float64]:
-        return np.asarray(values)[kind][:, :, None]
+        chosen: NDArray[np.float64] = np.asarray(values)[kind][:, :, None]
+        return chosen
 
     # Levels are thin at the ground and thick at the top; level 0 is the top.
     height = TOP * ((np.arange(domain[2], 0, -1) - 0.5) / domain[2])[None, None, :] ** 1.6
@@ -169,4 +170,5 @@ def _hydrostatic_pressure(
     below = np.concatenate([surface, temperatures[:, :, :-1]], axis=2)
     mean = 0.5 * (below + temperatures)
     logarithm = np.log(101325.0) - np.cumsum(constants.G * steps / (constants.RD * mean), axis=2)
-    return np.exp(logarithm)[:, :, ::-1]
+    pressure: NDArray[np.float64] = np.exp(logarithm)[:, :, ::-1]
+    return pressure

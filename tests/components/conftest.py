@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from ice3.compilation import Build
 
 if TYPE_CHECKING:

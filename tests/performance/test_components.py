@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from ice3.atmosphere import synthetic_atmosphere
 
+from ice3.atmosphere import synthetic_atmosphere
 from ice3.components import COMPONENTS, bytes_per_call, create
 from ice3.fields import from_arrays
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from ice3_bench.errors import Exit
 from ice3_bench.history import History
 from ice3_bench.report import load_report

@@ -36,8 +36,38 @@ def second_order_moment(q):
     vector instructions a node. The table is 0 below the first node and 1 above the last.
     """
     from __externals__ import (
-        K00, K01, K02, K03, K04, K05, K06, K07, K08, K09, K10, K11, K12, K13, K14, K15,
-        K16, K17, K18, K19, K20, K21, K22, K23, K24, K25, K26, K27, K28, K29, K30, K31,
+        K00,
+        K01,
+        K02,
+        K03,
+        K04,
+        K05,
+        K06,
+        K07,
+        K08,
+        K09,
+        K10,
+        K11,
+        K12,
+        K13,
+        K14,
+        K15,
+        K16,
+        K17,
+        K18,
+        K19,
+        K20,
+        K21,
+        K22,
+        K23,
+        K24,
+        K25,
+        K26,
+        K27,
+        K28,
+        K29,
+        K30,
+        K31,
     )  # fmt: skip
 
     x = clip(2.0 * q, -21.0, 10.0)
@@ -125,8 +155,26 @@ def ice_adjust(
     over_tstep: "float",
 ):
     from __externals__ import (
-        CENTRED, CONDBORN, CRIAUTC, EPSILO, FRAC_O, FRAC_S, FRAC_T, GAUSSIAN, HEIGHT_QS, LAMBDA3, MF_TRIANGLE,
-        OVER_EPSILO, OVER_RV, STATE_OUT, STATNW, SUBGRID, TMAXMIX, TMINMIX, TT, WITH_SRCS,
+        CENTRED,
+        CONDBORN,
+        CRIAUTC,
+        EPSILO,
+        FRAC_O,
+        FRAC_S,
+        FRAC_T,
+        GAUSSIAN,
+        HEIGHT_QS,
+        LAMBDA3,
+        MF_TRIANGLE,
+        OVER_EPSILO,
+        OVER_RV,
+        STATE_OUT,
+        STATNW,
+        SUBGRID,
+        TMAXMIX,
+        TMINMIX,
+        TT,
+        WITH_SRCS,
     )  # fmt: skip
 
     with computation(PARALLEL), interval(0, -1):
@@ -206,9 +254,9 @@ def ice_adjust(
             critical = CRIAUTC / rhodref
             above = (deficit - critical / (liquid if liquid > 1e-20 else 1.0)) / sigma
             chf = clip(gaussian_fraction(above), 0.0, 1.0)
-            chr = max(0.0, liquid * sigma * gaussian_content(above) + critical * chf)
-            chf = 0.0 if liquid <= 1e-20 or chr < 1e-12 or chf < 1e-6 else chf
-            chr = 0.0 if chf == 0.0 else chr
+            chc = max(0.0, liquid * sigma * gaussian_content(above) + critical * chf)
+            chf = 0.0 if liquid <= 1e-20 or chc < 1e-12 or chf < 1e-6 else chf
+            chc = 0.0 if chf == 0.0 else chc
 
             critical = ice_threshold(t)
             above = (deficit - critical / (frac if frac > 1e-20 else 1.0)) / sigma
@@ -228,7 +276,7 @@ def ice_adjust(
             if __INLINED(WITH_SRCS):
                 moment = second_order_moment(q1)
             chf = 0.0 * t
-            chr = 0.0 * t
+            chc = 0.0 * t
             ihf = 0.0 * t
             ihr = 0.0 * t
         if __INLINED(WITH_SRCS and LAMBDA3):
@@ -244,7 +292,7 @@ def ice_adjust(
         ri1 = ri1 * share
         fraction = fraction * share
         chf = chf * share
-        chr = chr * share
+        chc = chc * share
         ihf = ihf * share
         ihr = ihr * share
 
@@ -280,10 +328,10 @@ def ice_adjust(
             y = cf_mf * (CRIAUTC / rhodref)
             if __INLINED(MF_TRIANGLE):
                 chf = min(1.0, chf + triangle_fraction(w, y) * cf_mf)
-                chr = chr + triangle_content(w, y)
+                chc = chc + triangle_content(w, y)
             else:
                 chf = min(1.0, chf + cf_mf) if w > y else chf
-                chr = chr + w if w > y else chr
+                chc = chc + w if w > y else chc
             w = mi * tstep
             y = cf_mf * ice_threshold(t1)
             if __INLINED(MF_TRIANGLE):
@@ -318,7 +366,7 @@ def ice_adjust(
         ris = si
         ths = sth
         cldfr = fraction
-        hlc_hrc = chr
+        hlc_hrc = chc
         hlc_hcf = chf
         hli_hri = ihr
         hli_hcf = ihf
