@@ -166,8 +166,9 @@ def _small_rain_on_snow() -> Array:
         count = np.where(whole, _INTERVALS, count)
         width = np.where(whole, step, limit / np.maximum(count, 1.0))
         diameter = width[..., None] * points  # (rain, snow, point)
-        last = (count - points[0])[..., None] + 1.0
-XX
+        last = points == count[..., None]
+        diameter = np.where(last, limit[..., None], diameter)
+        share = np.where(last, 0.5, np.where(points < count[..., None], 1.0, 0.0))
         integrand = (
             (snow[:, None] + diameter) ** 2
             * diameter**RAIN.b
