@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from math import log10
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ice3 import constants
 from ice3.fields import Field, check
@@ -109,13 +109,29 @@ class IceAdjustConfig:
         known = {field.name for field in fields(cls)}
         return cls(KRR=krr, **{name: value for name, value in given.items() if name in known})
 
-    def ice_threshold_law(self) -> tuple[float, float]:
-        """Slope (K-1) and intercept of log10 of the ice autoconversion threshold against T - T_t."""
-        if not self.LCRIAUTI:
-            return self.XACRIAUTI, self.XBCRIAUTI
-        cold, cold_log, warm = -40.0, log10(1.25e-6), self.XT0CRIAUTI
-        intercept = -(log10(self.XCRIAUTI) - cold_log * warm / cold) * cold / (warm - cold)
-        return (cold_log - intercept) / cold, intercept
+
+class _IceThresholdOptions(Protocol):
+    """The options of the ice threshold law, which both components have."""
+
+    @property
+    def LCRIAUTI(self) -> bool: ...
+    @property
+    def XCRIAUTI(self) -> float: ...
+    @property
+    def XT0CRIAUTI(self) -> float: ...
+    @property
+    def XACRIAUTI(self) -> float: ...
+    @property
+    def XBCRIAUTI(self) -> float: ...
+
+
+def ice_threshold_law(options: _IceThresholdOptions) -> tuple[float, float]:
+    """Slope (K-1) and intercept of log10 of the ice autoconversion threshold against T - T_t."""
+    if not options.LCRIAUTI:
+        return options.XACRIAUTI, options.XBCRIAUTI
+    cold, cold_log, warm = -40.0, log10(1.25e-6), options.XT0CRIAUTI
+    intercept = -(log10(options.XCRIAUTI) - cold_log * warm / cold) * cold / (warm - cold)
+    return (cold_log - intercept) / cold, intercept
 
 
 def _moment_kinks() -> dict[str, float]:
@@ -216,7 +232,7 @@ class IceAdjust:
             *_OUTPUTS,
             *(_STATE_OUTPUTS if adjusted_state else ()),
         )
-        slope, intercept = options.ice_threshold_law()
+        slope, intercept = ice_threshold_law(options)
         externals: dict[str, Any] = {
             **thermodynamic_externals(build.precision),
             **_moment_kinks(),

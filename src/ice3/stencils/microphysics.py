@@ -1,0 +1,174 @@
+"""The stencils of the microphysics: processes and time integration of every point (PHYEX: RAIN_ICE without sedimentation).
+
+``microphysics`` does it in three loops: a branch-free evaluation of all processes with the first substep at every
+point, which vectorises; the further substeps of the points that need them, which does not; and the sources.
+``microphysics_by_point`` takes each point through all its substeps alone, skips the points without hydrometeors, and
+can evaluate the processes again within the time step. ``process_rates`` stops after the first evaluation.
+"""
+
+from gt4py.cartesian.gtscript import PARALLEL, Field, GlobalTable, K, computation, int32, interval
+
+from ice3.stencils.processes import (
+    heating,
+    instantaneous,
+    keep_active,
+    raw_rates,
+    repair_negative,
+    substep_length,
+    tendencies,
+)
+
+
+def microphysics(
+    exn: Field["float"],
+    exnref: Field["float"],
+    rhodref: Field["float"],
+    pabs: Field["float"],
+    tht: Field["float"],
+    rvt: Field["float"],
+    rct: Field["float"],
+    rrt: Field["float"],
+    rit: Field["float"],
+    rst: Field["float"],
+    rgt: Field["float"],
+    sigs: Field["float"],
+    cit: Field["float"],
+    ths: Field["float"],
+    rvs: Field["float"],
+    rcs: Field["float"],
+    rrs: Field["float"],
+    ris: Field["float"],
+    rss: Field["float"],
+    rgs: Field["float"],
+    evap3d: Field["float"],
+    tables: GlobalTable["float", (9840,)],
+    columns: Field["float"],
+    level: Field[K, int32],
+    tstep: "float",
+    over_tstep: "float",
+):
+    """Nucleation, slow, warm and fast processes, Bergeron-Findeisen, substeps, repair of negative sources."""
+    from __externals__ import RTMIN_C, RTMIN_G, RTMIN_I, RTMIN_R, RTMIN_S
+
+    with computation(PARALLEL), interval(...):
+        t = tht * exn
+        lv, ls = heating(t, exn, rvt, rct, rrt, rit, rst, rgt)
+        active = 1.0 if rct > RTMIN_C or rrt > RTMIN_R or rit > RTMIN_I or rst > RTMIN_S or rgt > RTMIN_G else 0.0
+        crystals = cit if active > 0.0 else 0.0
+        nucleated, frozen, melted, ni, th1, t1, rv1, rc1, rr1, ri1, rg1 = instantaneous(
+            tht, t, exn, rvt, rct, rrt, rit, rgt, crystals, pabs, rhodref, lv, ls
+        )
+        (
+            choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr, gmltr,
+            snow_capacity, gained, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
+            cdry, iwet, swet, rdry, efficiency, graupel_capacity,
+        ) = raw_rates(
+            tables, columns, level, t1, rv1, rc1, rr1, ri1, rst, rg1, ni, pabs, rhodref, sigs
+        )  # fmt: skip
+        a_th, a_v, a_c, a_r, a_i, a_s, a_g = tendencies(
+            t1, rg1, lv, ls,
+            choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr, gmltr,
+            snow_capacity, gained, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
+            cdry, iwet, swet, rdry, efficiency, graupel_capacity,
+        )  # fmt: skip
+        a_th = a_th + (ths - tht * over_tstep)
+        a_v = a_v + (rvs - rvt * over_tstep)
+        a_c = a_c + (rcs - rct * over_tstep)
+        a_r = a_r + (rrs - rrt * over_tstep)
+        a_i = a_i + (ris - rit * over_tstep)
+        a_s = a_s + (rss - rst * over_tstep)
+        a_g = a_g + (rgs - rgt * over_tstep)
+        b_th = nucleated * ls + (frozen - melted) * (ls - lv)
+        b_i = nucleated - melted
+        step = substep_length(
+            tstep, exn, tht, rvt, rct, rrt, rit, rst, rgt, b_th, -nucleated, melted, -frozen, b_i, frozen,
+            a_th, a_v, a_c, a_r, a_i, a_s, a_g,
+        )  # fmt: skip
+        th = tht + step * a_th + b_th
+        rv = rvt + step * a_v - nucleated
+        rc = rct + step * a_c + melted
+        rr = rrt + step * a_r - frozen
+        ri = rit + step * a_i + b_i
+        rs = rst + step * a_s
+        rg = rgt + step * a_g + frozen
+        ni = 0.0 if active > 0.0 and ri <= 0.0 else ni
+        elapsed = step if active > 0.0 else tstep
+        nucleated = 0.0 if active > 0.0 else nucleated
+        revav = revav if active > 0.0 else 0.0
+
+    with computation(PARALLEL), interval(...):
+        passes = 1.0
+        while elapsed < tstep and passes < 100.0:
+            t = th * exn
+            lv, ls = heating(t, exn, rv, rc, rr, ri, rs, rg)
+            (
+                choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr,
+                gmltr, snow_capacity, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
+                cdry, iwet, swet, rdry, graupel_capacity,
+            ) = keep_active(
+                t, rv, rc, rr, ri, rs, rg, ni, rhodref, sigs,
+                choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr,
+                gmltr, snow_capacity, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
+                cdry, iwet, swet, rdry, graupel_capacity,
+            )  # fmt: skip
+            a_th, a_v, a_c, a_r, a_i, a_s, a_g = tendencies(
+                t, rg, lv, ls,
+                choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr,
+                gmltr, snow_capacity, gained, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
+                cdry, iwet, swet, rdry, efficiency, graupel_capacity,
+            )  # fmt: skip
+            a_th = a_th + (ths - tht * over_tstep)
+            a_v = a_v + (rvs - rvt * over_tstep)
+            a_c = a_c + (rcs - rct * over_tstep)
+            a_r = a_r + (rrs - rrt * over_tstep)
+            a_i = a_i + (ris - rit * over_tstep)
+            a_s = a_s + (rss - rst * over_tstep)
+            a_g = a_g + (rgs - rgt * over_tstep)
+            step = substep_length(
+                tstep - elapsed, exn, th, rv, rc, rr, ri, rs, rg, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+                a_th, a_v, a_c, a_r, a_i, a_s, a_g,
+            )  # fmt: skip
+            th = th + step * a_th
+            rv = rv + step * a_v
+            rc = rc + step * a_c
+            rr = rr + step * a_r
+            ri = ri + step * a_i
+            rs = rs + step * a_s
+            rg = rg + step * a_g
+            ni = 0.0 if ri <= 0.0 else ni
+            elapsed = elapsed + step
+            passes = passes + 1.0
+
+    with computation(PARALLEL), interval(...):
+        active = 1.0 if rct > RTMIN_C or rrt > RTMIN_R or rit > RTMIN_I or rst > RTMIN_S or rgt > RTMIN_G else 0.0
+        lv, ls = heating(tht * exn, exnref, rvt, rct, rrt, rit, rst, rgt)
+        change_v = rv - tstep * (rvs - rvt * over_tstep) - rvt
+        change_c = rc - tstep * (rcs - rct * over_tstep) - rct
+        change_r = rr - tstep * (rrs - rrt * over_tstep) - rrt
+        change_i = ri - tstep * (ris - rit * over_tstep) - rit
+        change_s = rs - tstep * (rss - rst * over_tstep) - rst
+        change_g = rg - tstep * (rgs - rgt * over_tstep) - rgt
+        share = over_tstep if active > 0.0 else 0.0
+        # Vapour that nucleation takes where nothing else happens; a deficit of vapour is passed on to ice everywhere.
+        taken = min(rvs, nucleated * over_tstep)
+        s_th = ths + (change_c + change_r) * share * lv + (change_i + change_s + change_g) * share * ls + taken * ls
+        s_th, s_v, s_c, s_r, s_i, s_s, s_g = repair_negative(
+            s_th,
+            rvs + change_v * share - taken,
+            rcs + change_c * share,
+            rrs + change_r * share,
+            ris + change_i * share + taken,
+            rss + change_s * share,
+            rgs + change_g * share,
+            lv,
+            ls,
+        )
+        ths = s_th
+        rvs = s_v
+        rcs = s_c
+        rrs = s_r
+        ris = s_i
+        rss = s_s
+        rgs = s_g
+        cit = ni
+        evap3d = revav

@@ -1,0 +1,583 @@
+"""The processes of ICE3 as functions of the state of one point (externals: ``ice3.rain_ice.externals``).
+
+Every function is branch-free: a process evaluates its formula with a harmless argument and selects zero where its
+species are absent, so that compilers can vectorise the loop. A ternary is always the whole right-hand side of an
+assignment: the debug backend writes it without parentheses.
+
+Temperatures in K, pressures in Pa, mixing ratios in kg per kg of dry air, rates per second, slopes in m-1.
+"""
+
+from gt4py.cartesian import gtscript
+from gt4py.cartesian.gtscript import exp, int32, log, sqrt
+
+from ice3.stencils.thermodynamics import (
+    latent_heat_of_sublimation,
+    latent_heat_of_vaporisation,
+    moist_heat_capacity,
+    saturation_pressure_over_ice,
+    saturation_pressure_over_ice_centred,
+    saturation_pressure_over_liquid,
+    saturation_pressure_over_liquid_centred,
+)
+
+
+@gtscript.function
+def pressure_over_liquid(t):
+    """Saturation vapour pressure over liquid, in the form that the precision needs."""
+    from __externals__ import CENTRED
+
+    e = 0.0
+    if __INLINED(CENTRED):
+        e = saturation_pressure_over_liquid_centred(t)
+    else:
+        e = saturation_pressure_over_liquid(t)
+    return e
+
+
+@gtscript.function
+def pressure_over_ice(t):
+    """Saturation vapour pressure over ice, in the form that the precision needs."""
+    from __externals__ import CENTRED
+
+    e = 0.0
+    if __INLINED(CENTRED):
+        e = saturation_pressure_over_ice_centred(t)
+    else:
+        e = saturation_pressure_over_ice(t)
+    return e
+
+
+@gtscript.function
+def node(tables, columns, level, index):
+    """Entry ``index`` of the tables laid end to end; backend numpy reads them along the vertical of ``columns``."""
+    from __externals__ import COLUMNS
+
+    value = 0.0
+    if __INLINED(COLUMNS):
+        value = columns[0, 0, index - level]
+    else:
+        value = tables.A[index]
+    return value
+
+
+@gtscript.function
+def lookup_1d(tables, columns, level, first, weight):
+    """Linear interpolation between entry ``first`` and the next."""
+    low = node(tables, columns, level, first)
+    high = node(tables, columns, level, first + 1)
+    return weight * high + (1.0 - weight) * low
+
+
+@gtscript.function
+def lookup_2d(tables, columns, level, first, stride, weight_row, weight_column):
+    """Bilinear interpolation; rows of a table are ``stride`` entries apart."""
+    low = lookup_1d(tables, columns, level, first, weight_column)
+    high = lookup_1d(tables, columns, level, first + stride, weight_column)
+    return weight_row * high + (1.0 - weight_row) * low
+
+
+@gtscript.function
+def ice_threshold(t):
+    """Mixing ratio above which cloud ice autoconverts (Chaboureau & Pinty 2006)."""
+    from __externals__ import ACRIAUTI, BCRIAUTI, CRIAUTI, TT
+
+    return min(CRIAUTI, exp(2.302585092994046 * (ACRIAUTI * (t - TT) + BCRIAUTI)))
+
+
+@gtscript.function
+def nucleation(th, t, exn, rv, ni, pabs, rhodref, heating):
+    """Heterogeneous nucleation, v -> i (PHYEX: ICE4_NUCLEATION; Meyers et al. 1992).
+
+    Returns the mixing ratio change and the new number of crystals; ``heating`` is L_s / (c_ph exner).
+    """
+    from __externals__ import ALPHA1, ALPHA2, BETA1, BETA2, EPSILO, EXP_MBETA2_NU20, MNU0, NU10, NU20, RTMIN_V, TT
+
+    ei = min(0.5 * pabs, pressure_over_ice(t))
+    ew = min(0.5 * pabs, pressure_over_liquid(t))
+    water_saturated = ew / ei * (pabs - ei) / (pabs - ew) - 1.0
+    excess = min(rv * (pabs - ei) / (EPSILO * ei) - 1.0, water_saturated)
+    cold = t < TT - 5.0
+    possible = t < TT and rv > RTMIN_V and t <= TT - 2.0 and excess > 0.0
+    ratio = excess / water_saturated if possible else 1.0
+    warm_exponent = max(ALPHA1 * log(ratio) - BETA1 * (t - TT), -80.0)
+    exponent = ALPHA2 * excess - BETA2 if cold else warm_exponent
+    number = exp(exponent if possible else 0.0)
+    number = NU20 * number if cold else max(EXP_MBETA2_NU20, NU10 * number)
+    new = min(number - ni, 5.0e4)
+    change = min(rv, max(new, 0.0) * MNU0 / rhodref)
+    change = change if possible else 0.0
+    share = min(change, max(0.0, (TT / exn - th) / heating)) / max(change, 1e-20)
+    return share * change, max(ni + share * new, ni)
+
+
+@gtscript.function
+def rain_freezing(th, t, exn, rr, heating):
+    """Homogeneous freezing of rain, r -> g (PHYEX: ICE4_RRHONG); ``heating`` is L_f / (c_ph exner)."""
+    from __externals__ import RTMIN_R, TT
+
+    change = min(rr, max(0.0, ((TT - 35.0) / exn - th) / heating))
+    return change if t < TT - 35.0 and rr > RTMIN_R else 0.0
+
+
+@gtscript.function
+def ice_melting(th, t, exn, ri, heating):
+    """Melting of cloud ice, i -> c (PHYEX: ICE4_RIMLTC); ``heating`` is L_f / (c_ph exner)."""
+    from __externals__ import TT
+
+    change = min(ri, max(0.0, (th - TT / exn) / heating))
+    return change if ri > 0.0 and t > TT else 0.0
+
+
+@gtscript.function
+def heating(t, exn, rv, rc, rr, ri, rs, rg):
+    """Latent heats of vaporisation and sublimation over heat capacity and Exner function, K."""
+    over_capacity = 1.0 / (moist_heat_capacity(rv, rc, rr, ri, rs, rg) * exn)
+    return latent_heat_of_vaporisation(t) * over_capacity, latent_heat_of_sublimation(t) * over_capacity
+
+
+@gtscript.function
+def instantaneous(th, t, exn, rv, rc, rr, ri, rg, ni, pabs, rhodref, lv, ls):
+    """Heterogeneous nucleation, freezing of rain and melting of ice, each on the state left by the one before.
+
+    Returns
+    -------
+    The three mixing ratio changes, the number of crystals, and th, t, rv, rc, rr, ri, rg after them.
+    """
+    nucleated, ni = nucleation(th, t, exn, rv, ni, pabs, rhodref, ls)
+    th = th + ls * nucleated
+    frozen = rain_freezing(th, th * exn, exn, rr, ls - lv)
+    th = th + (ls - lv) * frozen
+    melted = ice_melting(th, th * exn, exn, ri + nucleated, ls - lv)
+    th = th - (ls - lv) * melted
+    return (
+        nucleated, frozen, melted, ni,
+        th, th * exn, rv - nucleated, rc + melted, rr - frozen, ri + nucleated - melted, rg + frozen,
+    )  # fmt: skip
+
+
+@gtscript.function
+def cloud_water_split(rc, rhodref, sigs):
+    """Part of the grid cell, and its cloud water, above the autoconversion threshold.
+
+    A uniform distribution of width 4 sigma (Redelsperger & Sommeria 1986; PHYEX: ICE4_COMPUTE_PDF).
+    """
+    from __externals__ import CRIAUTC, RTMIN_C
+
+    critical = CRIAUTC / rhodref
+    width = 2.0 * sigs
+    above = rc + width - critical
+    safe = width if width > 0.0 else 1.0
+    part = above / (2.0 * safe)
+    part_content = above * (rc + width + critical) / (4.0 * safe)
+    whole = rc > critical + width
+    some = rc > critical - width
+    fraction = 1.0 if whole else (part if some else 0.0)
+    content = rc if whole else (part_content if some else 0.0)
+    raining = content > RTMIN_C and fraction > 0.0
+    return fraction if raining else 0.0, content if raining else 0.0
+
+
+@gtscript.function
+def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodref, sigs):
+    """Evaluate all rates that later substeps keep (PHYEX: ICE4_SLOW, ICE4_WARM, ICE4_FAST_RI, _RS and _RG).
+
+    Returns
+    -------
+    The rates under PHYEX's names, and the raw quantities from which ``snow_transfers`` and ``graupel_transfers`` limit
+    the others: capacity of snow to freeze liquid without collection, share gained by collecting ice, riming total, by
+    small snow, conversion; accretion of rain by small drops, total, conversion; contact freezing; collection by graupel
+    of droplets, ice (wet), snow (wet) and rain, efficiency of dry growth; capacity of graupel to freeze.
+    """
+    from __externals__ import (
+        ACC_COLUMNS, ACCINTP1S, ACCINTP2S, ALPHA3, BETA3, CI, CL, COLEXIG, COLEXIS, COLIG, CRIMSS, DRY_COLUMNS,
+        DRYINTP1S, DRYINTP2S, EPSILO, ESTT, EX0DEPG, EX0DEPS, EX0EVAR, EX1DEPG, EX1DEPS, EX1EVAR, EXCACCR, EXCRIMSS,
+        EXFCDRYG, EXIAGGS, EXICFRR, EXPONENT_MAX, EXRCFRI, EXSRIMCG, EXSRIMCG2, EX_G, FCACCR, FCDRYG, FIAGGS, FRACCSS,
+        FRACM90, FRDRYG, FSACCRG, FSCVMG, FSWETG, FIWETG, HON, ICFRR, INTP1R, INTP2R, LBEXG, LBEXI, LBEXR, LBEXS,
+        LBRACCS1, LBRACCS2, LBRACCS3, LBRDRYG1, LBRDRYG2, LBRDRYG3, LBSACCR1, LBSACCR2, LBSACCR3, LBSDRYG1, LBSDRYG2,
+        LBSDRYG3, LMTT, LN_LBDAS_MAX, LN_LBG, LN_LBI, LN_LBR, LN_LBS, LVTT, P00, RCFRI, RG_LAST, RIM1, RIM2, RIM4,
+        RIMINTP1, RIMINTP2, RIM_LAST, RS_ALL, RS_SMALL, RS_LAST, RTMIN_C, RTMIN_G, RTMIN_I, RTMIN_R, RTMIN_S, RTMIN_V, RV,
+        SCFAC, SG, SG_LAST, SRIMCG, SRIMCG2, SR_LARGE, RG, TEXAUTI, TIMAUTC, TIMAUTI, TT, WARM, X0DEPG, X0DEPI, X0DEPS,
+        X0EVAR, X1DEPG, X1DEPS, X1EVAR, X2DEPI,
+    )  # fmt: skip
+
+    has_v = rv > RTMIN_V
+    has_c = rc > RTMIN_C
+    has_r = rr > RTMIN_R
+    has_i = ri > RTMIN_I
+    has_s = rs > RTMIN_S
+    has_g = rg > RTMIN_G
+    warmth = t - TT
+    freezing = t < TT
+    thawing = t > TT
+
+    # Density factors: rho^-0.4 of the fall speeds, rho^-1.4, rho^0.3 of the ventilation.
+    ln_rho = log(rhodref)
+    speed = exp(-0.4 * ln_rho)
+    speed_over_rho = speed / rhodref
+
+    # Slopes of the size laws; where a species is absent, that of a harmless content.
+    ln_r = LN_LBR + LBEXR * (ln_rho + log(rr if has_r else 1e-4))
+    ln_s = min(LN_LBDAS_MAX, LN_LBS + LBEXS * (ln_rho + log(rs if has_s else 1e-4)))
+    ln_g = LN_LBG + LBEXG * (ln_rho + log(rg if has_g else 1e-4))
+    over_r = exp(-ln_r)
+    over_s = exp(-ln_s)
+    over_g = exp(-ln_g)
+
+    # Air: heat conductivity, vapour diffusivity, ventilation, saturation.
+    ei = pressure_over_ice(t)
+    ew = pressure_over_liquid(t)
+    conductivity = 2.38e-2 + 7.1e-5 * warmth
+    diffusivity = 2.11e-5 * exp(1.94 * log(t / TT)) * (P00 / pabs)
+    lv = latent_heat_of_vaporisation(t)
+    ls = latent_heat_of_sublimation(t)
+    ventilation = SCFAC * exp(0.3 * ln_rho) / sqrt(1.718e-5 + 4.9e-8 * warmth)
+    ice_excess = rv * (pabs - ei) / (EPSILO * ei) - 1.0
+    resistance = ls * ls / (conductivity * RV * t * t) + RV * t / (diffusivity * ei)
+    growth = ice_excess / (rhodref * resistance)
+    snow_ventilation = X0DEPS * exp(EX0DEPS * ln_s) + X1DEPS * ventilation * exp(EX1DEPS * ln_s)
+    graupel_ventilation = X0DEPG * exp(EX0DEPG * ln_g) + X1DEPG * ventilation * exp(EX1DEPG * ln_g)
+
+    # Heat that a particle at 0 deg C gives to the air, and what that can freeze.
+    vapour = rv * pabs / (EPSILO + rv)
+    from_vapour = diffusivity * lv / (RV * t)
+    heat_over_ice = from_vapour * (ESTT - min(vapour, ei)) - conductivity * warmth
+    heat_over_liquid = from_vapour * (ESTT - min(vapour, ew)) - conductivity * warmth
+    freezing_heat = LMTT + CL * warmth
+    gained = (LMTT - (CI - CL) * warmth) / freezing_heat
+    capacity = heat_over_ice / (rhodref * freezing_heat)
+    snow_capacity = capacity * snow_ventilation if has_s else 0.0
+    graupel_capacity = capacity * graupel_ventilation if has_g else 0.0
+
+    # Slow processes.
+    exponent = min(max(ALPHA3 * warmth - BETA3, 0.0), EXPONENT_MAX)
+    choni = min(1000.0, HON * rhodref * rc * exp(exponent))
+    choni = choni if has_c and t < TT - 35.0 else 0.0
+    vdeps = growth * snow_ventilation if has_v and has_s else 0.0
+    vdepg = growth * graupel_ventilation if has_v and has_g else 0.0
+    iaggs = FIAGGS * exp(COLEXIS * warmth) * ri * exp(EXIAGGS * ln_s) * speed
+    iaggs = iaggs if has_i and has_s else 0.0
+    iauts = TIMAUTI * exp(TEXAUTI * warmth) * max(ri - ice_threshold(t), 0.0)
+    iauts = iauts if has_i else 0.0
+
+    # Warm processes.
+    cautr = 0.0 * t
+    caccr = 0.0 * t
+    revav = 0.0 * t
+    if __INLINED(WARM):
+        fraction, content = cloud_water_split(rc, rhodref, sigs)
+        from __externals__ import CRIAUTC
+
+        cautr = TIMAUTC * max(content - fraction * CRIAUTC / rhodref, 0.0)
+        caccr = FCACCR * rc * exp(EXCACCR * ln_r) * speed
+        caccr = caccr if has_c and has_r else 0.0
+        deficit = max(1.0 - rv * (pabs - ew) / (EPSILO * ew), 0.0)
+        resistance = lv * lv / (conductivity * RV * t * t) + RV * t / (diffusivity * ew)
+        revav = X0EVAR * exp(EX0EVAR * ln_r) + X1EVAR * ventilation * exp(EX1EVAR * ln_r)
+        revav = deficit / (rhodref * resistance) * revav
+        revav = revav if has_r and rc <= RTMIN_C else 0.0
+
+    # Bergeron-Findeisen process.
+    mixed = has_c and has_i and ni > 1e-20 and ice_excess > 0.0
+    mass = rhodref * ri / ni if mixed else 1e-10
+    over_i = exp(-min(18.420680743952367, LN_LBI + LBEXI * log(mass)))
+    cberi = X0DEPI * over_i + X2DEPI * ventilation * ventilation * over_i * over_i * over_i
+    cberi = growth * ni * cberi
+    cberi = cberi if mixed else 0.0
+
+    # Riming of snow.
+    place = min(max(RIMINTP1 * ln_s + RIMINTP2, 0.00001), RIM_LAST)
+    first = int32(place)
+    weight = place - first
+    small = lookup_1d(tables, columns, level, first + RIM1, weight)
+    rimmed = lookup_1d(tables, columns, level, first + RIM2, weight)
+    graupelled = lookup_1d(tables, columns, level, first + RIM4, weight)
+    rim_tot = CRIMSS * rc * exp(EXCRIMSS * ln_s) * speed
+    rim_tot = rim_tot if has_c and has_s else 0.0
+    rim_sml = small * rim_tot
+    snow_mass = SRIMCG * exp(EXSRIMCG * ln_s) * (1.0 - rimmed)
+    graupel_mass = FRACM90 * (SRIMCG2 * exp(EXSRIMCG2 * ln_s) * (1.0 - graupelled))
+    rim_cnv = (rim_tot - rim_sml) * snow_mass / max(1e-20, graupel_mass - FRACM90 * snow_mass)
+
+    # Accretion of rain by snow.
+    place = min(max(ACCINTP1S * ln_s + ACCINTP2S, 0.00001), RS_LAST)
+    row = int32(place)
+    weight_s = place - row
+    place = min(max(INTP1R * ln_r + INTP2R, 0.00001), RS_LAST)
+    column = int32(place)
+    weight_r = place - column
+    first = row * ACC_COLUMNS + column
+    kernel_small = lookup_2d(tables, columns, level, first + RS_SMALL, ACC_COLUMNS, weight_s, weight_r)
+    kernel_all = lookup_2d(tables, columns, level, first + RS_ALL, ACC_COLUMNS, weight_s, weight_r)
+    kernel_large = lookup_2d(tables, columns, level, first + SR_LARGE, ACC_COLUMNS, weight_s, weight_r)
+    both = has_r and has_s
+    moments = LBRACCS1 * over_s * over_s + LBRACCS2 * over_s * over_r + LBRACCS3 * over_r * over_r
+    swept = FRACCSS * over_r * over_r * over_r * over_r * exp(ln_s) * speed_over_rho * moments
+    acc_sml = kernel_small * swept if both else 0.0
+    acc_tot = kernel_all * swept if both else 0.0
+    moments = LBSACCR1 * over_r * over_r + LBSACCR2 * over_r * over_s + LBSACCR3 * over_s * over_s
+    acc_cnv = kernel_large * FSACCRG * over_r * exp(EXSRIMCG * ln_s) * speed_over_rho * moments
+    acc_cnv = acc_cnv if both else 0.0
+
+    # Conversion-melting of snow.
+    smltg = -heat_over_liquid * snow_ventilation + (rim_tot + acc_tot) * rhodref * CL * warmth
+    smltg = FSCVMG * max(smltg / (rhodref * LMTT), 0.0)
+    smltg = smltg if has_s and thawing else 0.0
+    cmltsr = rim_tot if has_s and thawing else 0.0
+
+    # Contact freezing of rain.
+    both = has_i and has_r
+    ice = ICFRR * ri * exp(EXICFRR * ln_r) * speed
+    water = RCFRI * ni * exp(EXRCFRI * ln_r) * speed_over_rho
+    frozen = -(ice * CI + water * CL) * warmth / max(1e-20, LVTT * water)
+    frozen = min(max(frozen, 0.0), 1.0)
+    icfrrg = frozen * ice if both else 0.0
+    rcfrig = frozen * water if both else 0.0
+    icfrr = (1.0 - frozen) * ice if both else 0.0
+
+    # Collection by graupel.
+    efficiency = COLIG * exp(COLEXIG * warmth)
+    sweep = exp(EXFCDRYG * ln_g) * speed
+    cdry = FCDRYG * rc * sweep
+    cdry = cdry if has_g and has_c else 0.0
+    iwet = FIWETG * ri * sweep
+    iwet = iwet if has_g and has_i else 0.0
+    place = min(max(INTP1R * ln_g + INTP2R, 0.00001), RG_LAST)
+    row = int32(place)
+    weight_g = place - row
+    kernel_rain = lookup_2d(tables, columns, level, row * ACC_COLUMNS + column + RG, ACC_COLUMNS, weight_g, weight_r)
+    place = min(max(DRYINTP1S * ln_s + DRYINTP2S, 0.00001), SG_LAST)
+    column = int32(place)
+    weight_s = place - column
+    kernel_snow = lookup_2d(tables, columns, level, row * DRY_COLUMNS + column + SG, DRY_COLUMNS, weight_g, weight_s)
+    number = exp(EX_G * ln_g) * speed_over_rho
+    moments = LBSDRYG1 * over_g * over_g + LBSDRYG2 * over_g * over_s + LBSDRYG3 * over_s * over_s
+    swet = FSWETG * kernel_snow * exp(EXSRIMCG * ln_s) * number * moments
+    swet = swet if has_g and has_s else 0.0
+    moments = LBRDRYG1 * over_g * over_g + LBRDRYG2 * over_g * over_r + LBRDRYG3 * over_r * over_r
+    rdry = FRDRYG * over_r * over_r * over_r * over_r * kernel_rain * number * moments
+    rdry = rdry if has_g and has_r else 0.0
+
+    # Melting of graupel.
+    gmltr = -heat_over_liquid * graupel_ventilation + (cdry + rdry) * rhodref * CL * warmth
+    gmltr = max(gmltr / (rhodref * LMTT), 0.0)
+    gmltr = gmltr if has_g and thawing else 0.0
+
+    return (
+        choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr, gmltr,
+        snow_capacity, gained, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
+        cdry, iwet, swet, rdry, efficiency, graupel_capacity,
+    )  # fmt: skip
+
+
+@gtscript.function
+def snow_transfers(t, snow_capacity, gained, iaggs, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv):
+    """Riming and rain accretion of snow, limited by what snow can freeze (PHYEX: ICE4_FAST_RS).
+
+    Returns crimss, crimsg, srimcg, rraccss, rraccsg, saccrg.
+    """
+    from __externals__ import TT
+
+    frozen = max(0.0, max(0.0, snow_capacity + gained * iaggs) - iaggs)
+    frozen = frozen if t < TT else 0.0
+    crimss = min(frozen, rim_sml)
+    frozen = max(0.0, frozen - crimss)
+    left = rim_tot - crimss
+    share = min(1.0, frozen / max(1e-20, left))
+    crimsg = share * max(0.0, left)
+    frozen = max(0.0, frozen - crimsg)
+    srimcg = share * rim_cnv
+
+    rraccss = min(frozen, acc_sml)
+    frozen = max(0.0, frozen - rraccss)
+    left = acc_tot - rraccss
+    share = min(1.0, frozen / max(1e-20, left))
+    rraccsg = share * max(0.0, left)
+    saccrg = share * acc_cnv
+    return crimss, crimsg, srimcg, rraccss, rraccsg, saccrg
+
+
+@gtscript.function
+def graupel_transfers(t, has_g, graupel_capacity, gained, cdry, iwet, swet, rdry, efficiency):
+    """Wet or dry growth of graupel (PHYEX: ICE4_FAST_RG; Musil 1970, Nelson 1983).
+
+    Returns cwetg, iwetg, swetg, rwetg, cdryg, idryg, sdryg, rdryg.
+    """
+    from __externals__ import TT
+
+    idry = efficiency * iwet
+    sdry = efficiency * swet
+    solid = iwet + swet
+    permitted = max(solid, max(0.0, graupel_capacity + gained * solid))
+    total = cdry + idry + sdry + rdry
+    # As the Fortran writes it: below 194 K rounding decides.
+    limited = max(0.0, permitted - iwet - swet) <= max(0.0, total - idry - sdry)
+    wet = has_g and limited and total > 0.0
+    dry = has_g and t < TT and total > 1e-20 and not limited
+    cwetg = cdry if wet else 0.0
+    iwetg = iwet if wet else 0.0
+    swetg = swet if wet else 0.0
+    rwetg = permitted - (iwet + swet + cdry) if wet else 0.0
+    cdryg = cdry if dry else 0.0
+    idryg = idry if dry else 0.0
+    sdryg = sdry if dry else 0.0
+    rdryg = rdry if dry else 0.0
+    return cwetg, iwetg, swetg, rwetg, cdryg, idryg, sdryg, rdryg
+
+
+@gtscript.function
+def keep_active(
+    t, rv, rc, rr, ri, rs, rg, ni, rhodref, sigs,
+    choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr, gmltr,
+    snow_capacity, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv, cdry, iwet, swet, rdry, graupel_capacity,
+):  # fmt: skip
+    """Set to zero the stored rates whose conditions the current state no longer meets."""
+    from __externals__ import RTMIN_C, RTMIN_G, RTMIN_I, RTMIN_R, RTMIN_S, RTMIN_V, TT, WARM
+
+    has_v = rv > RTMIN_V
+    has_c = rc > RTMIN_C
+    has_r = rr > RTMIN_R
+    has_i = ri > RTMIN_I
+    has_s = rs > RTMIN_S
+    has_g = rg > RTMIN_G
+    thawing = t > TT
+
+    choni = choni if has_c and t < TT - 35.0 else 0.0
+    vdeps = vdeps if has_v and has_s else 0.0
+    iaggs = iaggs if has_i and has_s else 0.0
+    iauts = iauts if has_i and ri > ice_threshold(t) else 0.0
+    vdepg = vdepg if has_v and has_g else 0.0
+    if __INLINED(WARM):
+        fraction, content = cloud_water_split(rc, rhodref, sigs)
+        cautr = cautr if fraction > 0.0 else 0.0
+        caccr = caccr if has_c and has_r else 0.0
+        revav = revav if has_r and rc <= RTMIN_C else 0.0
+    cberi = cberi if has_c and has_i and ni > 1e-20 else 0.0
+    smltg = smltg if has_s and thawing else 0.0
+    cmltsr = cmltsr if has_s and thawing else 0.0
+    both = has_i and has_r
+    icfrrg = icfrrg if both else 0.0
+    rcfrig = rcfrig if both else 0.0
+    icfrr = icfrr if both else 0.0
+    gmltr = gmltr if has_g and thawing else 0.0
+    snow_capacity = snow_capacity if has_s else 0.0
+    both = has_c and has_s
+    rim_tot = rim_tot if both else 0.0
+    rim_sml = rim_sml if both else 0.0
+    rim_cnv = rim_cnv if both else 0.0
+    both = has_r and has_s
+    acc_sml = acc_sml if both else 0.0
+    acc_tot = acc_tot if both else 0.0
+    acc_cnv = acc_cnv if both else 0.0
+    cdry = cdry if has_g and has_c else 0.0
+    iwet = iwet if has_g and has_i else 0.0
+    swet = swet if has_g and has_s else 0.0
+    rdry = rdry if has_g and has_r else 0.0
+    graupel_capacity = graupel_capacity if has_g else 0.0
+    return (
+        choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr, gmltr,
+        snow_capacity, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv, cdry, iwet, swet, rdry, graupel_capacity,
+    )  # fmt: skip
+
+
+@gtscript.function
+def tendencies(
+    t, rg, lv, ls,
+    choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr, gmltr,
+    snow_capacity, gained, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
+    cdry, iwet, swet, rdry, efficiency, graupel_capacity,
+):  # fmt: skip
+    """Sum the transfers by species: tendencies of th, rv, rc, rr, ri, rs, rg (PHYEX: ICE4_TENDENCIES).
+
+    ``lv`` and ``ls`` are L_v / (c_ph exner) and L_s / (c_ph exner), K.
+    """
+    from __externals__ import RTMIN_G
+
+    crimss, crimsg, srimcg, rraccss, rraccsg, saccrg = snow_transfers(
+        t, snow_capacity, gained, iaggs, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv
+    )
+    cwetg, iwetg, swetg, rwetg, cdryg, idryg, sdryg, rdryg = graupel_transfers(
+        t, rg > RTMIN_G, graupel_capacity, gained, cdry, iwet, swet, rdry, efficiency
+    )
+    a_v = revav - vdepg - vdeps
+    a_c = -choni - cautr - caccr - crimss - crimsg - cmltsr - cwetg - cdryg - cberi
+    a_r = cautr + caccr - revav - rraccss - rraccsg + cmltsr - rcfrig + icfrr - rwetg - rdryg + gmltr
+    a_i = choni - iaggs - iauts - icfrrg - icfrr - iwetg - idryg + cberi
+    a_s = vdeps + iaggs + iauts + crimss - srimcg + rraccss - saccrg - smltg - swetg - sdryg
+    a_g = vdepg + crimsg + srimcg + rraccsg + saccrg + smltg + icfrrg + rcfrig
+    a_g = a_g + (cwetg + iwetg + swetg + rwetg + cdryg + idryg + sdryg + rdryg - gmltr)
+    frozen = choni + crimss + crimsg + rraccss + rraccsg + rcfrig - icfrr
+    frozen = frozen + (cwetg + rwetg + cdryg + rdryg - gmltr + cberi)
+    a_th = (vdepg + vdeps) * ls - revav * lv + frozen * (ls - lv)
+    return a_th, a_v, a_c, a_r, a_i, a_s, a_g
+
+
+@gtscript.function
+def exhaustion(step, exhausted, content, change, tendency, smallest):
+    """Shorten ``step`` to the time at which a species is used up, and note that one is."""
+    limits = tendency < -1e-20 and content > smallest
+    time = -(change + content) / (tendency if limits else -1.0)
+    return min(step, time) if limits else step, 1.0 if limits else exhausted
+
+
+@gtscript.function
+def substep_length(
+    remaining, exn, th, rv, rc, rr, ri, rs, rg, b_th, b_v, b_c, b_r, b_i, b_g,
+    a_th, a_v, a_c, a_r, a_i, a_s, a_g,
+):  # fmt: skip
+    """Time until 0 deg C is crossed or a species is used up (PHYEX: ICE4_STEPPING; Riette 2020).
+
+    b are instantaneous changes, a tendencies.
+    """
+    from __externals__ import RTMIN_C, RTMIN_G, RTMIN_I, RTMIN_R, RTMIN_S, RTMIN_V, SHORTEST, TT
+
+    melting = TT / exn
+
+    step = 0.0 if (th - melting) * (th + b_th - melting) < 0.0 else remaining
+    warming = abs(a_th) > 1e-20
+    crossing = (melting - b_th - th) / (a_th if warming else 1.0)
+    step = min(step, crossing) if warming and crossing > 0.0 else step
+    exhausted = 0.0
+    step, exhausted = exhaustion(step, exhausted, rv, b_v, a_v, RTMIN_V)
+    step, exhausted = exhaustion(step, exhausted, rc, b_c, a_c, RTMIN_C)
+    step, exhausted = exhaustion(step, exhausted, rr, b_r, a_r, RTMIN_R)
+    step, exhausted = exhaustion(step, exhausted, ri, b_i, a_i, RTMIN_I)
+    step, exhausted = exhaustion(step, exhausted, rs, 0.0, a_s, RTMIN_S)
+    step, exhausted = exhaustion(step, exhausted, rg, b_g, a_g, RTMIN_G)
+    return max(step, SHORTEST) if exhausted > 0.0 else step
+
+
+@gtscript.function
+def repaired(s_v, s_th, s_x, heating):
+    """Make good a negative source with vapour: (s_v, s_th, s_x)."""
+    missing = min(s_x, 0.0)
+    return s_v + missing, s_th - missing * heating, s_x - missing
+
+
+@gtscript.function
+def given_to_vapour(s_v, s_th, s_x, heating):
+    """Make good a negative source of vapour from a precipitating species: (s_v, s_th, s_x)."""
+    from __externals__ import RTMIN_V
+
+    given = min(max(s_x, 0.0), max(RTMIN_V - s_v, 0.0))
+    return s_v + given, s_th - given * heating, s_x - given
+
+
+@gtscript.function
+def repair_negative(s_th, s_v, s_c, s_r, s_i, s_s, s_g, lv, ls):
+    """Remove negative sources, conserving water and enthalpy (PHYEX: ICE4_CORRECT_NEGATIVITIES)."""
+    from __externals__ import RTMIN_V
+
+    s_v, s_th, s_c = repaired(s_v, s_th, s_c, lv)
+    s_v, s_th, s_r = repaired(s_v, s_th, s_r, lv)
+    s_v, s_th, s_i = repaired(s_v, s_th, s_i, ls)
+    s_v, s_th, s_s = repaired(s_v, s_th, s_s, ls)
+    s_v, s_th, s_g = repaired(s_v, s_th, s_g, ls)
+    share = min(1.0, max(RTMIN_V - s_v, 0.0) / max(s_c + s_i, 1e-20))
+    s_th = s_th - share * (s_c * lv + s_i * ls)
+    s_v = s_v + share * (s_c + s_i)
+    s_c = (1.0 - share) * s_c
+    s_i = (1.0 - share) * s_i
+    s_v, s_th, s_r = given_to_vapour(s_v, s_th, s_r, lv)
+    s_v, s_th, s_s = given_to_vapour(s_v, s_th, s_s, ls)
+    s_v, s_th, s_g = given_to_vapour(s_v, s_th, s_g, ls)
+    return s_th, s_v, s_c, s_r, s_i, s_s, s_g
