@@ -9,7 +9,9 @@ can evaluate the processes again within the time step. ``process_rates`` stops a
 from gt4py.cartesian.gtscript import PARALLEL, Field, GlobalTable, K, computation, int32, interval
 
 from ice3.stencils.processes import (
+    above,
     heating,
+    hydrometeors,
     instantaneous,
     keep_active,
     raw_rates,
@@ -48,15 +50,12 @@ def microphysics(
     over_tstep: "float",
 ):
     """Nucleation, slow, warm and fast processes, Bergeron-Findeisen, substeps, repair of negative sources."""
-    from __externals__ import RTMIN_C, RTMIN_G, RTMIN_I, RTMIN_R, RTMIN_S
-
     with computation(PARALLEL), interval(...):
         t = tht * exn
         lv, ls = heating(t, exn, rvt, rct, rrt, rit, rst, rgt)
-        active = 1.0 if rct > RTMIN_C or rrt > RTMIN_R or rit > RTMIN_I or rst > RTMIN_S or rgt > RTMIN_G else 0.0
-        crystals = cit if active > 0.0 else 0.0
+        active = hydrometeors(rct, rrt, rit, rst, rgt)
         nucleated, frozen, melted, ni, th1, t1, rv1, rc1, rr1, ri1, rg1 = instantaneous(
-            tht, t, exn, rvt, rct, rrt, rit, rgt, crystals, pabs, rhodref, lv, ls
+            tht, t, exn, rvt, rct, rrt, rit, rgt, active * cit, pabs, rhodref, lv, ls
         )
         (
             choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr, gmltr,
@@ -91,10 +90,10 @@ def microphysics(
         ri = rit + step * a_i + b_i
         rs = rst + step * a_s
         rg = rgt + step * a_g + frozen
-        ni = 0.0 if active > 0.0 and ri <= 0.0 else ni
+        ni = ni * (1.0 - active * (1.0 - above(ri, 0.0)))
         elapsed = step if active > 0.0 else tstep
-        nucleated = 0.0 if active > 0.0 else nucleated
-        revav = revav if active > 0.0 else 0.0
+        nucleated = (1.0 - active) * nucleated
+        revav = active * revav
 
     with computation(PARALLEL), interval(...):
         passes = 1.0
@@ -135,12 +134,12 @@ def microphysics(
             ri = ri + step * a_i
             rs = rs + step * a_s
             rg = rg + step * a_g
-            ni = 0.0 if ri <= 0.0 else ni
+            ni = ni * above(ri, 0.0)
             elapsed = elapsed + step
             passes = passes + 1.0
 
     with computation(PARALLEL), interval(...):
-        active = 1.0 if rct > RTMIN_C or rrt > RTMIN_R or rit > RTMIN_I or rst > RTMIN_S or rgt > RTMIN_G else 0.0
+        active = hydrometeors(rct, rrt, rit, rst, rgt)
         lv, ls = heating(tht * exn, exnref, rvt, rct, rrt, rit, rst, rgt)
         change_v = rv - tstep * (rvs - rvt * over_tstep) - rvt
         change_c = rc - tstep * (rcs - rct * over_tstep) - rct
@@ -148,7 +147,7 @@ def microphysics(
         change_i = ri - tstep * (ris - rit * over_tstep) - rit
         change_s = rs - tstep * (rss - rst * over_tstep) - rst
         change_g = rg - tstep * (rgs - rgt * over_tstep) - rgt
-        share = over_tstep if active > 0.0 else 0.0
+        share = active * over_tstep
         # Vapour that nucleation takes where nothing else happens; a deficit of vapour is passed on to ice everywhere.
         taken = min(rvs, nucleated * over_tstep)
         s_th = ths + (change_c + change_r) * share * lv + (change_i + change_s + change_g) * share * ls + taken * ls

@@ -1,8 +1,9 @@
 """The processes of ICE3 as functions of the state of one point (externals: ``ice3.rain_ice.externals``).
 
-Every function is branch-free: a process evaluates its formula with a harmless argument and selects zero where its
-species are absent, so that compilers can vectorise the loop. A ternary is always the whole right-hand side of an
-assignment: the debug backend writes it without parentheses.
+Every function is branch-free, so that compilers can vectorise the loop: a process evaluates its formula with harmless
+arguments and multiplies it by masks, which are 1 where its species are present and 0 elsewhere. Logical expressions of
+several conditions are avoided: compilers make branches of them. A ternary is always the whole right-hand side of an
+assignment or an argument: the debug backend writes it without parentheses.
 
 Temperatures in K, pressures in Pa, mixing ratios in kg per kg of dry air, rates per second, slopes in m-1.
 """
@@ -19,6 +20,37 @@ from ice3.stencils.thermodynamics import (
     saturation_pressure_over_liquid,
     saturation_pressure_over_liquid_centred,
 )
+
+
+@gtscript.function
+def above(value, limit):
+    """Mask of ``value > limit``."""
+    mask = 1.0 if value > limit else 0.0
+    return mask
+
+
+@gtscript.function
+def present(rv, rc, rr, ri, rs, rg):
+    """Masks of the presence of vapour, cloud droplets, rain, cloud ice, snow and graupel."""
+    from __externals__ import RTMIN_C, RTMIN_G, RTMIN_I, RTMIN_R, RTMIN_S, RTMIN_V
+
+    return (
+        above(rv, RTMIN_V),
+        above(rc, RTMIN_C),
+        above(rr, RTMIN_R),
+        above(ri, RTMIN_I),
+        above(rs, RTMIN_S),
+        above(rg, RTMIN_G),
+    )
+
+
+@gtscript.function
+def hydrometeors(rc, rr, ri, rs, rg):
+    """Mask of the points that the microphysics is active at."""
+    from __externals__ import RTMIN_C, RTMIN_G, RTMIN_I, RTMIN_R, RTMIN_S
+
+    condensate = max(above(rc, RTMIN_C), max(above(rr, RTMIN_R), above(ri, RTMIN_I)))
+    return max(condensate, max(above(rs, RTMIN_S), above(rg, RTMIN_G)))
 
 
 @gtscript.function
@@ -96,16 +128,15 @@ def nucleation(th, t, exn, rv, ni, pabs, rhodref, heating):
     ew = min(0.5 * pabs, pressure_over_liquid(t))
     water_saturated = ew / ei * (pabs - ei) / (pabs - ew) - 1.0
     excess = min(rv * (pabs - ei) / (EPSILO * ei) - 1.0, water_saturated)
-    cold = t < TT - 5.0
-    possible = t < TT and rv > RTMIN_V and t <= TT - 2.0 and excess > 0.0
-    ratio = excess / water_saturated if possible else 1.0
+    possible = (1.0 - above(t, TT - 2.0)) * above(rv, RTMIN_V) * above(excess, 0.0)
+    ratio = excess / water_saturated
+    ratio = ratio if possible > 0.0 else 1.0
     warm_exponent = max(ALPHA1 * log(ratio) - BETA1 * (t - TT), -80.0)
-    exponent = ALPHA2 * excess - BETA2 if cold else warm_exponent
-    number = exp(exponent if possible else 0.0)
-    number = NU20 * number if cold else max(EXP_MBETA2_NU20, NU10 * number)
+    exponent = ALPHA2 * excess - BETA2 if t < TT - 5.0 else warm_exponent
+    number = exp(possible * exponent)
+    number = NU20 * number if t < TT - 5.0 else max(EXP_MBETA2_NU20, NU10 * number)
     new = min(number - ni, 5.0e4)
-    change = min(rv, max(new, 0.0) * MNU0 / rhodref)
-    change = change if possible else 0.0
+    change = possible * min(rv, max(new, 0.0) * MNU0 / rhodref)
     share = min(change, max(0.0, (TT / exn - th) / heating)) / max(change, 1e-20)
     return share * change, max(ni + share * new, ni)
 
@@ -116,7 +147,7 @@ def rain_freezing(th, t, exn, rr, heating):
     from __externals__ import RTMIN_R, TT
 
     change = min(rr, max(0.0, ((TT - 35.0) / exn - th) / heating))
-    return change if t < TT - 35.0 and rr > RTMIN_R else 0.0
+    return change * above(TT - 35.0, t) * above(rr, RTMIN_R)
 
 
 @gtscript.function
@@ -125,7 +156,7 @@ def ice_melting(th, t, exn, ri, heating):
     from __externals__ import TT
 
     change = min(ri, max(0.0, (th - TT / exn) / heating))
-    return change if ri > 0.0 and t > TT else 0.0
+    return change * above(ri, 0.0) * above(t, TT)
 
 
 @gtscript.function
@@ -165,16 +196,14 @@ def cloud_water_split(rc, rhodref, sigs):
 
     critical = CRIAUTC / rhodref
     width = 2.0 * sigs
-    above = rc + width - critical
+    excess = rc + width - critical
     safe = width if width > 0.0 else 1.0
-    part = above / (2.0 * safe)
-    part_content = above * (rc + width + critical) / (4.0 * safe)
-    whole = rc > critical + width
-    some = rc > critical - width
-    fraction = 1.0 if whole else (part if some else 0.0)
-    content = rc if whole else (part_content if some else 0.0)
-    raining = content > RTMIN_C and fraction > 0.0
-    return fraction if raining else 0.0, content if raining else 0.0
+    fraction = 0.5 * excess / safe if excess > 0.0 else 0.0
+    content = excess * (rc + width + critical) / (4.0 * safe) if excess > 0.0 else 0.0
+    fraction = 1.0 if rc > critical + width else fraction
+    content = rc if rc > critical + width else content
+    raining = above(content, RTMIN_C) * above(fraction, 0.0)
+    return raining * fraction, raining * content
 
 
 @gtscript.function
@@ -200,15 +229,9 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
         X0EVAR, X1DEPG, X1DEPS, X1EVAR, X2DEPI,
     )  # fmt: skip
 
-    has_v = rv > RTMIN_V
-    has_c = rc > RTMIN_C
-    has_r = rr > RTMIN_R
-    has_i = ri > RTMIN_I
-    has_s = rs > RTMIN_S
-    has_g = rg > RTMIN_G
+    has_v, has_c, has_r, has_i, has_s, has_g = present(rv, rc, rr, ri, rs, rg)
     warmth = t - TT
-    freezing = t < TT
-    thawing = t > TT
+    thawing = above(t, TT)
 
     # Density factors: rho^-0.4 of the fall speeds, rho^-1.4, rho^0.3 of the ventilation.
     ln_rho = log(rhodref)
@@ -216,9 +239,9 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
     speed_over_rho = speed / rhodref
 
     # Slopes of the size laws; where a species is absent, that of a harmless content.
-    ln_r = LN_LBR + LBEXR * (ln_rho + log(rr if has_r else 1e-4))
-    ln_s = min(LN_LBDAS_MAX, LN_LBS + LBEXS * (ln_rho + log(rs if has_s else 1e-4)))
-    ln_g = LN_LBG + LBEXG * (ln_rho + log(rg if has_g else 1e-4))
+    ln_r = LN_LBR + LBEXR * (ln_rho + log(rr if rr > RTMIN_R else 1e-4))
+    ln_s = min(LN_LBDAS_MAX, LN_LBS + LBEXS * (ln_rho + log(rs if rs > RTMIN_S else 1e-4)))
+    ln_g = LN_LBG + LBEXG * (ln_rho + log(rg if rg > RTMIN_G else 1e-4))
     over_r = exp(-ln_r)
     over_s = exp(-ln_s)
     over_g = exp(-ln_g)
@@ -245,19 +268,19 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
     freezing_heat = LMTT + CL * warmth
     gained = (LMTT - (CI - CL) * warmth) / freezing_heat
     capacity = heat_over_ice / (rhodref * freezing_heat)
-    snow_capacity = capacity * snow_ventilation if has_s else 0.0
-    graupel_capacity = capacity * graupel_ventilation if has_g else 0.0
+    snow_capacity = has_s * capacity * snow_ventilation
+    graupel_capacity = has_g * capacity * graupel_ventilation
 
     # Slow processes.
     exponent = min(max(ALPHA3 * warmth - BETA3, 0.0), EXPONENT_MAX)
     choni = min(1000.0, HON * rhodref * rc * exp(exponent))
-    choni = choni if has_c and t < TT - 35.0 else 0.0
-    vdeps = growth * snow_ventilation if has_v and has_s else 0.0
-    vdepg = growth * graupel_ventilation if has_v and has_g else 0.0
+    choni = has_c * above(TT - 35.0, t) * choni
+    vdeps = has_v * has_s * growth * snow_ventilation
+    vdepg = has_v * has_g * growth * graupel_ventilation
     iaggs = FIAGGS * exp(COLEXIS * warmth) * ri * exp(EXIAGGS * ln_s) * speed
-    iaggs = iaggs if has_i and has_s else 0.0
+    iaggs = has_i * has_s * iaggs
     iauts = TIMAUTI * exp(TEXAUTI * warmth) * max(ri - ice_threshold(t), 0.0)
-    iauts = iauts if has_i else 0.0
+    iauts = has_i * iauts
 
     # Warm processes.
     cautr = 0.0 * t
@@ -269,20 +292,20 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
 
         cautr = TIMAUTC * max(content - fraction * CRIAUTC / rhodref, 0.0)
         caccr = FCACCR * rc * exp(EXCACCR * ln_r) * speed
-        caccr = caccr if has_c and has_r else 0.0
+        caccr = has_c * has_r * caccr
         deficit = max(1.0 - rv * (pabs - ew) / (EPSILO * ew), 0.0)
         resistance = lv * lv / (conductivity * RV * t * t) + RV * t / (diffusivity * ew)
         revav = X0EVAR * exp(EX0EVAR * ln_r) + X1EVAR * ventilation * exp(EX1EVAR * ln_r)
         revav = deficit / (rhodref * resistance) * revav
-        revav = revav if has_r and rc <= RTMIN_C else 0.0
+        revav = has_r * (1.0 - has_c) * revav
 
     # Bergeron-Findeisen process.
-    mixed = has_c and has_i and ni > 1e-20 and ice_excess > 0.0
-    mass = rhodref * ri / ni if mixed else 1e-10
+    mixed = has_c * has_i * above(ni, 1e-20) * above(ice_excess, 0.0)
+    mass = rhodref * ri / ni if mixed > 0.0 else 1e-10
     over_i = exp(-min(18.420680743952367, LN_LBI + LBEXI * log(mass)))
     cberi = X0DEPI * over_i + X2DEPI * ventilation * ventilation * over_i * over_i * over_i
     cberi = growth * ni * cberi
-    cberi = cberi if mixed else 0.0
+    cberi = mixed * cberi
 
     # Riming of snow.
     place = min(max(RIMINTP1 * ln_s + RIMINTP2, 0.00001), RIM_LAST)
@@ -292,7 +315,7 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
     rimmed = lookup_1d(tables, columns, level, first + RIM2, weight)
     graupelled = lookup_1d(tables, columns, level, first + RIM4, weight)
     rim_tot = CRIMSS * rc * exp(EXCRIMSS * ln_s) * speed
-    rim_tot = rim_tot if has_c and has_s else 0.0
+    rim_tot = has_c * has_s * rim_tot
     rim_sml = small * rim_tot
     snow_mass = SRIMCG * exp(EXSRIMCG * ln_s) * (1.0 - rimmed)
     graupel_mass = FRACM90 * (SRIMCG2 * exp(EXSRIMCG2 * ln_s) * (1.0 - graupelled))
@@ -309,38 +332,38 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
     kernel_small = lookup_2d(tables, columns, level, first + RS_SMALL, ACC_COLUMNS, weight_s, weight_r)
     kernel_all = lookup_2d(tables, columns, level, first + RS_ALL, ACC_COLUMNS, weight_s, weight_r)
     kernel_large = lookup_2d(tables, columns, level, first + SR_LARGE, ACC_COLUMNS, weight_s, weight_r)
-    both = has_r and has_s
+    both = has_r * has_s
     moments = LBRACCS1 * over_s * over_s + LBRACCS2 * over_s * over_r + LBRACCS3 * over_r * over_r
     swept = FRACCSS * over_r * over_r * over_r * over_r * exp(ln_s) * speed_over_rho * moments
-    acc_sml = kernel_small * swept if both else 0.0
-    acc_tot = kernel_all * swept if both else 0.0
+    acc_sml = both * kernel_small * swept
+    acc_tot = both * kernel_all * swept
     moments = LBSACCR1 * over_r * over_r + LBSACCR2 * over_r * over_s + LBSACCR3 * over_s * over_s
     acc_cnv = kernel_large * FSACCRG * over_r * exp(EXSRIMCG * ln_s) * speed_over_rho * moments
-    acc_cnv = acc_cnv if both else 0.0
+    acc_cnv = both * acc_cnv
 
     # Conversion-melting of snow.
     smltg = -heat_over_liquid * snow_ventilation + (rim_tot + acc_tot) * rhodref * CL * warmth
     smltg = FSCVMG * max(smltg / (rhodref * LMTT), 0.0)
-    smltg = smltg if has_s and thawing else 0.0
-    cmltsr = rim_tot if has_s and thawing else 0.0
+    smltg = has_s * thawing * smltg
+    cmltsr = has_s * thawing * rim_tot
 
     # Contact freezing of rain.
-    both = has_i and has_r
+    both = has_i * has_r
     ice = ICFRR * ri * exp(EXICFRR * ln_r) * speed
     water = RCFRI * ni * exp(EXRCFRI * ln_r) * speed_over_rho
     frozen = -(ice * CI + water * CL) * warmth / max(1e-20, LVTT * water)
     frozen = min(max(frozen, 0.0), 1.0)
-    icfrrg = frozen * ice if both else 0.0
-    rcfrig = frozen * water if both else 0.0
-    icfrr = (1.0 - frozen) * ice if both else 0.0
+    icfrrg = both * frozen * ice
+    rcfrig = both * frozen * water
+    icfrr = both * ((1.0 - frozen) * ice)
 
     # Collection by graupel.
     efficiency = COLIG * exp(COLEXIG * warmth)
     sweep = exp(EXFCDRYG * ln_g) * speed
     cdry = FCDRYG * rc * sweep
-    cdry = cdry if has_g and has_c else 0.0
+    cdry = has_g * has_c * cdry
     iwet = FIWETG * ri * sweep
-    iwet = iwet if has_g and has_i else 0.0
+    iwet = has_g * has_i * iwet
     place = min(max(INTP1R * ln_g + INTP2R, 0.00001), RG_LAST)
     row = int32(place)
     weight_g = place - row
@@ -352,15 +375,15 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
     number = exp(EX_G * ln_g) * speed_over_rho
     moments = LBSDRYG1 * over_g * over_g + LBSDRYG2 * over_g * over_s + LBSDRYG3 * over_s * over_s
     swet = FSWETG * kernel_snow * exp(EXSRIMCG * ln_s) * number * moments
-    swet = swet if has_g and has_s else 0.0
+    swet = has_g * has_s * swet
     moments = LBRDRYG1 * over_g * over_g + LBRDRYG2 * over_g * over_r + LBRDRYG3 * over_r * over_r
     rdry = FRDRYG * over_r * over_r * over_r * over_r * kernel_rain * number * moments
-    rdry = rdry if has_g and has_r else 0.0
+    rdry = has_g * has_r * rdry
 
     # Melting of graupel.
     gmltr = -heat_over_liquid * graupel_ventilation + (cdry + rdry) * rhodref * CL * warmth
     gmltr = max(gmltr / (rhodref * LMTT), 0.0)
-    gmltr = gmltr if has_g and thawing else 0.0
+    gmltr = has_g * thawing * gmltr
 
     return (
         choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr, gmltr,
@@ -377,8 +400,7 @@ def snow_transfers(t, snow_capacity, gained, iaggs, rim_tot, rim_sml, rim_cnv, a
     """
     from __externals__ import TT
 
-    frozen = max(0.0, max(0.0, snow_capacity + gained * iaggs) - iaggs)
-    frozen = frozen if t < TT else 0.0
+    frozen = above(TT, t) * max(0.0, max(0.0, snow_capacity + gained * iaggs) - iaggs)
     crimss = min(frozen, rim_sml)
     frozen = max(0.0, frozen - crimss)
     left = rim_tot - crimss
@@ -410,17 +432,17 @@ def graupel_transfers(t, has_g, graupel_capacity, gained, cdry, iwet, swet, rdry
     permitted = max(solid, max(0.0, graupel_capacity + gained * solid))
     total = cdry + idry + sdry + rdry
     # As the Fortran writes it: below 194 K rounding decides.
-    limited = max(0.0, permitted - iwet - swet) <= max(0.0, total - idry - sdry)
-    wet = has_g and limited and total > 0.0
-    dry = has_g and t < TT and total > 1e-20 and not limited
-    cwetg = cdry if wet else 0.0
-    iwetg = iwet if wet else 0.0
-    swetg = swet if wet else 0.0
-    rwetg = permitted - (iwet + swet + cdry) if wet else 0.0
-    cdryg = cdry if dry else 0.0
-    idryg = idry if dry else 0.0
-    sdryg = sdry if dry else 0.0
-    rdryg = rdry if dry else 0.0
+    limited = 1.0 - above(max(0.0, permitted - iwet - swet), max(0.0, total - idry - sdry))
+    wet = has_g * limited * above(total, 0.0)
+    dry = has_g * above(TT, t) * above(total, 1e-20) * (1.0 - limited)
+    cwetg = wet * cdry
+    iwetg = wet * iwet
+    swetg = wet * swet
+    rwetg = wet * (permitted - (iwet + swet + cdry))
+    cdryg = dry * cdry
+    idryg = dry * idry
+    sdryg = dry * sdry
+    rdryg = dry * rdry
     return cwetg, iwetg, swetg, rwetg, cdryg, idryg, sdryg, rdryg
 
 
@@ -433,46 +455,41 @@ def keep_active(
     """Set to zero the stored rates whose conditions the current state no longer meets."""
     from __externals__ import RTMIN_C, RTMIN_G, RTMIN_I, RTMIN_R, RTMIN_S, RTMIN_V, TT, WARM
 
-    has_v = rv > RTMIN_V
-    has_c = rc > RTMIN_C
-    has_r = rr > RTMIN_R
-    has_i = ri > RTMIN_I
-    has_s = rs > RTMIN_S
-    has_g = rg > RTMIN_G
-    thawing = t > TT
+    has_v, has_c, has_r, has_i, has_s, has_g = present(rv, rc, rr, ri, rs, rg)
+    thawing = above(t, TT)
 
-    choni = choni if has_c and t < TT - 35.0 else 0.0
-    vdeps = vdeps if has_v and has_s else 0.0
-    iaggs = iaggs if has_i and has_s else 0.0
-    iauts = iauts if has_i and ri > ice_threshold(t) else 0.0
-    vdepg = vdepg if has_v and has_g else 0.0
+    choni = has_c * above(TT - 35.0, t) * choni
+    vdeps = has_v * has_s * vdeps
+    iaggs = has_i * has_s * iaggs
+    iauts = has_i * above(ri, ice_threshold(t)) * iauts
+    vdepg = has_v * has_g * vdepg
     if __INLINED(WARM):
         fraction, content = cloud_water_split(rc, rhodref, sigs)
-        cautr = cautr if fraction > 0.0 else 0.0
-        caccr = caccr if has_c and has_r else 0.0
-        revav = revav if has_r and rc <= RTMIN_C else 0.0
-    cberi = cberi if has_c and has_i and ni > 1e-20 else 0.0
-    smltg = smltg if has_s and thawing else 0.0
-    cmltsr = cmltsr if has_s and thawing else 0.0
-    both = has_i and has_r
-    icfrrg = icfrrg if both else 0.0
-    rcfrig = rcfrig if both else 0.0
-    icfrr = icfrr if both else 0.0
-    gmltr = gmltr if has_g and thawing else 0.0
-    snow_capacity = snow_capacity if has_s else 0.0
-    both = has_c and has_s
-    rim_tot = rim_tot if both else 0.0
-    rim_sml = rim_sml if both else 0.0
-    rim_cnv = rim_cnv if both else 0.0
-    both = has_r and has_s
-    acc_sml = acc_sml if both else 0.0
-    acc_tot = acc_tot if both else 0.0
-    acc_cnv = acc_cnv if both else 0.0
-    cdry = cdry if has_g and has_c else 0.0
-    iwet = iwet if has_g and has_i else 0.0
-    swet = swet if has_g and has_s else 0.0
-    rdry = rdry if has_g and has_r else 0.0
-    graupel_capacity = graupel_capacity if has_g else 0.0
+        cautr = above(fraction, 0.0) * cautr
+        caccr = has_c * has_r * caccr
+        revav = has_r * (1.0 - has_c) * revav
+    cberi = has_c * has_i * above(ni, 1e-20) * cberi
+    smltg = has_s * thawing * smltg
+    cmltsr = has_s * thawing * cmltsr
+    both = has_i * has_r
+    icfrrg = both * icfrrg
+    rcfrig = both * rcfrig
+    icfrr = both * icfrr
+    gmltr = has_g * thawing * gmltr
+    snow_capacity = has_s * snow_capacity
+    both = has_c * has_s
+    rim_tot = both * rim_tot
+    rim_sml = both * rim_sml
+    rim_cnv = both * rim_cnv
+    both = has_r * has_s
+    acc_sml = both * acc_sml
+    acc_tot = both * acc_tot
+    acc_cnv = both * acc_cnv
+    cdry = has_g * has_c * cdry
+    iwet = has_g * has_i * iwet
+    swet = has_g * has_s * swet
+    rdry = has_g * has_r * rdry
+    graupel_capacity = has_g * graupel_capacity
     return (
         choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr, gmltr,
         snow_capacity, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv, cdry, iwet, swet, rdry, graupel_capacity,
@@ -496,7 +513,7 @@ def tendencies(
         t, snow_capacity, gained, iaggs, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv
     )
     cwetg, iwetg, swetg, rwetg, cdryg, idryg, sdryg, rdryg = graupel_transfers(
-        t, rg > RTMIN_G, graupel_capacity, gained, cdry, iwet, swet, rdry, efficiency
+        t, above(rg, RTMIN_G), graupel_capacity, gained, cdry, iwet, swet, rdry, efficiency
     )
     a_v = revav - vdepg - vdeps
     a_c = -choni - cautr - caccr - crimss - crimsg - cmltsr - cwetg - cdryg - cberi
@@ -514,9 +531,10 @@ def tendencies(
 @gtscript.function
 def exhaustion(step, exhausted, content, change, tendency, smallest):
     """Shorten ``step`` to the time at which a species is used up, and note that one is."""
-    limits = tendency < -1e-20 and content > smallest
-    time = -(change + content) / (tendency if limits else -1.0)
-    return min(step, time) if limits else step, 1.0 if limits else exhausted
+    limits = above(-1e-20, tendency) * above(content, smallest)
+    time = -(change + content) / min(tendency, -1e-20)
+    shorter = min(step, time) if limits > 0.0 else step
+    return shorter, max(exhausted, limits)
 
 
 @gtscript.function
@@ -533,9 +551,10 @@ def substep_length(
     melting = TT / exn
 
     step = 0.0 if (th - melting) * (th + b_th - melting) < 0.0 else remaining
-    warming = abs(a_th) > 1e-20
-    crossing = (melting - b_th - th) / (a_th if warming else 1.0)
-    step = min(step, crossing) if warming and crossing > 0.0 else step
+    warming = above(abs(a_th), 1e-20)
+    rate = a_th if warming > 0.0 else 1.0
+    crossing = (melting - b_th - th) / rate
+    step = min(step, crossing) if warming * crossing > 0.0 else step
     exhausted = 0.0
     step, exhausted = exhaustion(step, exhausted, rv, b_v, a_v, RTMIN_V)
     step, exhausted = exhaustion(step, exhausted, rc, b_c, a_c, RTMIN_C)
@@ -543,7 +562,7 @@ def substep_length(
     step, exhausted = exhaustion(step, exhausted, ri, b_i, a_i, RTMIN_I)
     step, exhausted = exhaustion(step, exhausted, rs, 0.0, a_s, RTMIN_S)
     step, exhausted = exhaustion(step, exhausted, rg, b_g, a_g, RTMIN_G)
-    return max(step, SHORTEST) if exhausted > 0.0 else step
+    return max(step, SHORTEST * exhausted)
 
 
 @gtscript.function
