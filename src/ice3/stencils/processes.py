@@ -529,12 +529,12 @@ def tendencies(
 
 
 @gtscript.function
-def exhaustion(step, exhausted, content, change, tendency, smallest):
-    """Shorten ``step`` to the time at which a species is used up, and note that one is."""
-    limits = above(-1e-20, tendency) * above(content, smallest)
+def exhaustion(step, content, change, tendency, smallest):
+    """Shorten ``step`` to the time at which a species is used up."""
     time = -(change + content) / min(tendency, -1e-20)
-    shorter = min(step, time) if limits > 0.0 else step
-    return shorter, max(exhausted, limits)
+    time = time if tendency < -1e-20 else step
+    time = time if content > smallest else step
+    return min(step, time)
 
 
 @gtscript.function
@@ -551,18 +551,17 @@ def substep_length(
     melting = TT / exn
 
     step = 0.0 if (th - melting) * (th + b_th - melting) < 0.0 else remaining
-    warming = above(abs(a_th), 1e-20)
-    rate = a_th if warming > 0.0 else 1.0
+    rate = a_th if abs(a_th) > 1e-20 else 1.0
     crossing = (melting - b_th - th) / rate
-    step = min(step, crossing) if warming * crossing > 0.0 else step
-    exhausted = 0.0
-    step, exhausted = exhaustion(step, exhausted, rv, b_v, a_v, RTMIN_V)
-    step, exhausted = exhaustion(step, exhausted, rc, b_c, a_c, RTMIN_C)
-    step, exhausted = exhaustion(step, exhausted, rr, b_r, a_r, RTMIN_R)
-    step, exhausted = exhaustion(step, exhausted, ri, b_i, a_i, RTMIN_I)
-    step, exhausted = exhaustion(step, exhausted, rs, 0.0, a_s, RTMIN_S)
-    step, exhausted = exhaustion(step, exhausted, rg, b_g, a_g, RTMIN_G)
-    return max(step, SHORTEST * exhausted)
+    crossing = crossing if abs(a_th) > 1e-20 else step
+    step = min(step, crossing) if crossing > 0.0 else step
+    step = exhaustion(step, rv, b_v, a_v, RTMIN_V)
+    step = exhaustion(step, rc, b_c, a_c, RTMIN_C)
+    step = exhaustion(step, rr, b_r, a_r, RTMIN_R)
+    step = exhaustion(step, ri, b_i, a_i, RTMIN_I)
+    step = exhaustion(step, rs, 0.0, a_s, RTMIN_S)
+    step = exhaustion(step, rg, b_g, a_g, RTMIN_G)
+    return max(step, SHORTEST)
 
 
 @gtscript.function
