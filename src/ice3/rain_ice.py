@@ -20,12 +20,15 @@ from ice3.stencils.thermodynamics import thermodynamic_externals
 from ice3.tables import build_tables, lookup_externals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
     from ice3.compilation import Build
     from ice3.fields import Shape
+
+SLAB = 256
+"""Columns that a call takes through both stencils before the next ones: their fields and temporaries stay in cache."""
 
 SUPPORTED: dict[str, tuple[object, ...]] = {
     "KRR": (6,),
@@ -295,13 +298,6 @@ class RainIce:
         self._ice_flux = storage.zeros(domain[:2], dtype=build.dtype, backend=build.backend, dimensions=("I", "J"))
         self._no_fluxes = {} if fluxes else {field.name: None for field in _FLUXES}
         flat = {field.name for field in (*_SURFACE, *_RATES)} | {"flux_i"}
-        self._sedimentation = sedimentation.freeze(
-            origin={
-                name: (0, 0) if name in flat else (0, 0, 0)
-                for name in (*self._sedimentation_names, *self._no_fluxes, "flux_i")
-            },
-            domain=domain,
-        )
         self._names = tuple(
             field.name for field in (*_SURROUNDINGS, *_STATE, _CRYSTALS, *_SOURCES, _EVAPORATION)
         )
@@ -315,9 +311,24 @@ class RainIce:
         else:
             tables_storage = storage.from_array(tables, dtype=build.dtype, backend=build.backend)
             self._tables = {"tables": tables_storage, "columns": None, "level": None}
-        self._microphysics = build.stencil(microphysics, externals).freeze(
-            origin={**{name: (0, 0, 0) for name in (*self._names, "columns")}, "level": (0,), "tables": (0,)}, domain=domain
-        )
+        point_by_point = build.stencil(microphysics, externals)
+        flat = {field.name for field in (*_SURFACE, *_RATES)} | {"flux_i"}
+        levels = {"level": (0,), "tables": (0,)}
+
+        def origins(names: Iterable[str], row: int) -> dict[str, tuple[int, ...]]:
+            return {name: (0, row) if name in flat else (0, row, 0) for name in names} | levels
+
+        self._slabs = []
+        rows = domain[1] if build.on_device else max(1, SLAB // domain[0])
+        for row in range(0, domain[1], rows):
+            size = (domain[0], min(rows, domain[1] - row), domain[2])
+            falling = (*self._sedimentation_names, *self._no_fluxes, "flux_i")
+            self._slabs.append(
+                (
+                    sedimentation.freeze(origin=origins(falling, row), domain=size),
+                    point_by_point.freeze(origin=origins((*self._names, "columns"), row), domain=size),
+                )
+            )
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
         """Advance ``state`` in place over ``timestep`` seconds.
@@ -330,6 +341,9 @@ class RainIce:
         check(self.fields, state, self.domain, self.build.dtype)
         scalar = self.build.dtype.type
         times = {"tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
-        fields = {name: state[name] for name in self._sedimentation_names}
-        self._sedimentation(**fields, **self._no_fluxes, flux_i=self._ice_flux, **times)
-        self._microphysics(**{name: state[name] for name in self._names}, **self._tables, **times)
+        falling = {name: state[name] for name in self._sedimentation_names}
+        falling |= self._no_fluxes | {"flux_i": self._ice_flux} | times
+        points = {name: state[name] for name in self._names} | self._tables | times
+        for sedimentation, microphysics in self._slabs:
+            sedimentation(**falling)
+            microphysics(**points)

@@ -98,59 +98,59 @@ def microphysics(
     with computation(PARALLEL), interval(...):
         passes = 1.0
         while elapsed < tstep and passes < 100.0:
-            t = th * exn
-            lv, ls = heating(t, exn, rv, rc, rr, ri, rs, rg)
+            t2 = th * exn
+            lv2, ls2 = heating(t2, exn, rv, rc, rr, ri, rs, rg)
             (
                 choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr,
                 gmltr, snow_capacity, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
                 cdry, iwet, swet, rdry, graupel_capacity,
             ) = keep_active(
-                t, rv, rc, rr, ri, rs, rg, ni, rhodref, sigs,
+                t2, rv, rc, rr, ri, rs, rg, ni, rhodref, sigs,
                 choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr,
                 gmltr, snow_capacity, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
                 cdry, iwet, swet, rdry, graupel_capacity,
             )  # fmt: skip
-            a_th, a_v, a_c, a_r, a_i, a_s, a_g = tendencies(
-                t, rg, lv, ls,
+            a_th2, a_v2, a_c2, a_r2, a_i2, a_s2, a_g2 = tendencies(
+                t2, rg, lv2, ls2,
                 choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr,
                 gmltr, snow_capacity, gained, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
                 cdry, iwet, swet, rdry, efficiency, graupel_capacity,
             )  # fmt: skip
-            a_th = a_th + (ths - tht * over_tstep)
-            a_v = a_v + (rvs - rvt * over_tstep)
-            a_c = a_c + (rcs - rct * over_tstep)
-            a_r = a_r + (rrs - rrt * over_tstep)
-            a_i = a_i + (ris - rit * over_tstep)
-            a_s = a_s + (rss - rst * over_tstep)
-            a_g = a_g + (rgs - rgt * over_tstep)
-            step = substep_length(
+            a_th2 = a_th2 + (ths - tht * over_tstep)
+            a_v2 = a_v2 + (rvs - rvt * over_tstep)
+            a_c2 = a_c2 + (rcs - rct * over_tstep)
+            a_r2 = a_r2 + (rrs - rrt * over_tstep)
+            a_i2 = a_i2 + (ris - rit * over_tstep)
+            a_s2 = a_s2 + (rss - rst * over_tstep)
+            a_g2 = a_g2 + (rgs - rgt * over_tstep)
+            step2 = substep_length(
                 tstep - elapsed, exn, th, rv, rc, rr, ri, rs, rg, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
-                a_th, a_v, a_c, a_r, a_i, a_s, a_g,
+                a_th2, a_v2, a_c2, a_r2, a_i2, a_s2, a_g2,
             )  # fmt: skip
-            th = th + step * a_th
-            rv = rv + step * a_v
-            rc = rc + step * a_c
-            rr = rr + step * a_r
-            ri = ri + step * a_i
-            rs = rs + step * a_s
-            rg = rg + step * a_g
+            th = th + step2 * a_th2
+            rv = rv + step2 * a_v2
+            rc = rc + step2 * a_c2
+            rr = rr + step2 * a_r2
+            ri = ri + step2 * a_i2
+            rs = rs + step2 * a_s2
+            rg = rg + step2 * a_g2
             ni = ni * above(ri, 0.0)
-            elapsed = elapsed + step
+            elapsed = elapsed + step2
             passes = passes + 1.0
 
     with computation(PARALLEL), interval(...):
-        active = hydrometeors(rct, rrt, rit, rst, rgt)
-        lv, ls = heating(tht * exn, exnref, rvt, rct, rrt, rit, rst, rgt)
+        active3 = hydrometeors(rct, rrt, rit, rst, rgt)
+        lv3, ls3 = heating(tht * exn, exnref, rvt, rct, rrt, rit, rst, rgt)
         change_v = rv - tstep * (rvs - rvt * over_tstep) - rvt
         change_c = rc - tstep * (rcs - rct * over_tstep) - rct
         change_r = rr - tstep * (rrs - rrt * over_tstep) - rrt
         change_i = ri - tstep * (ris - rit * over_tstep) - rit
         change_s = rs - tstep * (rss - rst * over_tstep) - rst
         change_g = rg - tstep * (rgs - rgt * over_tstep) - rgt
-        share = active * over_tstep
+        share = active3 * over_tstep
         # Vapour that nucleation takes where nothing else happens; a deficit of vapour is passed on to ice everywhere.
         taken = min(rvs, nucleated * over_tstep)
-        s_th = ths + (change_c + change_r) * share * lv + (change_i + change_s + change_g) * share * ls + taken * ls
+        s_th = ths + (change_c + change_r) * share * lv3 + (change_i + change_s + change_g) * share * ls3 + taken * ls3
         s_th, s_v, s_c, s_r, s_i, s_s, s_g = repair_negative(
             s_th,
             rvs + change_v * share - taken,
@@ -159,8 +159,8 @@ def microphysics(
             ris + change_i * share + taken,
             rss + change_s * share,
             rgs + change_g * share,
-            lv,
-            ls,
+            lv3,
+            ls3,
         )
         ths = s_th
         rvs = s_v

@@ -30,6 +30,15 @@ def above(value, limit):
 
 
 @gtscript.function
+def harmless(value, mask):
+    """``value`` where the mask is 1; elsewhere something positive.
+
+    A ternary inside a logarithm would not do: compilers move it out, and take logarithms of zero at full cost.
+    """
+    return max(value, 1e-4 * (1.0 - mask))
+
+
+@gtscript.function
 def present(rv, rc, rr, ri, rs, rg):
     """Masks of the presence of vapour, cloud droplets, rain, cloud ice, snow and graupel."""
     from __externals__ import RTMIN_C, RTMIN_G, RTMIN_I, RTMIN_R, RTMIN_S, RTMIN_V
@@ -129,8 +138,7 @@ def nucleation(th, t, exn, rv, ni, pabs, rhodref, heating):
     water_saturated = ew / ei * (pabs - ei) / (pabs - ew) - 1.0
     excess = min(rv * (pabs - ei) / (EPSILO * ei) - 1.0, water_saturated)
     possible = (1.0 - above(t, TT - 2.0)) * above(rv, RTMIN_V) * above(excess, 0.0)
-    ratio = excess / water_saturated
-    ratio = ratio if possible > 0.0 else 1.0
+    ratio = max(excess / water_saturated, 1e-30)
     warm_exponent = max(ALPHA1 * log(ratio) - BETA1 * (t - TT), -80.0)
     exponent = ALPHA2 * excess - BETA2 if t < TT - 5.0 else warm_exponent
     number = exp(possible * exponent)
@@ -239,9 +247,9 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
     speed_over_rho = speed / rhodref
 
     # Slopes of the size laws; where a species is absent, that of a harmless content.
-    ln_r = LN_LBR + LBEXR * (ln_rho + log(rr if rr > RTMIN_R else 1e-4))
-    ln_s = min(LN_LBDAS_MAX, LN_LBS + LBEXS * (ln_rho + log(rs if rs > RTMIN_S else 1e-4)))
-    ln_g = LN_LBG + LBEXG * (ln_rho + log(rg if rg > RTMIN_G else 1e-4))
+    ln_r = LN_LBR + LBEXR * (ln_rho + log(harmless(rr, has_r)))
+    ln_s = min(LN_LBDAS_MAX, LN_LBS + LBEXS * (ln_rho + log(harmless(rs, has_s))))
+    ln_g = LN_LBG + LBEXG * (ln_rho + log(harmless(rg, has_g)))
     over_r = exp(-ln_r)
     over_s = exp(-ln_s)
     over_g = exp(-ln_g)
@@ -301,7 +309,7 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
 
     # Bergeron-Findeisen process.
     mixed = has_c * has_i * above(ni, 1e-20) * above(ice_excess, 0.0)
-    mass = rhodref * ri / ni if mixed > 0.0 else 1e-10
+    mass = harmless(rhodref * ri / max(ni, 1.0 - mixed), mixed)
     over_i = exp(-min(18.420680743952367, LN_LBI + LBEXI * log(mass)))
     cberi = X0DEPI * over_i + X2DEPI * ventilation * ventilation * over_i * over_i * over_i
     cberi = growth * ni * cberi

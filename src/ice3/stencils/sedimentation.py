@@ -8,6 +8,8 @@ that is carried. The two stencils differ in the storage order of the levels only
 from gt4py.cartesian import gtscript
 from gt4py.cartesian.gtscript import BACKWARD, FORWARD, IJ, Field, computation, exp, interval, log
 
+from ice3.stencils.processes import above, harmless
+
 
 @gtscript.function
 def fallen(source, flux, speed, slowness, smallest_arrival, tstep, over_tstep, rhodref, dzz, over_layer):
@@ -31,7 +33,7 @@ def fallen(source, flux, speed, slowness, smallest_arrival, tstep, over_tstep, r
 @gtscript.function
 def log_content(content, smallest):
     """Logarithm of a content that can fall, of a harmless one otherwise."""
-    return log(content if content > smallest else 1e-4)
+    return log(harmless(content, above(content, smallest)))
 
 
 @gtscript.function
