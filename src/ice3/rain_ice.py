@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from math import exp, log
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,13 @@ from ice3 import constants
 from ice3.fields import Field, check
 from ice3.ice_adjust import ice_threshold_law
 from ice3.parameters import SMALLEST, GRAUPEL, Parameters
-from ice3.stencils.microphysics import microphysics
-from ice3.stencils.sedimentation import sedimentation_down, sedimentation_up
+from ice3.stencils.microphysics import microphysics, microphysics_by_point, process_rates
+from ice3.stencils.sedimentation import deposition_down, deposition_up, sedimentation_down, sedimentation_up
 from ice3.stencils.thermodynamics import thermodynamic_externals
 from ice3.tables import build_tables, lookup_externals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -188,6 +188,27 @@ _FLUXES = (
     Field("fpr_s", "downward_flux_of_snow", "kg m-2 s-1", "out"),
     Field("fpr_g", "downward_flux_of_graupel", "kg m-2 s-1", "out"),
 )
+_DEPOSITION = Field("indep", "cloud_liquid_deposition_rate_at_surface", "m s-1", "out", dims="ij")
+_PROCESSES = tuple(
+    Field(name, f"microphysical_process_{name}", "kg kg-1" if name.endswith("_mr") else "s-1", "out")
+    for name in (
+        "rchoni", "rvdeps", "riaggs", "riauts", "rvdepg", "rcautr", "rcaccr", "rrevav", "rcberi", "rsmltg", "rcmltsr",
+        "rraccss", "rraccsg", "rsaccrg", "rcrimss", "rcrimsg", "rsrimcg", "ricfrrg", "rrcfrig", "ricfrr", "rcwetg",
+        "riwetg", "rrwetg", "rswetg", "rcdryg", "ridryg", "rrdryg", "rsdryg", "rgmltr", "rvheni_mr", "rrhong_mr",
+        "rimltc_mr",
+    )
+)  # fmt: skip
+_TABLES = ("tables", "columns", "level")
+_TIMES = ("tstep", "over_tstep")
+_FALLING = (
+    "rhodref", "pabs", "dzz", "tht", "rcs", "rrs", "ris", "rss", "rgs", "sea", "town",
+    *(field.name for field in (*_RATES, *_FLUXES)), "flux_i", *_TIMES,
+)  # fmt: skip
+_POINTWISE = (
+    *(field.name for field in (*_SURROUNDINGS, *_STATE, _CRYSTALS, *_SOURCES, _EVAPORATION)), *_TABLES, *_TIMES,
+)  # fmt: skip
+_DEPOSITED = ("rhodref", "dzz", "rct", "rcs", "inprc", "indep")
+"""Arguments of the stencils."""
 
 
 @cache
@@ -281,54 +302,56 @@ class RainIce:
         fluxes: bool = False,
         top_first: bool = True,
     ) -> None:
-        from gt4py import storage  # noqa: PLC0415
+        from gt4py import storage  # noqa: PLC0415 (importing GT4Py takes seconds)
 
         self.domain, self.build, self.config = domain, build, config or RainIceConfig()
+        options = self.config
         self.fields: tuple[Field, ...] = (
-            *_SURROUNDINGS, _THICKNESS, *_STATE, *_SURFACE, _CRYSTALS, *_SOURCES, _EVAPORATION, *_RATES,
+            *_SURROUNDINGS,
+            _THICKNESS,
+            *_STATE,
+            *_SURFACE,
+            _CRYSTALS,
+            *_SOURCES,
+            _EVAPORATION,
+            *_RATES,
+            *((_DEPOSITION,) if options.LDEPOSC else ()),
             *(_FLUXES if fluxes else ()),
-        )  # fmt: skip
-        externals = _externals(self.config, build)
-        sedimentation = build.stencil(
-            sedimentation_down if top_first else sedimentation_up,
-            {**externals, "DROPLETS": self.config.LSEDIC, "FLUXES": fluxes},
         )
-        names = ("rhodref", "pabs", "dzz", "tht", "rcs", "rrs", "ris", "rss", "rgs", "sea", "town")
-        self._sedimentation_names = (*names, *(f.name for f in _RATES), *((f.name for f in _FLUXES) if fluxes else ()))
-        self._ice_flux = storage.zeros(domain[:2], dtype=build.dtype, backend=build.backend, dimensions=("I", "J"))
-        self._no_fluxes = {} if fluxes else {field.name: None for field in _FLUXES}
-        flat = {field.name for field in (*_SURFACE, *_RATES)} | {"flux_i"}
-        self._names = tuple(
-            field.name for field in (*_SURROUNDINGS, *_STATE, _CRYSTALS, *_SOURCES, _EVAPORATION)
+        externals = _externals(options, build) | {
+            "DROPLETS": options.LSEDIC,
+            "FLUXES": fluxes,
+            "VDEPOSC": options.XVDEPOSC,
+            "LIMITED_TIME": options.XTSTEP_TS > 0.0,
+            "LIMITED_CHANGE": options.XMRSTEP > 0.0,
+            "XMRSTEP": options.XMRSTEP,
+        }
+        self._repeated = options.XTSTEP_TS > 0.0 or options.XMRSTEP > 0.0
+        self._constants: dict[str, Any] = _table_arguments(domain, build)
+        self._constants |= {} if fluxes else dict.fromkeys((field.name for field in _FLUXES))
+        self._constants["flux_i"] = storage.zeros(
+            domain[:2], dtype=build.dtype, backend=build.backend, dimensions=("I", "J")
         )
-        tables = _tables()[0].astype(build.dtype)
-        if build.backend == "numpy":  # its tables are read along the vertical of a field that repeats them
-            self._tables = {
-                "tables": None,
-                "columns": np.broadcast_to(tables, (*domain[:2], len(tables))),
-                "level": np.arange(domain[2], dtype=np.int32),
-            }
-        else:
-            tables_storage = storage.from_array(tables, dtype=build.dtype, backend=build.backend)
-            self._tables = {"tables": tables_storage, "columns": None, "level": None}
-        point_by_point = build.stencil(microphysics, externals)
-        flat = {field.name for field in (*_SURFACE, *_RATES)} | {"flux_i"}
-        levels = {"level": (0,), "tables": (0,)}
-
-        def origins(names: Iterable[str], row: int) -> dict[str, tuple[int, ...]]:
-            return {name: (0, row) if name in flat else (0, row, 0) for name in names} | levels
-
-        self._slabs = []
+        stencils: list[tuple[Callable[..., None], tuple[str, ...]]] = [
+            (sedimentation_down if top_first else sedimentation_up, _FALLING),
+            (microphysics_by_point, (*_POINTWISE, "interval_between", "evaluations"))
+            if self._repeated
+            else (microphysics, _POINTWISE),
+        ]
+        if options.LDEPOSC:
+            stencils.append((deposition_down if top_first else deposition_up, _DEPOSITED))
+        built = [(build.stencil(definition, externals), names) for definition, names in stencils]
         rows = domain[1] if build.on_device else max(1, SLAB // domain[0])
-        for row in range(0, domain[1], rows):
-            size = (domain[0], min(rows, domain[1] - row), domain[2])
-            falling = (*self._sedimentation_names, *self._no_fluxes, "flux_i")
-            self._slabs.append(
-                (
-                    sedimentation.freeze(origin=origins(falling, row), domain=size),
-                    point_by_point.freeze(origin=origins((*self._names, "columns"), row), domain=size),
-                )
+        self._steps = [
+            (
+                stencil.freeze(
+                    origin=_origins(names, row), domain=(domain[0], min(rows, domain[1] - row), domain[2])
+                ),
+                names,
             )
+            for row in range(0, domain[1], rows)
+            for stencil, names in built
+        ]
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
         """Advance ``state`` in place over ``timestep`` seconds.
@@ -340,10 +363,72 @@ class RainIce:
         """
         check(self.fields, state, self.domain, self.build.dtype)
         scalar = self.build.dtype.type
-        times = {"tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
-        falling = {name: state[name] for name in self._sedimentation_names}
-        falling |= self._no_fluxes | {"flux_i": self._ice_flux} | times
-        points = {name: state[name] for name in self._names} | self._tables | times
-        for sedimentation, microphysics in self._slabs:
-            sedimentation(**falling)
-            microphysics(**points)
+        arguments = {**state, **self._constants, "tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
+        if self._repeated:
+            limit = self.config.XTSTEP_TS
+            parts = max(1, int(timestep / limit)) if limit > 0.0 else 1
+            arguments["interval_between"] = scalar(timestep / parts)
+            arguments["evaluations"] = scalar(max(self.config.NMAXITER_MICRO, parts))
+        for step, names in self._steps:
+            step(**{name: arguments[name] for name in names})
+
+
+class ProcessRates:
+    """The process rates of the initial state, for those who study or test the scheme.
+
+    Parameters
+    ----------
+    domain
+        Points (i, j, k).
+    build
+        Backend, precision and compiler arguments.
+    config
+        Options; the canonical ones by default.
+
+    Attributes
+    ----------
+    fields
+        Inputs, and one output for each process under PHYEX's name: rates in s-1, and the mixing ratio changes of the
+        instantaneous processes (``..._mr``) in kg kg-1.
+    """
+
+    name = "process_rates"
+
+    def __init__(self, domain: Shape, build: Build, config: RainIceConfig | None = None) -> None:
+        self.domain, self.build, self.config = domain, build, config or RainIceConfig()
+        inputs = (*(field for field in _SURROUNDINGS if field.name != "exnref"), *_STATE, replace(_CRYSTALS, intent="in"))
+        self.fields: tuple[Field, ...] = (*inputs, *_PROCESSES)
+        names = tuple(field.name for field in self.fields)
+        self._tables = _table_arguments(domain, build)
+        stencil = build.stencil(process_rates, _externals(self.config, build))
+        self._run = stencil.freeze(origin=_origins((*names, *_TABLES), 0), domain=domain)
+
+    def __call__(self, state: Mapping[str, Any]) -> None:
+        """Write the rates of ``state`` into its output fields.
+
+        Raises
+        ------
+        ValueError
+            If a field is missing or has another shape or dtype than the component was built for.
+        """
+        check(self.fields, state, self.domain, self.build.dtype)
+        self._run(**{field.name: state[field.name] for field in self.fields}, **self._tables)
+
+
+def _origins(names: Iterable[str], row: int) -> dict[str, tuple[int, ...]]:
+    """Where each field begins, for a slab of columns that begins at ``row``."""
+    flat = {field.name for field in (*_SURFACE, *_RATES, _DEPOSITION)} | {"flux_i"}
+    origins: dict[str, tuple[int, ...]] = {name: (0, row) if name in flat else (0, row, 0) for name in names}
+    return origins | {"level": (0,), "tables": (0,)}
+
+
+def _table_arguments(domain: Shape, build: Build) -> dict[str, Any]:
+    """The lookup tables as the stencils take them; backend numpy reads them along the vertical of a repeated field."""
+    from gt4py import storage  # noqa: PLC0415
+
+    values = _tables()[0].astype(build.dtype)
+    if build.backend == "numpy":
+        columns = np.broadcast_to(values, (*domain[:2], len(values)))
+        return {"tables": None, "columns": columns, "level": np.arange(domain[2], dtype=np.int32)}
+    tables = storage.from_array(values, dtype=build.dtype, backend=build.backend)
+    return {"tables": tables, "columns": None, "level": None}

@@ -427,13 +427,14 @@ def snow_transfers(t, snow_capacity, gained, iaggs, rim_tot, rim_sml, rim_cnv, a
 
 
 @gtscript.function
-def graupel_transfers(t, has_g, graupel_capacity, gained, cdry, iwet, swet, rdry, efficiency):
+def graupel_transfers(t, rg, graupel_capacity, gained, cdry, iwet, swet, rdry, efficiency):
     """Wet or dry growth of graupel (PHYEX: ICE4_FAST_RG; Musil 1970, Nelson 1983).
 
     Returns cwetg, iwetg, swetg, rwetg, cdryg, idryg, sdryg, rdryg.
     """
-    from __externals__ import TT
+    from __externals__ import RTMIN_G, TT
 
+    has_g = above(rg, RTMIN_G)
     idry = efficiency * iwet
     sdry = efficiency * swet
     solid = iwet + swet
@@ -515,13 +516,11 @@ def tendencies(
 
     ``lv`` and ``ls`` are L_v / (c_ph exner) and L_s / (c_ph exner), K.
     """
-    from __externals__ import RTMIN_G
-
     crimss, crimsg, srimcg, rraccss, rraccsg, saccrg = snow_transfers(
         t, snow_capacity, gained, iaggs, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv
     )
     cwetg, iwetg, swetg, rwetg, cdryg, idryg, sdryg, rdryg = graupel_transfers(
-        t, above(rg, RTMIN_G), graupel_capacity, gained, cdry, iwet, swet, rdry, efficiency
+        t, rg, graupel_capacity, gained, cdry, iwet, swet, rdry, efficiency
     )
     a_v = revav - vdepg - vdeps
     a_c = -choni - cautr - caccr - crimss - crimsg - cmltsr - cwetg - cdryg - cberi
@@ -573,6 +572,18 @@ def substep_length(
 
 
 @gtscript.function
+def change_limited(step, stopped, content, evaluated_content, change, tendency, has):
+    """Shorten ``step`` to the time at which a mixing ratio has changed by XMRSTEP since the last evaluation."""
+    from __externals__ import XMRSTEP
+
+    rate = tendency if abs(tendency) > 1e-20 else 1.0
+    largest = XMRSTEP if rate > 0.0 else -XMRSTEP
+    time = (largest + evaluated_content - content - change) / rate
+    counts = above(abs(tendency), 1e-20) * max(has, above(tendency, 0.0)) * (1.0 - above(0.0, time)) * above(step, time)
+    return time if counts > 0.0 else step, max(stopped, counts)
+
+
+@gtscript.function
 def repaired(s_v, s_th, s_x, heating):
     """Make good a negative source with vapour: (s_v, s_th, s_x)."""
     missing = min(s_x, 0.0)
@@ -606,4 +617,36 @@ def repair_negative(s_th, s_v, s_c, s_r, s_i, s_s, s_g, lv, ls):
     s_v, s_th, s_r = given_to_vapour(s_v, s_th, s_r, lv)
     s_v, s_th, s_s = given_to_vapour(s_v, s_th, s_s, ls)
     s_v, s_th, s_g = given_to_vapour(s_v, s_th, s_g, ls)
+    return s_th, s_v, s_c, s_r, s_i, s_s, s_g
+
+
+@gtscript.function
+def new_sources(
+    active, lv, ls, tstep, over_tstep, nucleated,
+    rvt, rct, rrt, rit, rst, rgt, rv, rc, rr, ri, rs, rg, ths, rvs, rcs, rrs, ris, rss, rgs,
+):  # fmt: skip
+    """Sources of th, rv, rc, rr, ri, rs, rg after the integration, none negative.
+
+    ``nucleated`` is the mixing ratio that nucleation takes where nothing else happens. A deficit of the vapour source
+    is passed on to cloud ice everywhere, as in the reference.
+    """
+    share = active * over_tstep
+    change_v = share * (rv - tstep * (rvs - rvt * over_tstep) - rvt)
+    change_c = share * (rc - tstep * (rcs - rct * over_tstep) - rct)
+    change_r = share * (rr - tstep * (rrs - rrt * over_tstep) - rrt)
+    change_i = share * (ri - tstep * (ris - rit * over_tstep) - rit)
+    change_s = share * (rs - tstep * (rss - rst * over_tstep) - rst)
+    change_g = share * (rg - tstep * (rgs - rgt * over_tstep) - rgt)
+    taken = min(rvs, nucleated * over_tstep)
+    s_th, s_v, s_c, s_r, s_i, s_s, s_g = repair_negative(
+        ths + (change_c + change_r) * lv + (change_i + change_s + change_g + taken) * ls,
+        rvs + change_v - taken,
+        rcs + change_c,
+        rrs + change_r,
+        ris + change_i + taken,
+        rss + change_s,
+        rgs + change_g,
+        lv,
+        ls,
+    )
     return s_th, s_v, s_c, s_r, s_i, s_s, s_g

@@ -111,6 +111,24 @@ def settled_droplets(source, flux, sea, town, th, pabs, tstep, over_tstep, rhodr
     return out, source
 
 
+@gtscript.function
+def settled(rrs, ris, rss, rgs, flux_r, flux_i, flux_s, flux_g, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer):
+    """Sedimentation of rain, cloud ice, snow and graupel: for each the flux out of the layer and the new source."""
+    from __externals__ import EXSEDG, EXSEDR, EXSEDS, FSEDG, FSEDR, FSEDS, RTMIN_G, RTMIN_R, RTMIN_S
+
+    out_r, new_r = power_law(
+        rrs, flux_r, FSEDR, EXSEDR, RTMIN_R, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
+    )
+    out_i, new_i = settled_ice(ris, flux_i, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer)
+    out_s, new_s = power_law(
+        rss, flux_s, FSEDS, EXSEDS, RTMIN_S, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
+    )
+    out_g, new_g = power_law(
+        rgs, flux_g, FSEDG, EXSEDG, RTMIN_G, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
+    )
+    return out_r, new_r, out_i, new_i, out_s, new_s, out_g, new_g
+
+
 def sedimentation_down(
     rhodref: Field["float"],
     pabs: Field["float"],
@@ -137,9 +155,7 @@ def sedimentation_down(
     over_tstep: "float",
 ):
     """Sedimentation with level 0 at the top."""
-    from __externals__ import (
-        DROPLETS, EXSEDG, EXSEDR, EXSEDS, FLUXES, FSEDG, FSEDR, FSEDS, OVER_RHOLW, RTMIN_G, RTMIN_R, RTMIN_S,
-    )  # fmt: skip
+    from __externals__ import DROPLETS, FLUXES, OVER_RHOLW
 
     # The surface rates carry the fluxes through the bottom of the layer above, in kg m-2 s-1, until the ground.
     with computation(FORWARD), interval(0, 1):
@@ -153,29 +169,22 @@ def sedimentation_down(
         over_layer = 1.0 / (rhodref * dzz)
         ln_rho = log(rhodref)
         if __INLINED(DROPLETS):
-            out, new = settled_droplets(
+            out_c, new_c = settled_droplets(
                 rcs, inprc, sea, town, tht, pabs, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
             )
-            inprc = out
-            rcs = new
-        out, new = power_law(
-            rrs, inprr, FSEDR, EXSEDR, RTMIN_R, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
+            inprc = out_c
+            rcs = new_c
+        out_r, new_r, out_i, new_i, out_s, new_s, out_g, new_g = settled(
+            rrs, ris, rss, rgs, inprr, flux_i, inprs, inprg, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
         )
-        inprr = out
-        rrs = new
-        out, new = settled_ice(ris, flux_i, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer)
-        flux_i = out
-        ris = new
-        out, new = power_law(
-            rss, inprs, FSEDS, EXSEDS, RTMIN_S, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-        )
-        inprs = out
-        rss = new
-        out, new = power_law(
-            rgs, inprg, FSEDG, EXSEDG, RTMIN_G, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-        )
-        inprg = out
-        rgs = new
+        inprr = out_r
+        flux_i = out_i
+        inprs = out_s
+        inprg = out_g
+        rrs = new_r
+        ris = new_i
+        rss = new_s
+        rgs = new_g
         if __INLINED(FLUXES):
             fpr_c = inprc
             fpr_r = inprr
@@ -216,9 +225,7 @@ def sedimentation_up(
     over_tstep: "float",
 ):
     """Sedimentation with level 0 at the ground."""
-    from __externals__ import (
-        DROPLETS, EXSEDG, EXSEDR, EXSEDS, FLUXES, FSEDG, FSEDR, FSEDS, OVER_RHOLW, RTMIN_G, RTMIN_R, RTMIN_S,
-    )  # fmt: skip
+    from __externals__ import DROPLETS, FLUXES, OVER_RHOLW
 
     # The surface rates carry the fluxes through the bottom of the layer above, in kg m-2 s-1, until the ground.
     with computation(BACKWARD), interval(-1, None):
@@ -232,29 +239,22 @@ def sedimentation_up(
         over_layer = 1.0 / (rhodref * dzz)
         ln_rho = log(rhodref)
         if __INLINED(DROPLETS):
-            out, new = settled_droplets(
+            out_c, new_c = settled_droplets(
                 rcs, inprc, sea, town, tht, pabs, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
             )
-            inprc = out
-            rcs = new
-        out, new = power_law(
-            rrs, inprr, FSEDR, EXSEDR, RTMIN_R, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
+            inprc = out_c
+            rcs = new_c
+        out_r, new_r, out_i, new_i, out_s, new_s, out_g, new_g = settled(
+            rrs, ris, rss, rgs, inprr, flux_i, inprs, inprg, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
         )
-        inprr = out
-        rrs = new
-        out, new = settled_ice(ris, flux_i, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer)
-        flux_i = out
-        ris = new
-        out, new = power_law(
-            rss, inprs, FSEDS, EXSEDS, RTMIN_S, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-        )
-        inprs = out
-        rss = new
-        out, new = power_law(
-            rgs, inprg, FSEDG, EXSEDG, RTMIN_G, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-        )
-        inprg = out
-        rgs = new
+        inprr = out_r
+        flux_i = out_i
+        inprs = out_s
+        inprg = out_g
+        rrs = new_r
+        ris = new_i
+        rss = new_s
+        rgs = new_g
         if __INLINED(FLUXES):
             fpr_c = inprc
             fpr_r = inprr
@@ -267,3 +267,37 @@ def sedimentation_up(
         inprr = inprr * OVER_RHOLW
         inprs = (inprs + flux_i) * OVER_RHOLW
         inprg = inprg * OVER_RHOLW
+
+
+def deposition_down(
+    rhodref: Field["float"],
+    dzz: Field["float"],
+    rct: Field["float"],
+    rcs: Field["float"],
+    inprc: Field[IJ, "float"],
+    indep: Field[IJ, "float"],
+):
+    """Deposition of cloud droplets on the ground, level 0 at the top (LDEPOSC)."""
+    from __externals__ import OVER_RHOLW, VDEPOSC
+
+    with computation(FORWARD), interval(-1, None):
+        rcs = rcs - VDEPOSC * rct / dzz
+        indep = VDEPOSC * rct * rhodref * OVER_RHOLW
+        inprc = inprc + indep
+
+
+def deposition_up(
+    rhodref: Field["float"],
+    dzz: Field["float"],
+    rct: Field["float"],
+    rcs: Field["float"],
+    inprc: Field[IJ, "float"],
+    indep: Field[IJ, "float"],
+):
+    """Deposition of cloud droplets on the ground, level 0 at the ground (LDEPOSC)."""
+    from __externals__ import OVER_RHOLW, VDEPOSC
+
+    with computation(FORWARD), interval(0, 1):
+        rcs = rcs - VDEPOSC * rct / dzz
+        indep = VDEPOSC * rct * rhodref * OVER_RHOLW
+        inprc = inprc + indep
