@@ -1,8 +1,9 @@
 """Accuracy of the components against data sets computed by the Fortran (PHYEX): ``python -m ice3.accuracy``.
 
-A data set is a netCDF file with arrays (column, level), level 0 at the model top; prefixes ``in_`` for inputs and
-``out_`` for outputs; the attributes ``dt`` (time step, s) and ``config`` (PHYEX's namelists as JSON). Cells where the
-variable ``sensitive`` is not zero are left out: round-off alone moves their outputs.
+A data set is a netCDF file with arrays (column, level), or (column,) at the surface; prefixes ``in_`` for inputs,
+``out_`` for outputs and ``pr_`` for process rates; the attributes ``dt`` (time step, s), ``config`` (PHYEX's namelists
+as JSON) and ``level_order`` (whether level 0 is the model top or the ground). Cells where the variable ``sensitive`` is
+not zero are left out: round-off alone moves their outputs.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +24,11 @@ from ice3.components import add_build_options, build_from
 from ice3.fields import from_arrays, to_array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from ice3.fields import State
 
     Array = NDArray[np.float64]
 
@@ -103,6 +107,7 @@ class DataSet:
     timestep: float
     config: dict[str, Any]
     krr: int
+    top_first: bool
     variables: dict[str, Array]
 
     def __getitem__(self, name: str) -> Array:
@@ -142,6 +147,7 @@ def load(path: Path) -> DataSet:
         timestep=float(attributes["dt"]),
         config=config,
         krr=int(attributes.get("krr", 6)),
+        top_first="top" in str(attributes.get("level_order", "top")),
         variables=variables,
     )
 
@@ -169,7 +175,10 @@ def check_file(path: Path, build: Build, profile: str = "production") -> Accurac
     for recognise, run in _KINDS:
         if recognise(data):
             return run(data, build, profile)
-    raise DataSetError(f"{path} is of no known component: it has neither in_rc_mf (IceAdjust) nor in_dzz (RainIce).")
+    raise DataSetError(
+        f"{path} is of no known component: it has neither in_rc_mf (IceAdjust), nor in_dzz (RainIce), "
+        "nor pr_RCHONI (process rates)."
+    )
 
 
 def compare(got: Array, wanted: Array, scale: Array, tolerance: Tolerance, excluded: NDArray[np.bool_]) -> FieldResult:
@@ -260,42 +269,121 @@ def _check_ice_adjust(data: DataSet, build: Build, profile: str) -> AccuracyResu
     # The component as it is timed first; a second one only for the outputs that the first does not have.
     for adjusted_state in (False, True) if "out_pout_rv" in data.variables else (False,):
         component = IceAdjust(domain, build, config, adjusted_state=adjusted_state)
-        inputs = tuple(f"in_{field.name}" for field in component.fields if field.intent != "out")
-        require_finite(data, inputs)
-        arrays = {name[3:]: data[name].reshape(columns, 1, *data[name].shape[1:]) for name in inputs}
-        state = from_arrays(component.fields, arrays, domain, build)
-        component(state, data.timestep)
-        for name in [field.name for field in component.fields if field.intent != "in"]:
-            got = to_array(state[name]).reshape(columns, levels).astype(np.float64)
+        computed = _run(component, data, partial(component, timestep=data.timestep))
+        for name, got in computed.items():
             outputs.setdefault(name, (got, data[_ice_adjust_reference(name)]))
-    return _result(
-        data,
-        "ice_adjust",
-        outputs,
-        lambda name: _ice_adjust_scale(name, data),
-        lambda name: _ice_adjust_tolerance(name, build, profile),
-        excluded,
+    results = [
+        replace(
+            compare(
+                got, wanted, _ice_adjust_scale(name, data), _ice_adjust_tolerance(name, build, profile), excluded
+            ),
+            field=name,
+        )
+        for name, (got, wanted) in outputs.items()
+    ]
+    return AccuracyResult(data.name, "ice_adjust", tuple(results))
+
+
+# RainIce --------------------------------------------------------------------------------------------------------------
+
+_FLOAT32_RAIN_ICE = {
+    "ths": 1.6e-7, "rvs": 1.8e-6, "rcs": 2e-5, "rrs": 8e-6, "ris": 1.5e-5, "rss": 2e-5, "rgs": 1.5e-5, "cit": 1.1e-4,
+    "evap3d": 1e-4,
+}  # fmt: skip
+"""Largest error allowed at the quantile 0.99: twice that of PHYEX's own single-precision build."""
+
+
+def _rain_ice_tolerance(field: str, build: Build, profile: str) -> Tolerance:
+    """Tolerances in the norm of ``_rain_ice_scale``."""
+    if build.precision == "float32":
+        return Tolerance(_FLOAT32_RAIN_ICE.get(field, 2e-5), quantile=0.99)
+    return Tolerance(1e-10) if profile == "strict" else Tolerance(1e-8, quantile=0.9999)
+
+
+def _rain_ice_scale(reference: Array, field: str, timestep: float) -> Array:
+    """Relative to the reference; contents below 1e-16 kg kg-1 per step are rounding residues of exhausted species."""
+    if field in ("rvs", "rcs", "rrs", "ris", "rss", "rgs"):
+        return np.abs(reference) + 1e-6 / timestep
+    if field.startswith(("fpr", "inp", "evap")):
+        return np.abs(reference) + 1e-6 * np.abs(reference).max(initial=0.0)
+    return np.abs(reference) + (1e-3 if field == "cit" else 0.0)
+
+
+def _check_rain_ice(data: DataSet, build: Build, profile: str) -> AccuracyResult:
+    from ice3.rain_ice import RainIce, RainIceConfig  # noqa: PLC0415 (importing GT4Py takes seconds)
+
+    config = RainIceConfig.from_phyex(data.config, krr=data.krr)
+    columns, levels = data["in_tht"].shape
+    component = RainIce(
+        (columns, 1, levels), build, config, fluxes="out_fpr_r" in data.variables, top_first=data.top_first
     )
-
-
-def _result(
-    data: DataSet,
-    component: str,
-    outputs: Mapping[str, tuple[Array, Array]],
-    scale: Callable[[str], Array],
-    tolerance: Callable[[str], Tolerance],
-    excluded: NDArray[np.bool_],
-) -> AccuracyResult:
-    """Compare every output, given as (computed, reference)."""
+    state = _run(component, data, partial(component, timestep=data.timestep))
+    sensitive = data.variables.get("sensitive", np.zeros((columns, levels))) != 0
+    # Rounding decides whether crystals are left where ice is used up; the reference overwrites some evaporation by 0.
+    exhausted = (data["out_ris"] * data.timestep <= 1e-15) & (data["out_cit"] != state["cit"])
     results = []
-    for name, (got, wanted) in outputs.items():
-        result = compare(got, wanted, scale(name), tolerance(name), excluded)
-        results.append(FieldResult(**{**asdict(result), "field": name}))
-    return AccuracyResult(data.name, component, tuple(results))
+    for field in component.fields:
+        reference = data.variables.get("out_evap3d_npromicro1" if field.name == "evap3d" else f"out_{field.name}")
+        if field.intent == "in" or reference is None:
+            continue
+        excluded = sensitive if field.dims == "ijk" else np.zeros(columns, dtype=bool)
+        if field.name == "cit":
+            excluded = sensitive | exhausted
+        elif field.name == "evap3d":
+            excluded = sensitive | (reference == 0.0)
+        result = compare(
+            state[field.name],
+            reference,
+            _rain_ice_scale(reference, field.name, data.timestep),
+            _rain_ice_tolerance(field.name, build, profile),
+            excluded,
+        )
+        results.append(replace(result, field=field.name))
+    return AccuracyResult(data.name, "rain_ice", tuple(results))
+
+
+def _check_process_rates(data: DataSet, build: Build, profile: str) -> AccuracyResult:
+    from ice3.rain_ice import ProcessRates, RainIceConfig  # noqa: PLC0415
+
+    config = RainIceConfig.from_phyex(data.config, krr=data.krr)
+    columns, levels = data["in_tht"].shape
+    component = ProcessRates((columns, 1, levels), build, config)
+    state = _run(component, data, component)
+    excluded = (data.variables.get("sensitive", np.zeros((columns, levels))) != 0) | (data["in_compute"] == 0)
+    if build.precision == "float32":
+        tolerance = Tolerance(1e-4, quantile=0.99)
+    else:
+        tolerance = Tolerance(1e-11) if profile == "strict" else Tolerance(1e-8, quantile=0.9999)
+    results = []
+    for field in component.fields:
+        reference = data.variables.get(f"pr_{field.name.upper()}")
+        if field.intent == "out" and reference is not None:
+            largest = np.full(reference.shape, np.abs(reference).max())
+            results.append(
+                replace(compare(state[field.name], reference, largest, tolerance, excluded), field=field.name)
+            )
+    return AccuracyResult(data.name, "process_rates", tuple(results))
+
+
+def _run(component: Any, data: DataSet, call: Callable[[State], None]) -> dict[str, Array]:  # noqa: ANN401
+    """Call a component on the inputs of a data set; its output fields as arrays (column, level) or (column,)."""
+    columns = component.domain[0]
+    inputs = tuple(f"in_{field.name}" for field in component.fields if field.intent != "out")
+    require_finite(data, inputs)
+    arrays = {name[3:]: data[name].reshape(columns, 1, *data[name].shape[1:]) for name in inputs}
+    state = from_arrays(component.fields, arrays, component.domain, component.build)
+    call(state)
+    outputs = (field for field in component.fields if field.intent != "in")
+    return {field.name: to_array(state[field.name])[:, 0].astype(np.float64) for field in outputs}
+
+
+# All kinds ------------------------------------------------------------------------------------------------------------
 
 
 _KINDS: tuple[tuple[Callable[[DataSet], bool], Callable[[DataSet, Build, str], AccuracyResult]], ...] = (
     (lambda data: "in_rc_mf" in data.variables, _check_ice_adjust),
+    (lambda data: "in_dzz" in data.variables, _check_rain_ice),
+    (lambda data: "pr_RCHONI" in data.variables, _check_process_rates),
 )
 """How the data sets of each component are recognised and checked."""
 
