@@ -64,10 +64,17 @@ REGIMES: dict[str, Regime] = {
 }
 
 
+STATE_NAMES = {"tht": "th", "rvt": "rv", "rct": "rc", "rrt": "rr", "rit": "ri", "rst": "rs", "rgt": "rg"}
+"""RainIce's names of the state, and IceAdjust's."""
+DRY_SHARE = {"rich": 0.055, "typical": 0.545}
+"""Share of dry columns in each weather mix; hydrometeors are at about 56 and 27 % of the points."""
+MIXES = tuple(DRY_SHARE)
+
+
 def synthetic_atmosphere(
-    domain: Shape, *, precision: str = "float64", seed: int = 0, timestep: float = 50.0
+    domain: Shape, *, precision: str = "float64", seed: int = 0, timestep: float = 50.0, mix: str = "rich"
 ) -> dict[str, NDArray[Any]]:
-    """Make the input fields of IceAdjust on ``domain``, level 0 at the model top.
+    """Make the input fields of IceAdjust, RainIce and their chain on ``domain``, level 0 at the model top.
 
     Parameters
     ----------
@@ -79,26 +86,36 @@ def synthetic_atmosphere(
         The same seed gives the same atmosphere.
     timestep
         Seconds over which the sources carry the state.
+    mix
+        ``rich`` or ``typical``: how many columns are dry.
 
     Returns
     -------
     dict
-        Arrays by field name, in the units of the component's field table; shape ``domain``, or (i, j) for ``sigqsat``.
+        Arrays by field name, in the units of the component's field table; shape ``domain``, or (i, j) for ``sigqsat``,
+        ``sea`` and ``town``.
 
     Raises
     ------
     ValueError
-        If the domain or the precision is not usable.
+        If the domain, the precision or the mix is not usable.
     """
     if precision not in ("float32", "float64"):
         raise ValueError(f"Unknown precision '{precision}': expected float32 or float64.")
     if len(tuple(domain)) != 3 or min(domain) < 1 or domain[2] < 2:
         raise ValueError(f"Domain {domain} is not usable: expected (i, j, k), all positive, with at least two levels.")
+    if mix not in DRY_SHARE:
+        raise ValueError(f"Unknown weather mix '{mix}': expected one of {', '.join(DRY_SHARE)}.")
     random = np.random.default_rng(seed)
-    names = tuple(REGIMES)
-    kind = random.integers(len(names), size=domain[:2])
+    wet = (1.0 - DRY_SHARE[mix]) / (len(REGIMES) - 1)
+    shares = [DRY_SHARE[mix] if name == "dry_clear" else wet for name in REGIMES]
+    kind = random.choice(len(REGIMES), size=domain[:2], p=shares)
     fields = {name: array.astype(precision) for name, array in _columns(domain, kind, random, timestep).items()}
     fields["sigqsat"] = np.full(domain[:2], 0.02, precision)
+    fields["sea"] = random.integers(0, 3, domain[:2]).astype(precision) / 2
+    fields["town"] = np.where(fields["sea"] < 1.0, random.choice([0.0, 0.3], domain[:2]), 0.0).astype(precision)
+    for state, name in STATE_NAMES.items():
+        fields[state] = fields[name]
     return fields
 
 
@@ -145,6 +162,8 @@ def _columns(
         "rhodref": density,
         "pabs": pressure,
         "zz": np.broadcast_to(height, domain),
+        "dzz": np.broadcast_to(-np.diff(TOP * (np.arange(domain[2], -1, -1) / domain[2]) ** 1.6), domain),
+        "cit": np.where(contents["ri"] > 0.0, 2.0e4 * amplitude * waves, 0.0),
         "th": th,
         **contents,
         "sigs": np.broadcast_to(0.05 * rv * amplitude, domain),
@@ -154,7 +173,8 @@ def _columns(
         "weight_mf_cloud": np.zeros(domain),
     }
     forcing = 1.0 + 0.02 * waves  # what dynamics and radiation did to the state in this step
-    for source, value in (("rvs", "rv"), ("rcs", "rc"), ("ris", "ri")):
+    sources = {"rvs": "rv", "rcs": "rc", "rrs": "rr", "ris": "ri", "rss": "rs", "rgs": "rg"}
+    for source, value in sources.items():
         fields[source] = contents[value] * forcing / timestep
     fields["ths"] = th / timestep
     return fields

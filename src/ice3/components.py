@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ice3.atmosphere import MIXES
 from ice3.compilation import Build, CompilationError, NotCachedError, ToolchainError
 
 if TYPE_CHECKING:
@@ -21,14 +22,26 @@ if TYPE_CHECKING:
 
 COMPONENTS = {
     "ice_adjust": ("ice3.ice_adjust", "IceAdjust"),
+    "rain_ice": ("ice3.rain_ice", "RainIce"),
+    "microphysics": ("ice3.microphysics", "Microphysics"),
+    "process_rates": ("ice3.rain_ice", "ProcessRates"),
 }
 """Module and class by component name; imported on use, for importing GT4Py takes seconds."""
 
-STENCILS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("ice_adjust", {}),
-    ("ice_adjust", {"adjusted_state": True}),
+BENCHMARKS: dict[str, tuple[str, ...]] = {"ice_adjust": (), "rain_ice": MIXES, "microphysics": MIXES}
+"""The components that are measured, each with the weather mixes that its cost depends on."""
+
+STENCILS: tuple[tuple[tuple[str, dict[str, Any]], ...], ...] = (
+    (("rain_ice", {}), ("process_rates", {}), ("ice_adjust", {}), ("ice_adjust", {"adjusted_state": True})),
+    (("rain_ice", {"fluxes": True}), ("microphysics", {})),
 )
-"""What a bench session builds: the components as they are timed, and what the accuracy pass needs beside them."""
+"""What a bench session builds: the components as they are timed, and what the accuracy pass needs beside them.
+
+Each group is built side by side, the slowest first; the second group shares stencils with the first."""
+
+
+_SMALLEST = (2, 2, 3)
+"""domain of the components that are created only to be built"""
 
 
 class Component(Protocol):
@@ -90,32 +103,35 @@ def build_all(build: Build) -> list[dict[str, Any]]:
     list of dict
         For each: ``component``, ``seconds`` and whether it was ``cached``.
     """
-    records, missing = [], []
-    for name, options in STENCILS:
-        start = time.perf_counter()
-        try:
-            create(name, (2, 2, 3), build.from_cache(), **options)
-        except NotCachedError:
-            missing.append((name, options))
-        else:
-            records.append({"component": _title(name, options), "seconds": time.perf_counter() - start, "cached": True})
-    if missing:
+    records: list[dict[str, Any]] = []
+    for group in STENCILS:
+        missing = []
+        for name, options in group:
+            start = time.perf_counter()
+            try:
+                create(name, _SMALLEST, build.from_cache(), **options)
+            except NotCachedError:
+                missing.append((name, options))
+            else:
+                records.append(_record(name, options, time.perf_counter() - start, cached=True))
+        if not missing:
+            continue
         with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
             seconds = pool.map(_compile, [(name, options, build) for name, options in missing])
             for (name, options), taken in zip(missing, seconds, strict=True):
-                records.append({"component": _title(name, options), "seconds": taken, "cached": False})
+                records.append(_record(name, options, taken, cached=False))
     return records
 
 
 def _compile(work: tuple[str, dict[str, Any], Build]) -> float:
     name, options, build = work
     start = time.perf_counter()
-    create(name, (2, 2, 3), build, **options)
+    create(name, _SMALLEST, build, **options)
     return time.perf_counter() - start
 
 
-def _title(name: str, options: Mapping[str, Any]) -> str:
-    return " with ".join([name, *options])
+def _record(name: str, options: Mapping[str, Any], seconds: float, *, cached: bool) -> dict[str, Any]:
+    return {"component": " with ".join([name, *options]), "seconds": seconds, "cached": cached}
 
 
 def main(arguments: list[str] | None = None) -> int:

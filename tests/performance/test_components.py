@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from ice3.atmosphere import synthetic_atmosphere
-from ice3.components import COMPONENTS, bytes_per_call, create
+from ice3.components import BENCHMARKS, bytes_per_call, create
 from ice3.fields import from_arrays
 
 if TYPE_CHECKING:
@@ -36,16 +36,22 @@ class Case:
     name: str
     component: str
     domain: Shape
+    mix: str
 
 
 def cases(cell: Cell, domain: Shape) -> list[Case]:
-    size = "x".join(map(str, domain))
-    return [Case(f"{name}/{cell.backend.id}/{cell.precision}/{size}", name, domain) for name in COMPONENTS]
+    """Every component on a domain; those whose cost depends on the weather, in each mix."""
+    where = f"{cell.backend.id}/{cell.precision}/{'x'.join(map(str, domain))}"
+    return [
+        Case(f"{name}/{where}/{mix}" if mixes else f"{name}/{where}", name, domain, mix)
+        for name, mixes in BENCHMARKS.items()
+        for mix in mixes or ("rich",)
+    ]
 
 
 @pytest.fixture
 def atmosphere(case: Case, build: Build) -> dict[str, Any]:
-    return synthetic_atmosphere(case.domain, precision=build.precision, seed=1, timestep=TIMESTEP)
+    return synthetic_atmosphere(case.domain, precision=build.precision, seed=1, timestep=TIMESTEP, mix=case.mix)
 
 
 @pytest.fixture
