@@ -1,0 +1,1 @@
+"""Tasks about Bencher: ``invoke bencher.check``, ``bencher.setup``, ``bencher.archive``."""
