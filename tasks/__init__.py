@@ -135,4 +135,5 @@ def accuracy(
         raise InvokeExit(code=code)
 
 
-namespace = Collection(accuracy, bench, upload, bencher)
+namespace = Collection(accuracy, bench, upload, bencher.comment_task)
+namespace.add_collection(Collection("bencher", bencher.archive, bencher.check, bencher.fork_upload, bencher.setup))
