@@ -12,7 +12,7 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
-from ice3_bench.errors import Exit
+from ice3_bench.errors import Exit, UsageError
 from ice3_bench.history import History
 from ice3_bench.passes import REFERENCE_DATA
 from ice3_bench.render import make_console, results_table
@@ -56,18 +56,24 @@ def bench(_context: Context, backend: str, precision: str) -> None:
 @task(
     help={
         "report": "store this report file instead of those of all cells",
+        "folder": "store the reports <name>/report.json in this folder instead of those in results/",
         "discard": "take this submission out of the queue for good",
         "quiet": "print errors only",
     }
 )
 @explained
-def upload(_context: Context, report: str | None = None, discard: int = 0, quiet: bool = False) -> None:
+def upload(
+    _context: Context, report: str | None = None, folder: str | None = None, discard: int = 0, quiet: bool = False
+) -> None:
     """Store what was measured in the local history, and send what is queued to Bencher when a key is set."""
     surroundings, console = Surroundings.read(), make_console(quiet=quiet)
     if discard:
         discard_submission(surroundings, console, discard)
         return
-    code = upload_reports(surroundings, console, [Path(report)] if report else None)
+    paths = [Path(report)] if report else sorted(Path(folder).glob("*/report.json")) if folder else None
+    if paths == []:
+        raise UsageError(f"There are no reports in {folder}: did every measuring job fail before it wrote one?")
+    code = upload_reports(surroundings, console, paths)
     if code is not Exit.OK:
         raise InvokeExit(code=int(code))
 

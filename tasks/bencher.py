@@ -125,15 +125,17 @@ def fork_upload(_context: Context, folder: str) -> None:
         raise InvokeExit(code=int(code))
 
 
-@task(name="comment", help={"comparison": "Markdown of bench-compare (default: comparison.md in results/, if there)"})
+@task(
+    name="comment",
+    help={"folder": "folder with comparison/comparison.md of bench-compare (default: comparison.md in results/)"},
+)
 @explained
-def comment_task(_context: Context, comparison: str | None = None) -> None:
+def comment_task(_context: Context, folder: str | None = None) -> None:
     """Write the job summary and the comment of the pull request from what Bencher answered to this commit."""
     surroundings = Surroundings.read()
-    path = Path(comparison) if comparison else surroundings.results / "comparison.md"
-    if comparison and not path.exists():
-        raise UsageError(f"There is no file {path}: nox -s bench-compare writes it.")
-    text = path.read_text(encoding="utf-8") if path.exists() else None
+    path = Path(folder, "comparison") if folder else surroundings.results
+    comparison = path / "comparison.md"
+    text = comparison.read_text(encoding="utf-8") if comparison.exists() else None
     _publish(surroundings, surroundings.revision(), comparison=text)
 
 

@@ -21,7 +21,7 @@ BENCHMARK = re.compile(
 
 
 def read_reports(folder: Path, settings: Settings, commit: str) -> list[Report]:
-    """Read the reports ``<cell>/report.json`` of a fork, of the given commit.
+    """Read the reports ``<session>/report.json`` of a fork, of the given commit.
 
     Raises
     ------
@@ -33,7 +33,11 @@ def read_reports(folder: Path, settings: Settings, commit: str) -> list[Report]:
         raise UsageError(f"There are no reports in {folder}: did the measuring job of the fork fail?")
     if len(found) > len(settings.cells):
         raise UsageError(f"{folder} holds {len(found)} reports, more than the matrix has cells.")
-    return [_read(path, settings, commit) for path in found]
+    reports = [_read(path, settings, commit) for path in found]
+    cells = [report.cell for report in reports]
+    if len(set(cells)) < len(cells):
+        raise UsageError(f"{folder} holds several reports of one cell: refused.")
+    return reports
 
 
 def _read(path: Path, settings: Settings, commit: str) -> Report:
@@ -41,7 +45,7 @@ def _read(path: Path, settings: Settings, commit: str) -> Report:
         raise UsageError(f"The report {path} is no file of at most {LARGEST} bytes: refused.")
     report = load_report(path)
     cell = settings.cell_by_id(report.cell)
-    if (path.parent.name, report.backend, report.precision) != (cell.id, cell.backend.name, cell.precision):
+    if (report.backend, report.precision) != (cell.backend.name, cell.precision):
         raise UsageError(f"The report {path} is of another cell than it says: refused.")
     if report.commit.hash != commit or report.commit.dirty:
         raise UsageError(f"The report {path} is not of commit {commit[:10]}, or of changed files: refused.")

@@ -57,7 +57,7 @@ def foreign_units(client: Bencher) -> list[str]:
     """Say which of our measures exist with other units, which only a user can change, in the console."""
     units = {measure["slug"]: measure.get("units") for measure in client.entries("measures")}
     return [
-        f"measure {slug} is in '{units[slug]}', not in '{ours}': change it in the console, or leave it (only labels differ)"
+        f"measure {slug} is in '{units[slug]}', not in '{ours}': change it in the console (only labels differ)"
         for slug, (_, ours) in MEASURES.items()
         if units.get(slug) not in (None, ours)
     ]

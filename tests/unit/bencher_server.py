@@ -179,10 +179,11 @@ def limits(model: Json, history: list[float]) -> tuple[float | None, float | Non
 class BencherServer:
     """The server, as a context manager; it runs in a thread.
 
-    ``fault`` is asked before each request with method and path and returns one of: ``None``; ``"drop"`` (the connection
-    ends before anything is done); ``"lose"`` (it ends after all is done); ``"truncate"``; ``"slow"`` (done, but the
-    reply comes after ``delay``); ``"halfway"`` (a report without results, status 500); ``"late"`` (the connection ends,
-    the results come after ``delay``); or a status such as ``"503"`` or ``"429"``.
+    ``fault`` is asked before each request with method and path and returns None or a failure. A status such as
+    ``"503"`` is answered before anything is done. So that nothing is done: ``"drop"`` ends the connection, ``"hold"``
+    says nothing for ``delay``. After all is done: ``"lose"`` ends the connection, ``"truncate"`` ends it in the middle
+    of the answer, ``"slow"`` answers after ``delay``. In ``POST /v0/run``: ``"halfway"`` leaves a report without results
+    and answers 500, ``"late"`` ends the connection and the results come after ``delay``.
     """
 
     def __init__(self, version: str = "0.6.12", delay: float = 0.3) -> None:
@@ -265,7 +266,7 @@ class BencherServer:
         ]
         return self._faulty(Starlette(routes=routes))
 
-    def _faulty(self, application: ASGIApp) -> ASGIApp:
+    def _faulty(self, application: ASGIApp) -> ASGIApp:  # noqa: C901 (one branch for each failure)
         async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
             fault = self.fault(scope["method"], scope["path"])
             transport = receive.__self__.transport  # type: ignore[attr-defined]  # uvicorn's: only it can reset
@@ -285,6 +286,9 @@ class BencherServer:
                     return
                 await send(message)
 
+            if fault == "hold":
+                await asyncio.sleep(self.delay)
+                return
             if fault == "drop":
                 transport.abort()
                 await asyncio.sleep(0)
