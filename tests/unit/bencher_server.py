@@ -180,8 +180,8 @@ class BencherServer:
     """The server, as a context manager; it runs in a thread.
 
     ``fault`` is asked before each request with method and path and returns None or a failure. A status such as
-    ``"503"`` is answered before anything is done. So that nothing is done: ``"drop"`` ends the connection, ``"hold"``
-    says nothing for ``delay``. After all is done: ``"lose"`` ends the connection, ``"truncate"`` ends it in the middle
+    ``"503"`` is answered before anything is done. With nothing done, ``"drop"`` ends the connection and ``"hold"`` says
+    nothing for ``delay``. After all is done: ``"lose"`` ends the connection, ``"truncate"`` ends it in the middle
     of the answer, ``"slow"`` answers after ``delay``. In ``POST /v0/run``: ``"halfway"`` leaves a report without results
     and answers 500, ``"late"`` ends the connection and the results come after ``delay``.
     """

@@ -200,8 +200,7 @@ def test_two_pushes_a_slow_pull_request_a_fork_and_its_close(
 
     # Both are closed.
     for closed, branch in ((pull(3, "topic", D, B), "topic"), (fork, ours)):
-        event = {"pull_request": closed, "action": "closed"}
-        done = runner.run("bencher.archive", event_name="pull_request_target", event=event)
+        done = runner.run("bencher.archive", event_name="pull_request_target", event={"pull_request": closed})
         assert done.stdout == f"Archived branch '{branch}'.\n"
         assert bencher.project.branch(branch).archived
     assert not main.archived
