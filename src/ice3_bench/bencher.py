@@ -120,7 +120,9 @@ def draft(reports: list[Report], policy: BencherPolicy, revision: Revision | Non
                 "Measure on a branch to send it."
             )
             continue
-        commit = None if report.commit.dirty else report.commit.hash
+        commit = report.commit.hash
+        if report.commit.dirty:  # neither this commit nor a point of the branch's history
+            branch, commit = f"{branch}-uncommitted", None
         try:
             _check_length("testbed", report.machine.testbed, 64)
             content = merge([report])

@@ -182,8 +182,8 @@ class BencherServer:
     ``fault`` is asked before each request with method and path and returns None or a failure. A status such as
     ``"503"`` is answered before anything is done. With nothing done, ``"drop"`` ends the connection and ``"hold"`` says
     nothing for ``delay``. After all is done: ``"lose"`` ends the connection, ``"truncate"`` ends it in the middle
-    of the answer, ``"slow"`` answers after ``delay``. In ``POST /v0/run``: ``"halfway"`` leaves a report without results
-    and answers 500, ``"late"`` ends the connection and the results come after ``delay``.
+    of the answer, ``"slow"`` answers after ``delay``. In ``POST /v0/run``, ``"halfway"`` leaves a report without
+    results and answers 500, and with ``"late"`` the connection ends and the results come after ``delay``.
     """
 
     def __init__(self, version: str = "0.6.12", delay: float = 0.3) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
@@ -203,6 +203,25 @@ def test_cells_of_one_commit_travel_together_and_measuring_again_travels_apart(
     assert body["settings"] == {"adapter": "json"}
 
 
+@hypothesis_settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(runs=st.lists(st.tuples(st.integers(1, 3), st.booleans(), st.booleans()), max_size=12))
+def test_every_report_is_in_one_submission_and_order_is_kept(
+    runs: list[tuple[int, bool, bool]], make_report: Callable[..., Report], policy: BencherPolicy
+) -> None:
+    reports = [
+        (second_cell if other else make_report)(*([make_report] if other else []), commit=commit(number, dirty=dirty))
+        for number, other, dirty in runs
+    ]
+    drafts = draft(reports, policy, None, [])
+    assert sorted(run for one in drafts for run in one.runs) == sorted(report.id for report in reports)
+    position = {report.id: index for index, report in enumerate(reports)}
+    assert [position[one.runs[0]] for one in drafts] == sorted(position[one.runs[0]] for one in drafts)
+    for one in drafts:
+        together = [reports[position[run]] for run in one.runs]
+        assert len({report.cell for report in together}) == len(together)
+        assert len({(report.commit.hash, report.commit.dirty) for report in together}) == 1
+
+
 def test_t12_every_upload_names_all_thresholds(make_report: Callable[..., Report], policy: BencherPolicy) -> None:
     (one,) = draft([make_report()], policy, None, [])
     thresholds = json.loads(one.body)["thresholds"]
@@ -211,13 +230,15 @@ def test_t12_every_upload_names_all_thresholds(make_report: Callable[..., Report
     assert thresholds["models"]["latency"] == {"test": "percentage", "upper_boundary": 0.25, "max_sample_size": 64}
 
 
-def test_uncommitted_changes_are_no_version_of_the_commit(
+def test_uncommitted_changes_are_no_point_of_the_branchs_history(
     make_report: Callable[..., Report], policy: BencherPolicy
 ) -> None:
     reports = [make_report(commit=commit(1, dirty=True)), second_cell(make_report, commit=commit(1, dirty=True))]
     drafts = draft(reports, policy, None, [])
     assert len(drafts) == 2  # nothing says that both are of the same changes
-    assert all("hash" not in json.loads(one.body) for one in drafts)
+    bodies = [json.loads(one.body) for one in drafts]
+    assert all("hash" not in body and "thresholds" not in body for body in bodies)
+    assert {(body["branch"], body["start_point"]["branch"]) for body in bodies} == {("main-uncommitted", "main")}
 
 
 def test_a_commit_on_no_branch_is_said(make_report: Callable[..., Report], policy: BencherPolicy) -> None:
@@ -289,6 +310,9 @@ def test_one_request_for_the_whole_matrix_within_a_second(
     elapsed = time.perf_counter() - start
     assert server.log == [("POST", "/v0/run", 201)]
     assert len(sent.outcomes[0].lines) == 14 * 2 * 2 * 5
+    with History(uploader.results / HISTORY) as history:
+        (*_, whole) = history.sent(HASH)
+    assert len(whole.body) < 100_000
     assert elapsed < 1.0
 
 
