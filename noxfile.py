@@ -54,6 +54,23 @@ def bench_upload(session: nox.Session) -> None:
     _invoke(session, "upload", *session.posargs)
 
 
+@nox.session(name="bench-comment", default=False)
+def bench_comment(session: nox.Session) -> None:
+    """Write the job summary and the comment of the pull request."""
+    _install(session)
+    _invoke(session, "comment", *session.posargs)
+
+
+@nox.session(default=False)
+def bencher(session: nox.Session) -> None:
+    """Look after the Bencher project: nox -s bencher -- check, setup, archive or fork-upload."""
+    if not session.posargs:
+        session.error("Usage: nox -s bencher -- check (or setup, archive, fork-upload), then its options.")
+    _install(session)
+    task, *options = session.posargs
+    _invoke(session, f"bencher.{task}", *options)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, all that need no GPU; arguments reach pytest."""
@@ -63,10 +80,18 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
-    """Check style and formatting."""
+    """Check style and formatting, and the workflows for what is unsafe in them."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check")
+    session.run("zizmor", "--offline", "--no-progress", ".github/workflows")
+
+
+@nox.session(default=False)
+def actionlint(session: nox.Session) -> None:
+    """Check the workflows against GitHub's schema (the installation fetches actionlint from GitHub)."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "actionlint"))
+    session.run("actionlint", *session.posargs)
 
 
 @nox.session(default=False)

@@ -4,63 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
 from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
-from ice3_bench.errors import BenchError, Exit
+from ice3_bench.errors import Exit, UsageError
 from ice3_bench.history import History
-from ice3_bench.matrix import Settings, load_settings
 from ice3_bench.passes import REFERENCE_DATA
 from ice3_bench.render import make_console, results_table
 from ice3_bench.session import run_session, stencil_cache
-from ice3_bench.upload import HISTORY, store
+from ice3_bench.upload import HISTORY
+from tasks import bencher
+from tasks.common import PROJECT, Surroundings, explained
+from tasks.sending import discard_submission, upload_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.console import Console
 
     from ice3_bench.report import Report
-
-PROJECT = Path(__file__).parents[1]
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """Settings of the project and the variables of the environment, read once by each task."""
-
-    settings: Settings
-    results: Path
-
-    @classmethod
-    def read(cls) -> Surroundings:
-        """Read pyproject.toml and the environment."""
-        return cls(
-            settings=load_settings(PROJECT),
-            results=Path(os.environ.get("ICE3_BENCH_RESULTS") or PROJECT / "results").absolute(),
-        )
-
-
-def _explained(body: Callable[..., None]) -> Callable[..., None]:
-    """End a task with the message and exit code of the error, not with a traceback."""
-
-    @wraps(body)
-    def explained(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
-        try:
-            body(*arguments, **options)
-        except BenchError as error:
-            raise InvokeExit(f"Error: {error}", code=int(error.code)) from error
-        except KeyboardInterrupt as error:
-            raise InvokeExit("Interrupted: nothing was stored.", code=int(Exit.INTERRUPTED)) from error
-
-    return explained
 
 
 @task(
@@ -69,43 +34,48 @@ def _explained(body: Callable[..., None]) -> Callable[..., None]:
         "precision": "float32 or float64",
     }
 )
-@_explained
+@explained
 def bench(_context: Context, backend: str, precision: str) -> None:
     """Measure one cell: compile, accuracy, timing, memory, upload. Arguments after -- reach pytest."""
     surroundings = Surroundings.read()
     cell = surroundings.settings.cell(backend, precision)
     arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []  # Invoke's remainder loses quotes
     console = make_console(quiet="--quiet" in arguments)
+    surroundings.where()  # a credential that cannot be right is said before measuring, not after
     report, code = run_session(PROJECT, surroundings.results, cell, surroundings.settings, arguments, console)
-    _upload(surroundings, console, [surroundings.results / cell.id / "report.json"])
+    uploaded = upload_reports(surroundings, console, [surroundings.results / cell.id / "report.json"])
     _show(surroundings, report, console)
     for benchmark in report.failures:
         print(f"Error: {benchmark.name} failed: {benchmark.error}", file=sys.stderr)
     if report.incomplete:
         print(f"Error: {report.incomplete} The timing is stored.", file=sys.stderr)
+    if code is not Exit.OK or uploaded is not Exit.OK:
+        raise InvokeExit(code=int(code if code is not Exit.OK else uploaded))
+
+
+@task(
+    help={
+        "report": "store this report file instead of those of all cells",
+        "folder": "store the reports <name>/report.json in this folder instead of those in results/",
+        "discard": "take this submission out of the queue for good",
+        "quiet": "print errors only",
+    }
+)
+@explained
+def upload(
+    _context: Context, report: str | None = None, folder: str | None = None, discard: int = 0, quiet: bool = False
+) -> None:
+    """Store what was measured in the local history, and send what is queued to Bencher when a key is set."""
+    surroundings, console = Surroundings.read(), make_console(quiet=quiet)
+    if discard:
+        discard_submission(surroundings, console, discard)
+        return
+    paths = [Path(report)] if report else sorted(Path(folder).glob("*/report.json")) if folder else None
+    if paths == []:
+        raise UsageError(f"There are no reports in {folder}: did every measuring job fail before it wrote one?")
+    code = upload_reports(surroundings, console, paths)
     if code is not Exit.OK:
         raise InvokeExit(code=int(code))
-
-
-@task(help={"report": "store this report file instead of those of all cells", "quiet": "print errors only"})
-@_explained
-def upload(_context: Context, report: str | None = None, quiet: bool = False) -> None:
-    """Store what was measured in the local history, and send it to Bencher when a key is set."""
-    _upload(Surroundings.read(), make_console(quiet=quiet), [Path(report)] if report else None)
-
-
-def _upload(surroundings: Surroundings, console: Console, paths: list[Path] | None = None) -> None:
-    """Store and send; the one upload shared by every bench session, bench-upload and CI."""
-    stored = store(surroundings.results, paths)
-    console.print(
-        f"Stored {len(stored.new)} new report{'' if len(stored.new) == 1 else 's'} in "
-        f"{surroundings.results / HISTORY} ({len(stored.known)} known already).",
-        soft_wrap=True,
-    )
-    for problem in stored.problems:
-        print(f"Error: {problem}", file=sys.stderr)
-    if stored.problems:
-        raise InvokeExit(code=int(Exit.FAILED))
 
 
 def _show(surroundings: Surroundings, report: Report, console: Console) -> None:
@@ -147,7 +117,7 @@ def _short(path: str) -> str:
         "json": "print JSON",
     },
 )
-@_explained
+@explained
 def accuracy(
     _context: Context,
     backend: str,
@@ -171,4 +141,5 @@ def accuracy(
         raise InvokeExit(code=code)
 
 
-namespace = Collection(accuracy, bench, upload)
+namespace = Collection(accuracy, bench, upload, bencher.comment_task)
+namespace.add_collection(Collection("bencher", bencher.archive, bencher.check, bencher.fork_upload, bencher.setup))

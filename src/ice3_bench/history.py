@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
+from uuid import uuid4
 
 from ice3_bench.errors import UsageError
 from ice3_bench.report import Metric, Report, parse_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -46,6 +47,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX run_comparability ON run (comparability, number)",
         "CREATE INDEX metric_series ON metric (benchmark, measure, run)",
     ),
+    (
+        """CREATE TABLE submission (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            key TEXT NOT NULL UNIQUE,
+            testbed TEXT NOT NULL,
+            branch TEXT NOT NULL,
+            commit_hash TEXT,
+            body TEXT NOT NULL,
+            state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sent', 'discarded')),
+            outcome TEXT
+        )""",
+        "ALTER TABLE run ADD COLUMN submission INTEGER REFERENCES submission (number)",
+        "CREATE TABLE prepared (place TEXT PRIMARY KEY, console TEXT)",
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 60.0
@@ -58,6 +73,34 @@ class Point:
     created: datetime
     commit: str | None
     metric: Metric
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A submission that is not in the queue yet: the merged document of one testbed, branch and commit."""
+
+    testbed: str
+    branch: str
+    commit: str | None
+    body: str
+    """Body of ``POST /v0/run`` as JSON, without project and idempotency key."""
+    runs: tuple[str, ...]
+    """Ids of the reports it holds."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A submission of the queue."""
+
+    number: int
+    key: str
+    """Idempotency key (UUID): Bencher takes each key once, so a repeated request adds nothing."""
+    testbed: str
+    branch: str
+    commit: str | None
+    body: str
+    outcome: str | None
+    """What Bencher answered, once it did."""
 
 
 class History:
@@ -145,6 +188,77 @@ class History:
         with self._explained(), self._transaction():
             self._connection.executemany("UPDATE run SET sent = ? WHERE id = ?", [(now, run_id) for run_id in ids])
 
+    def enqueue(self, draft: Callable[[list[Report]], list[Draft]]) -> None:
+        """Turn the reports that are in no submission into submissions, in one transaction.
+
+        ``draft`` gets these reports, oldest first; those it leaves out are offered again the next time.
+        """
+        with self._explained(), self._transaction():
+            rows = self._connection.execute(
+                "SELECT id, report FROM run WHERE sent IS NULL AND submission IS NULL ORDER BY number"
+            ).fetchall()
+            for one in draft([self._parse(*row) for row in rows]):
+                cursor = self._connection.execute(
+                    "INSERT INTO submission (key, testbed, branch, commit_hash, body) VALUES (?, ?, ?, ?, ?)",
+                    (str(uuid4()), one.testbed, one.branch, one.commit, one.body),
+                )
+                self._connection.executemany(
+                    "UPDATE run SET submission = ? WHERE id = ?", [(cursor.lastrowid, run_id) for run_id in one.runs]
+                )
+
+    def queued(self) -> list[Submission]:
+        """Return the submissions that Bencher has not accepted yet, in the order in which they must be sent."""
+        return self._submissions("state = 'queued'", ())
+
+    def sent(self, commit: str | None) -> list[Submission]:
+        """Return the accepted submissions of a commit, the last of each testbed and branch, oldest first."""
+        return self._submissions(
+            "number IN (SELECT max(number) FROM submission WHERE state = 'sent' AND commit_hash IS ?"
+            " GROUP BY testbed, branch)",
+            (commit,),
+        )
+
+    def new_key(self, number: int) -> None:
+        """Give a queued submission a new idempotency key: the old one is used up by a refused request."""
+        with self._explained(), self._transaction():
+            self._connection.execute("UPDATE submission SET key = ? WHERE number = ?", (str(uuid4()), number))
+
+    def accept(self, number: int, outcome: str) -> None:
+        """Note that Bencher accepted a submission, and what it answered, in one transaction."""
+        now = datetime.now(UTC).isoformat()
+        with self._explained(), self._transaction():
+            self._connection.execute(
+                "UPDATE submission SET state = 'sent', outcome = ? WHERE number = ?", (outcome, number)
+            )
+            self._connection.execute("UPDATE run SET sent = ? WHERE submission = ?", (now, number))
+
+    def discard(self, number: int) -> bool:
+        """Take a submission out of the queue for good; return False if it is not in the queue."""
+        with self._explained(), self._transaction():
+            cursor = self._connection.execute(
+                "UPDATE submission SET state = 'discarded' WHERE number = ? AND state = 'queued'", (number,)
+            )
+        return cursor.rowcount == 1
+
+    def prepared(self, place: str) -> tuple[bool, str | None]:
+        """Tell whether the measures were created at a place (server and project) before, and its console's URL."""
+        with self._explained():
+            row = self._connection.execute("SELECT console FROM prepared WHERE place = ?", (place,)).fetchone()
+        return (row is not None), (row[0] if row else None)
+
+    def note_prepared(self, place: str, console: str | None) -> None:
+        """Note that the measures exist at a place."""
+        with self._explained(), self._transaction():
+            self._connection.execute("INSERT OR REPLACE INTO prepared VALUES (?, ?)", (place, console))
+
+    def _submissions(self, condition: str, parameters: tuple[object, ...]) -> list[Submission]:
+        with self._explained():
+            rows = self._connection.execute(
+                f"SELECT {_COLUMNS} FROM submission WHERE {condition} ORDER BY number",  # noqa: S608 (literals of this file)
+                parameters,
+            ).fetchall()
+        return [Submission(*row) for row in rows]
+
     def series(self, benchmark: str, measure: str, comparability: str, branch: str | None = None) -> list[Point]:
         """Values of one benchmark and measure over comparable runs, oldest first; of one branch if it is given."""
         query = (
@@ -224,4 +338,5 @@ class History:
             raise UsageError(f"The history {self.path} cannot be created: {error.strerror}.") from error
 
 
+_COLUMNS = "number, key, testbed, branch, commit_hash, body, outcome"
 _REMEDY = "Move it away (mv {path} {path}.bad) and run nox -s bench-upload: the reports in results/ are stored again."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ice3_bench.errors import UsageError
+from ice3_bench.policy import BencherPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,6 +90,7 @@ class Settings(_Strict):
     max_time: Annotated[float, Field(gt=0)] = 2.0
     """Seconds of timed rounds for each benchmark."""
     min_rounds: Annotated[int, Field(ge=2)] = 10
+    bencher: BencherPolicy = BencherPolicy()
 
     @model_validator(mode="after")
     def _unique(self) -> Self:

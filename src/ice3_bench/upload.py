@@ -1,16 +1,25 @@
-"""What the shared upload task does: store every report in the local history, then send what is queued to Bencher."""
+"""What the shared upload task does: store every report in the local history, then send what is queued to Bencher.
+
+The queue is in the history, so that each step survives the end of the process: reports become submissions with their
+idempotency key in one transaction, a submission is sent, and Bencher's answer is noted in another. Killed in between,
+the next upload sends the same submission under the same key, which Bencher takes once.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ice3_bench.errors import UsageError
+from ice3_bench.bencher import BencherError, NoResultsError, Outcome, draft
+from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.history import History
 from ice3_bench.report import Report, load_report
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ice3_bench.bencher import Bencher, Revision
+    from ice3_bench.policy import BencherPolicy
 
 HISTORY = "history.db"
 
@@ -23,6 +32,31 @@ class Stored:
     known: list[Report] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """Reports that could not be read, each with its remedy."""
+
+
+@dataclass
+class Sent:
+    """What Bencher accepted, and why something is left."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
+    """Measures that were created."""
+    problems: list[str] = field(default_factory=list)
+    """Reports that cannot be sent, each with its remedy."""
+    failure: UploadError | None = None
+    """Why submissions stay queued."""
+
+    @property
+    def alerts(self) -> int:
+        """Number of alerts that Bencher raised."""
+        return sum(outcome.alerts for outcome in self.outcomes)
+
+    @property
+    def code(self) -> Exit:
+        """Exit code: a regression says more than a failed upload."""
+        if self.alerts:
+            return Exit.FAILED
+        return Exit.NOT_UPLOADED if self.failure or self.problems else Exit.OK
 
 
 def store(results: Path, paths: list[Path] | None = None) -> Stored:
@@ -48,3 +82,49 @@ def store(results: Path, paths: list[Path] | None = None) -> Stored:
                 continue
             (stored.new if history.add(report) else stored.known).append(report)
     return stored
+
+
+def send(results: Path, bencher: Bencher, policy: BencherPolicy, revision: Revision | None = None) -> Sent:
+    """Send what is queued, oldest first; stop at the first submission that cannot be sent, so that order is kept.
+
+    Raises
+    ------
+    UsageError
+        If the history cannot be used.
+    """
+    sent = Sent()
+    with History(results / HISTORY) as history:
+        history.enqueue(lambda reports: draft(reports, policy, revision, sent.problems))
+        queue = history.queued()
+        try:
+            console = _prepare(history, bencher, sent) if queue else None
+            for submission in queue:
+                try:
+                    outcome = bencher.submit(submission.key, submission.body, console)
+                except (BencherError, NoResultsError):
+                    # Bencher files a report before it reads the results: the same key would be answered with an
+                    # empty report for ever.
+                    history.new_key(submission.number)
+                    raise
+                history.accept(submission.number, outcome.model_dump_json())
+                sent.outcomes.append(outcome)
+        except UploadError as error:
+            left = history.queued()
+            first = left[0]
+            sent.failure = UploadError(
+                f"{error} {len(left)} submission{'s stay' if len(left) > 1 else ' stays'} queued in {history.path}, "
+                f"the first is number {first.number} (testbed '{first.testbed}', branch '{first.branch}')."
+            )
+    return sent
+
+
+def _prepare(history: History, bencher: Bencher, sent: Sent) -> str | None:
+    """Create the measures with their units, once for each server and project; return the console's URL."""
+    done, console = history.prepared(bencher.where.place)
+    if not done:
+        for slug in bencher.missing_measures():
+            bencher.create_measure(slug)
+            sent.created.append(slug)
+        console = bencher.console()
+        history.note_prepared(bencher.where.place, console)
+    return console

@@ -1,0 +1,92 @@
+"""What is told to Bencher: base branch, protected branches and thresholds, the table ``[tool.ice3-bench.bencher]``."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ice3_bench.report import UNITS, Measure
+
+Test = Literal["static", "percentage", "z_score", "t_test", "log_normal", "iqr", "delta_iqr"]
+PROBABILITY_TESTS = ("z_score", "t_test", "log_normal")
+NEEDS_TWO = (*PROBABILITY_TESTS, "delta_iqr")
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        alias_generator=lambda name: name.replace("_", "-"),
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+
+
+class Threshold(_Table):
+    """A threshold model of Bencher, checked as its threshold endpoints do (``POST /v0/run`` does not check)."""
+
+    test: Test
+    lower_boundary: float | None = None
+    upper_boundary: float | None = None
+    min_sample_size: Annotated[int, Field(ge=1)] | None = None
+    max_sample_size: Annotated[int, Field(ge=1)] | None = None
+    window: Annotated[int, Field(ge=1)] | None = None
+    """Seconds of history that count."""
+
+    @model_validator(mode="after")
+    def _valid(self) -> Self:
+        boundaries = [b for b in (self.lower_boundary, self.upper_boundary) if b is not None]
+        sizes = [s for s in (self.min_sample_size, self.max_sample_size) if s is not None]
+        if not boundaries:
+            raise ValueError("give lower-boundary, upper-boundary or both")
+        if self.test == "static":
+            if sizes or self.window is not None:
+                raise ValueError("a static test takes no sample sizes and no window")
+            if len(boundaries) == 2 and boundaries[0] > boundaries[1]:
+                raise ValueError("lower-boundary is above upper-boundary")
+        elif self.test in PROBABILITY_TESTS:
+            if any(not 0.5 <= b < 1.0 for b in boundaries):
+                raise ValueError(f"boundaries of {self.test} are probabilities from 0.5 to below 1")
+        elif any(b < 0.0 for b in boundaries):
+            raise ValueError(f"boundaries of {self.test} are not negative")
+        if self.test in NEEDS_TWO and any(s < 2 for s in sizes):
+            raise ValueError(f"{self.test} needs sample sizes of at least 2")
+        if len(sizes) == 2 and sizes[0] > sizes[1]:
+            raise ValueError("min-sample-size is above max-sample-size")
+        return self
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the model as Bencher's interface takes it; boundaries are floats, as its parser requires."""
+        return self.model_dump(mode="json", exclude_none=True, by_alias=False)
+
+
+class BencherPolicy(_Table):
+    """The table ``[tool.ice3-bench.bencher]``."""
+
+    base_branch: str = "main"
+    """Its uploads set the thresholds; other branches start from it."""
+    protected_branches: tuple[str, ...] = ()
+    """Patterns of branches that are never archived or reset; the base branch always is one."""
+    max_versions: Annotated[int, Field(ge=1, le=255)] = 255
+    """Versions of the start point that a branch sees."""
+    deadline: Annotated[float, Field(gt=0)] = 120.0
+    """Seconds after which a submission is given up for this time and stays queued."""
+    thresholds: dict[Measure, Threshold] = Field(default_factory=dict)
+    unwatched: tuple[Measure, ...] = ()
+    """Measures without a threshold on purpose."""
+
+    @model_validator(mode="after")
+    def _each_measure_is_decided(self) -> Self:
+        if not self.thresholds and not self.unwatched:
+            return self
+        for measure in UNITS:
+            if (measure in self.thresholds) == (measure in self.unwatched):
+                raise ValueError(f"measure '{measure}' must be either in thresholds or in unwatched")
+        return self
+
+    def protects(self, branch: str) -> bool:
+        """Tell whether a branch must never be archived or reset."""
+        return branch == self.base_branch or any(fnmatchcase(branch, pattern) for pattern in self.protected_branches)

@@ -1,0 +1,127 @@
+"""What every task needs: the settings and the variables of the environment, and errors without tracebacks."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.exceptions import Exit as InvokeExit
+from pydantic import SecretStr
+
+from ice3_bench.bencher import Bencher, Connection, Missing, Patience, Revision, connection
+from ice3_bench.errors import BenchError, Exit, UsageError
+from ice3_bench.github import revision_of_event
+from ice3_bench.machine import describe_commit
+from ice3_bench.matrix import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROJECT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What GitHub Actions says about the workflow run."""
+
+    api: str
+    server: str
+    repository: str
+    run_url: str
+    event_name: str
+    event: dict[str, Any]
+    ref: str
+    sha: str
+    token: SecretStr | None
+    summary: Path | None
+
+    @classmethod
+    def read(cls, variables: dict[str, str]) -> Actions | None:
+        """Read the variables; None outside GitHub Actions."""
+        if variables.get("GITHUB_ACTIONS") != "true":
+            return None
+        path = variables.get("GITHUB_EVENT_PATH")
+        try:
+            event = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
+        except (OSError, ValueError) as error:
+            raise UsageError(f"The event of the workflow run in {path} (GITHUB_EVENT_PATH) cannot be read.") from error
+        server, repository = variables.get("GITHUB_SERVER_URL", "https://github.com"), variables["GITHUB_REPOSITORY"]
+        summary = variables.get("GITHUB_STEP_SUMMARY")
+        return cls(
+            api=variables.get("GITHUB_API_URL", "https://api.github.com"),
+            server=server,
+            repository=repository,
+            run_url=f"{server}/{repository}/actions/runs/{variables.get('GITHUB_RUN_ID', '')}",
+            event_name=variables.get("GITHUB_EVENT_NAME", ""),
+            event=event,
+            ref=variables.get("GITHUB_REF", ""),
+            sha=variables.get("GITHUB_SHA", ""),
+            token=SecretStr(variables["GITHUB_TOKEN"]) if variables.get("GITHUB_TOKEN") else None,
+            summary=Path(summary) if summary else None,
+        )
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Settings of the project and the variables of the environment, read once by each task."""
+
+    settings: Settings
+    results: Path
+    branch: str | None
+    """Branch to upload to, where the checkout does not know it (``BENCHER_BRANCH``)."""
+    actions: Actions | None
+    _variables: dict[str, str] = field(repr=False)
+
+    @classmethod
+    def read(cls) -> Surroundings:
+        """Read pyproject.toml and the environment."""
+        variables = dict(os.environ)
+        return cls(
+            settings=load_settings(PROJECT),
+            results=Path(variables.get("ICE3_BENCH_RESULTS") or PROJECT / "results").absolute(),
+            branch=variables.get("BENCHER_BRANCH") or None,
+            actions=Actions.read(variables),
+            _variables=variables,
+        )
+
+    def where(self) -> Connection | Missing:
+        """Return where to send; raises UsageError if a variable of Bencher's is wrong."""
+        names = ("BENCHER_HOST", "BENCHER_PROJECT", "BENCHER_API_KEY", "BENCHER_API_TOKEN")
+        return connection(*(self._variables.get(name) for name in names))
+
+    def revision(self) -> Revision | None:
+        """Return what continuous integration knows about the commit, or None by hand."""
+        policy = self.settings.bencher
+        if self.branch:
+            commit = describe_commit(PROJECT).hash
+            return Revision(branch=self.branch, hash=commit) if commit else None
+        run = self.actions
+        if run is None:
+            return None
+        return revision_of_event(run.event_name, run.event, run.repository, run.ref, run.sha, policy)
+
+    def client(self) -> Bencher:
+        """Return a client of Bencher; raises UsageError where no credential is set."""
+        where = self.where()
+        if isinstance(where, Missing):
+            raise UsageError(where.reason)
+        return Bencher(where, Patience(deadline=self.settings.bencher.deadline))
+
+
+def explained(body: Callable[..., None]) -> Callable[..., None]:
+    """End a task with the message and exit code of the error, not with a traceback."""
+
+    @wraps(body)
+    def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        try:
+            body(*arguments, **options)
+        except BenchError as error:
+            raise InvokeExit(f"Error: {error}", code=int(error.code)) from error
+        except KeyboardInterrupt as error:
+            raise InvokeExit("Interrupted: nothing was stored.", code=int(Exit.INTERRUPTED)) from error
+
+    return run

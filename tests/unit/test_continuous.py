@@ -1,0 +1,447 @@
+"""The commands of the workflows against local servers of Bencher and GitHub: pushes, pull requests, forks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.bencher_server import PROJECT_KEY, BencherServer
+from tests.unit.github_server import TOKEN, GitHubServer
+
+from ice3_bench.bencher import Line, Outcome
+from ice3_bench.comment import LIMIT, MARKER, Content, comment, escape
+from ice3_bench.errors import UsageError
+from ice3_bench.fork import read_reports
+from ice3_bench.history import History
+from ice3_bench.report import Commit, Report, save_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ice3_bench.matrix import Settings
+
+PROJECT = Path(__file__).parents[2]
+A, B, C, D, F = (letter * 40 for letter in "abcdf")
+
+
+@pytest.fixture
+def bencher() -> Iterator[BencherServer]:
+    with BencherServer() as running:
+        yield running
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubServer]:
+    with GitHubServer() as running:
+        yield running
+
+
+def pull(number: int, ref: str, sha: str, base_sha: str, owner: str = "org") -> dict[str, Any]:
+    head = {"ref": ref, "sha": sha, "user": {"login": owner}, "repo": {"full_name": f"{owner}/ice3"}}
+    return {"number": number, "head": head, "base": {"ref": "main", "sha": base_sha}}
+
+
+class Runner:
+    """A job of a workflow: a checkout, and the variables GitHub Actions sets; each job starts with empty results."""
+
+    def __init__(self, folder: Path, bencher: BencherServer, github: GitHubServer) -> None:
+        self.folder, self.bencher, self.github = folder, bencher, github
+        self.project = folder / "project"
+        self.project.mkdir()
+        shutil.copy(PROJECT / "pyproject.toml", self.project)
+        shutil.copytree(PROJECT / "tasks", self.project / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
+        self.summary = folder / "summary.md"
+        self.new_job()
+
+    def new_job(self) -> None:
+        shutil.rmtree(self.folder / "results", ignore_errors=True)
+        shutil.rmtree(self.folder / "artifacts", ignore_errors=True)
+
+    def artifact(self, *reports: Report) -> None:
+        for report in reports:
+            save_report(
+                report, self.folder / "artifacts" / f"bench-{report.cell}-{report.machine.testbed}" / "report.json"
+            )
+
+    def environment(self, event_name: str, event: dict[str, Any], sha: str, key: str | None) -> dict[str, str]:
+        path = self.folder / "event.json"
+        path.write_text(json.dumps(event), encoding="utf-8")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("BENCHER", "GITHUB", "ICE3"))}
+        return {
+            **kept,
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_NAME": event_name,
+            "GITHUB_EVENT_PATH": str(path),
+            "GITHUB_REPOSITORY": "org/ice3",
+            "GITHUB_API_URL": self.github.url,
+            "GITHUB_RUN_ID": "77",
+            "GITHUB_REF": "refs/pull/3/merge" if event_name == "pull_request" else "refs/heads/main",
+            "GITHUB_SHA": sha,
+            "GITHUB_TOKEN": TOKEN,
+            "GITHUB_STEP_SUMMARY": str(self.summary),
+            "BENCHER_HOST": self.bencher.url,
+            "BENCHER_PROJECT": "ice3",
+            "ICE3_BENCH_RESULTS": str(self.folder / "results"),
+            "NO_COLOR": "1",
+            **({} if key is None else {"BENCHER_API_KEY": key}),
+        }
+
+    def run(
+        self,
+        *arguments: str,
+        event_name: str = "push",
+        event: dict[str, Any] | None = None,
+        sha: str = A,
+        key: str | None = PROJECT_KEY,
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "invoke", *arguments],
+            cwd=self.project,
+            env=self.environment(event_name, event or {}, sha, key),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert PROJECT_KEY not in done.stdout + done.stderr
+        assert TOKEN not in done.stdout + done.stderr
+        return done
+
+
+@pytest.fixture
+def runner(tmp_path: Path, bencher: BencherServer, github: GitHubServer) -> Runner:
+    return Runner(tmp_path, bencher, github)
+
+
+def test_two_pushes_a_slow_pull_request_a_fork_and_its_close(
+    runner: Runner, bencher: BencherServer, github: GitHubServer, make_report: Callable[..., Report]
+) -> None:
+    machine = make_report().machine
+
+    def measured(sha: str, latency: float = 1e6) -> list[Report]:
+        # A checkout by hash is on no branch; two testbeds, as the runners of a matrix may differ.
+        return [
+            make_report(latency, commit=Commit(hash=sha), machine=machine.model_copy(update={"testbed": testbed}))
+            for testbed in ("runner-x", "runner-y")
+        ]
+
+    for number, sha in enumerate((A, B)):
+        runner.new_job()
+        runner.artifact(*measured(sha, 1e6 + number))
+        done = runner.run("upload", "--folder", "../artifacts", sha=sha)
+        assert done.returncode == 0, done.stderr
+        assert runner.run("comment", "--folder", "../artifacts", sha=sha).returncode == 0
+    main = bencher.project.branch("main")
+    assert [(version.number, version.hash) for version in main.head.versions] == [(0, A), (1, B)]
+    assert bencher.project.model("main", "runner-y", "latency") == {
+        "test": "percentage",
+        "upper_boundary": 0.25,
+        "max_sample_size": 64,
+    }
+
+    # A pull request of the same repository with a planted slowdown; then its correction.
+    for sha, latency, code in ((C, 2e6, 1), (D, 1.01e6, 0)):
+        event = {"pull_request": pull(3, "topic", sha, B)}
+        runner.new_job()
+        runner.artifact(*measured(sha, latency))
+        done = runner.run("upload", "--folder", "../artifacts", event_name="pull_request", event=event)
+        assert done.returncode == code, done.stderr
+        assert ("Alert: ice_adjust" in done.stderr) == bool(code)
+        done = runner.run("comment", "--folder", "../artifacts", event_name="pull_request", event=event)
+        assert done.returncode == 0, done.stderr
+        (written,) = github.comments[3]
+        assert written["body"].startswith(MARKER)
+        assert ("2 alerts** on 2 testbeds" in written["body"]) == bool(code)
+    assert "No alert on 2 testbeds" in written["body"]
+    assert [method for method, path, _ in github.log if "/issues/" in path] == ["GET", "POST", "GET", "PATCH"]
+    topic = bencher.project.branch("topic")
+    assert [version.hash for version in topic.head.versions] == [A, B, D]
+    assert [report.version.hash for report in bencher.project.reports if report.head is topic.head] == [D, D]
+    assert {m.status for r in bencher.project.reports for m in r.metrics if m.limit} == {"silenced"}
+    assert bencher.project.model("topic", "runner-x", "peak-memory") == bencher.project.model(
+        "main", "runner-x", "peak-memory"
+    )
+
+    # A fork that works on its own main: its measuring job has no secret; then the job with the secret.
+    fork = pull(4, "main", F, B, owner="someone")
+    github.pulls.append(fork)
+    runner.new_job()
+    runner.artifact(*measured(F, 3e6)[:1])
+    done = runner.run(
+        "upload", "--folder", "../artifacts", event_name="pull_request", event={"pull_request": fork}, key=""
+    )
+    assert done.returncode == 0
+    assert "empty" in done.stdout
+    runner.new_job()
+    runner.artifact(*measured(F, 3e6)[:1])
+    run: dict[str, Any] = {
+        "head_sha": F,
+        "head_branch": "main",
+        "head_repository": {"owner": {"login": "someone"}},
+        "conclusion": "success",
+    }
+    done = runner.run(
+        "bencher.fork-upload", "--folder", "../artifacts", event_name="workflow_run", event={"workflow_run": run}
+    )
+    assert done.returncode == 1, done.stderr  # three times as slow
+    assert "alert" in github.comments[4][0]["body"]
+    assert [version.hash for version in main.head.versions] == [A, B]  # untouched
+    ours = "pr/4/someone/main"
+    assert bencher.project.branch(ours).head.versions[-1].hash == F
+
+    # Both are closed.
+    for closed, branch in ((pull(3, "topic", D, B), "topic"), (fork, ours)):
+        done = runner.run("bencher.archive", event_name="pull_request_target", event={"pull_request": closed})
+        assert done.stdout == f"Archived branch '{branch}'.\n"
+        assert bencher.project.branch(branch).archived
+    assert not main.archived
+    assert runner.summary.read_text(encoding="utf-8").count("## Benchmarks of") == 5  # appended
+
+
+def test_an_empty_server_is_checked_and_set_up(runner: Runner, bencher: BencherServer) -> None:
+    checked = runner.run("bencher.check", "--testbed", "node")
+    assert checked.returncode == 2
+    for line in ("measure latency", "measure peak-memory", "branch main", "testbed node", "threshold percentage"):
+        assert f"missing    {line}" in checked.stdout
+    assert "invoke bencher.setup" in checked.stderr
+    assert "project key" in checked.stdout
+    dry = runner.run("bencher.setup", "--testbed", "node", "--dry-run")
+    assert dry.stdout.count("Would create") == 10
+    assert not bencher.project.measures
+    done = runner.run("bencher.setup", "--testbed", "node")
+    assert done.stdout.count("Created") == 10, done.stderr
+    assert runner.run("bencher.setup", "--testbed", "node").stdout == "Nothing is missing.\n"
+    checked = runner.run("bencher.check", "--testbed", "node")
+    assert checked.returncode == 0, checked.stdout
+    assert "Nothing is missing." in checked.stdout
+
+
+def test_check_explains_what_is_wrong(runner: Runner, bencher: BencherServer) -> None:
+    assert "BENCHER_API_KEY" in runner.run("bencher.check", "--testbed", "n", key=None).stderr
+    refused = runner.run("bencher.check", "--testbed", "n", key=PROJECT_KEY[:-1] + "x")
+    assert refused.returncode == 3
+    assert "status 401" in refused.stderr
+    bencher.projects.pop("ice3")
+    assert "status 404" in runner.run("bencher.check", "--testbed", "n").stderr
+
+
+@pytest.mark.parametrize("branch", ["main", "release/2"])
+def test_protected_branches_are_not_archived(runner: Runner, branch: str) -> None:
+    done = runner.run("bencher.archive", "--branch", branch)
+    assert done.returncode == 2
+    assert "protected" in done.stderr
+
+
+def test_a_fork_that_was_pushed_to_since_is_left_alone(
+    runner: Runner, bencher: BencherServer, make_report: Callable[..., Report]
+) -> None:
+    runner.artifact(make_report(commit=Commit(hash=F)))
+    run = {
+        "head_sha": F,
+        "head_branch": "main",
+        "head_repository": {"owner": {"login": "someone"}},
+        "conclusion": "success",
+    }
+    done = runner.run(
+        "bencher.fork-upload", "--folder", "../artifacts", event_name="workflow_run", event={"workflow_run": run}
+    )
+    assert done.returncode == 2
+    assert "No open pull request" in done.stderr
+    assert bencher.runs == []
+
+
+def _spoil_name(report: Report) -> None:
+    report.benchmarks[0].name = "ice_adjust/gt_cpu_ifirst/float64/50x50x60](http://evil)"
+
+
+def _spoil_component(report: Report) -> None:
+    report.benchmarks[0].component = "@everybody"
+
+
+def _spoil_domain(report: Report) -> None:
+    report.benchmarks[0].name = "ice_adjust/gt_cpu_ifirst/float64/1x1x1"
+
+
+def _spoil_testbed(report: Report) -> None:
+    report.machine.testbed = "<img src=x>"
+
+
+def _spoil_cell(report: Report) -> None:
+    report.cell = "numpy-float64"
+
+
+def _spoil_commit(report: Report) -> None:
+    report.commit.hash = A
+
+
+@pytest.mark.parametrize(
+    "spoil", [_spoil_name, _spoil_component, _spoil_domain, _spoil_testbed, _spoil_cell, _spoil_commit]
+)
+def test_what_a_fork_must_not_say_is_refused(
+    make_report: Callable[..., Report], settings: Settings, tmp_path: Path, spoil: Callable[[Report], None]
+) -> None:
+    report = make_report(commit=Commit(hash=F))
+    save_report(report, tmp_path / "bench-x" / "report.json")
+    assert read_reports(tmp_path, settings, F) == [report]
+    spoil(report)
+    save_report(report, tmp_path / "bench-x" / "report.json")
+    with pytest.raises(UsageError, match="refused"):
+        read_reports(tmp_path, settings, F)
+
+
+def test_large_linked_doubled_and_unknown_reports_of_a_fork_are_refused(
+    make_report: Callable[..., Report], settings: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="no reports"):
+        read_reports(tmp_path, settings, F)
+    path = tmp_path / "bench-x" / "report.json"
+    save_report(make_report(commit=Commit(hash=F)), path)
+    (tmp_path / "bench-y").mkdir()
+    link = tmp_path / "bench-y" / "report.json"
+    link.symlink_to(path)
+    with pytest.raises(UsageError, match="refused"):
+        read_reports(tmp_path, settings, F)
+    link.unlink()
+    shutil.copy(path, link)
+    with pytest.raises(UsageError, match="several reports of one cell"):
+        read_reports(tmp_path, settings, F)
+    link.write_bytes(b" " * (4 * 2**20 + 1))
+    with pytest.raises(UsageError, match="refused"):
+        read_reports(tmp_path, settings, F)
+    save_report(make_report(commit=Commit(hash=F), cell="cupy-float64"), link)
+    with pytest.raises(UsageError, match="Unknown cell"):
+        read_reports(tmp_path, settings, F)
+
+
+# --- The comment ------------------------------------------------------------------------------------------------------
+
+
+def outcome(lines: list[Line], testbed: str = "node", alerts: int = 0) -> Outcome:
+    return Outcome(
+        report="r",
+        project="ice3",
+        public=True,
+        branch="topic",
+        testbed=testbed,
+        console="https://bencher.dev",
+        lines=lines,
+        alerts=alerts,
+    )
+
+
+def line(name: str = "ice_adjust/numpy/float64/50x50x60", **fields: Any) -> Line:
+    values = {"measure": "latency", "units": "nanoseconds (ns)", "value": 2e6, "threshold": True}
+    return Line(benchmark=name, **{**values, **fields})
+
+
+def test_names_cannot_leave_their_cell(settings: Settings) -> None:
+    evil = "@everybody | <script> [x](http://evil) `code` *b* _i_ #1 \n\n# h"
+    text = comment(
+        Content("c" * 40, settings.bencher, [outcome([line(evil, alert="upper", upper_limit=1e6)], evil, alerts=1)])
+    )
+    body = re.sub(r"&#\d+;", "", text.replace(MARKER, ""))
+    assert not re.search(r"@|<script|\]\(http://evil|`|\*b|#1|^# h", body, re.MULTILINE)
+    assert escape("a_b") == "a&#95;b"
+
+
+def test_the_comment_says_what_is_untested_and_what_changed(settings: Settings) -> None:
+    memory = line(measure="peak-memory", units="bytes (B)", value=4e7, baseline=3e7, upper_limit=5e7)
+    text = comment(
+        Content("c" * 40, settings.bencher, [outcome([line(), memory])], "| a |", run_url="https://x/runs/1")
+    )
+    assert text.startswith(f"{MARKER}\n\n## Benchmarks of cccccccccc\n")
+    assert "No alert on 1 testbed, 1 of 2 values tested." in text
+    assert "+33.3%" in text
+    assert "### Undecided" in text
+    assert "| a |" in text
+    assert "https://bencher.dev/perf/ice3" in text
+
+
+def test_a_comment_stays_within_githubs_limit(settings: Settings) -> None:
+    many = [
+        line(f"ice_adjust/numpy/float64/{i}x50x60", alert="upper", upper_limit=1e6, baseline=1e6) for i in range(1500)
+    ]
+    text = comment(Content("c" * 40, settings.bencher, [outcome(many, alerts=1500)]))
+    assert len(text.encode()) <= LIMIT
+    assert "1500 alerts" in text
+    assert "and 1485 more." in text
+    long = comment(Content("c" * 40, settings.bencher, [outcome(many, alerts=1500)], comparison="| x |\n" * 20000))
+    assert len(long.encode()) <= LIMIT
+    assert "too long for a comment" in long
+
+
+def test_only_our_own_comment_is_updated(runner: Runner, github: GitHubServer) -> None:
+    github.write(3, "someone", MARKER + " mine")
+    event = {"pull_request": pull(3, "topic", C, B)}
+    for _ in range(2):
+        assert runner.run("comment", event_name="pull_request", event=event).returncode == 0
+    assert [written["user"]["login"] for written in github.comments[3]] == ["someone", "github-actions[bot]"]
+    assert github.comments[3][0]["body"] == MARKER + " mine"
+
+
+# --- Killed between any two steps -------------------------------------------------------------------------------------
+
+
+# Requests 0 to 6 prepare the project, 7 to 9 are the three submissions.
+@pytest.mark.parametrize(
+    ("request_number", "fault"),
+    [(0, "hold"), (3, "slow"), (6, "hold"), (7, "hold"), (7, "slow"), (8, "slow"), (9, "hold"), (9, "slow")],
+)
+def test_a_killed_upload_loses_and_doubles_nothing(
+    runner: Runner, bencher: BencherServer, make_report: Callable[..., Report], request_number: int, fault: str
+) -> None:
+    reports = [make_report(1e6 + i, commit=Commit(hash=f"{i:040x}", branch="main")) for i in range(3)]
+    with History(runner.folder / "results/history.db") as history:
+        for report in reports:
+            history.add(report)
+    runner.artifact(reports[0])
+    seen: list[str] = []
+
+    def fail(_method: str, path: str) -> str | None:
+        seen.append(path)
+        return fault if len(seen) == request_number + 1 else None
+
+    bencher.fault = fail
+    bencher.delay = 30
+    environment = runner.environment("push", {}, A, PROJECT_KEY)
+    command = [sys.executable, "-m", "invoke", "upload", "--folder", "../artifacts"]
+    with subprocess.Popen(
+        command, cwd=runner.project, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 30
+        while len(seen) <= request_number and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    bencher.fault = lambda _method, _path: None
+    done = runner.run("upload", "--folder", "../artifacts")
+    assert done.returncode == 0, done.stderr
+    latencies = [m.value for r in bencher.project.reports for m in r.metrics if m.measure.slug == "latency"]
+    assert latencies == [1e6, 1e6 + 1, 1e6 + 2]
+    with History(runner.folder / "results/history.db") as history:
+        assert history.queued() == []
+        assert history.pending() == []
+
+
+def test_every_step_of_the_workflows_is_one_line_and_every_action_pinned() -> None:
+    for path in (PROJECT / ".github/workflows").glob("*.yml"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"run: *[|>]", text), path
+        assert "\npermissions: {}\n" in text, path
+        assert "\nconcurrency:\n" in text, path
+        for used in re.findall(r"uses: (.*)", text):
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+", used), used
+        assert (
+            "secrets." not in text
+            or "pull_request:\n" not in text
+            or "head.repo.full_name == github.repository" in text
+        )
