@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).parents[1] / "data"
 WHOLE_CALL, RATES = DATA / "rain_ice_lite.nc", DATA / "ice4_tendencies_lite.nc"
-VARIANTS = sorted(DATA.glob("ri_*.nc"))
+VARIANTS = sorted(DATA.glob("variants/ri_*.nc"))
 TIMESTEP = 50.0
 SPECIES = ("rvs", "rcs", "rrs", "ris", "rss", "rgs")
 IFIRST = pytest.param("gt:cpu_ifirst", marks=pytest.mark.compiled)
