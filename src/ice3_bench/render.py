@@ -111,7 +111,7 @@ def results_table(report: Report, previous: Report | None) -> Table:
         table.add_column(heading, justify="right")
     before = {b.name: b for b in previous.benchmarks} if previous else {}
     for benchmark in report.benchmarks:
-        label = f"{benchmark.component} {'x'.join(map(str, benchmark.domain))}"
+        label = benchmark.label
         if benchmark.error is not None:
             table.add_row(label, Text("failed", style="red"), *[""] * 7)
             continue

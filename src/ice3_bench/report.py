@@ -69,6 +69,12 @@ class Benchmark(_Record):
     """Why the benchmark failed, if it did."""
 
     @property
+    def label(self) -> str:
+        """Component, domain and weather mix: the name without the cell."""
+        component, _, _, domain, *mix = self.name.split("/")
+        return " ".join([component, domain, *mix])
+
+    @property
     def points(self) -> int:
         """Number of grid points."""
         i, j, k = self.domain
