@@ -274,9 +274,7 @@ def _check_ice_adjust(data: DataSet, build: Build, profile: str) -> AccuracyResu
             outputs.setdefault(name, (got, data[_ice_adjust_reference(name)]))
     results = [
         replace(
-            compare(
-                got, wanted, _ice_adjust_scale(name, data), _ice_adjust_tolerance(name, build, profile), excluded
-            ),
+            compare(got, wanted, _ice_adjust_scale(name, data), _ice_adjust_tolerance(name, build, profile), excluded),
             field=name,
         )
         for name, (got, wanted) in outputs.items()
@@ -302,11 +300,15 @@ def _rain_ice_tolerance(field: str, build: Build, profile: str) -> Tolerance:
 
 def _rain_ice_scale(reference: Array, field: str, timestep: float) -> Array:
     """Relative to the reference; contents below 1e-16 kg kg-1 per step are rounding residues of exhausted species."""
+    size = np.abs(reference)
+    floor = 0.0
     if field in ("rvs", "rcs", "rrs", "ris", "rss", "rgs"):
-        return np.abs(reference) + 1e-6 / timestep
-    if field.startswith(("fpr", "inp", "evap")):
-        return np.abs(reference) + 1e-6 * np.abs(reference).max(initial=0.0)
-    return np.abs(reference) + (1e-3 if field == "cit" else 0.0)
+        floor = 1e-6 / timestep
+    elif field.startswith(("fpr", "inp", "evap")):
+        floor = 1e-6 * float(size.max(initial=0.0))
+    elif field == "cit":
+        floor = 1e-3  # m-3
+    return np.asarray(size + floor)
 
 
 def _check_rain_ice(data: DataSet, build: Build, profile: str) -> AccuracyResult:

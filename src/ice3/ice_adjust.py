@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from math import log10
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ice3 import constants
 from ice3.fields import Field, check
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ice3.compilation import Build
     from ice3.fields import Shape
+    from ice3.rain_ice import RainIceConfig
 
 SUPPORTED: dict[str, tuple[object, ...]] = {
     "KRR": (6,),
@@ -110,22 +111,7 @@ class IceAdjustConfig:
         return cls(KRR=krr, **{name: value for name, value in given.items() if name in known})
 
 
-class _IceThresholdOptions(Protocol):
-    """The options of the ice threshold law, which both components have."""
-
-    @property
-    def LCRIAUTI(self) -> bool: ...
-    @property
-    def XCRIAUTI(self) -> float: ...
-    @property
-    def XT0CRIAUTI(self) -> float: ...
-    @property
-    def XACRIAUTI(self) -> float: ...
-    @property
-    def XBCRIAUTI(self) -> float: ...
-
-
-def ice_threshold_law(options: _IceThresholdOptions) -> tuple[float, float]:
+def ice_threshold_law(options: IceAdjustConfig | RainIceConfig) -> tuple[float, float]:
     """Slope (K-1) and intercept of log10 of the ice autoconversion threshold against T - T_t."""
     if not options.LCRIAUTI:
         return options.XACRIAUTI, options.XBCRIAUTI

@@ -1,4 +1,4 @@
-"""Species laws and the parameters derived from them (PHYEX routines INI_RAIN_ICE and INI_PARAM_ICE), from their formulas.
+"""Species laws and the parameters derived from them (PHYEX: INI_RAIN_ICE, INI_PARAM_ICE), from their formulas.
 
 Every species has a mass law m = a D^b (kg), a fall speed v = c D^d (rho_00 / rho)^0.4 (m s-1), a number N = C lambda^x
 (m-3) and a generalised gamma size law of shape (alpha, nu): Caniaux et al. (1994), Pinty & Jabouille (1998).
@@ -8,7 +8,7 @@ Values are float64 in SI units, under PHYEX's names without the leading X.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, gamma, log, pi, sqrt
+from math import exp, gamma, log, pi, pow, sqrt  # noqa: A004 (its result is always a float)
 
 from ice3 import constants
 
@@ -73,19 +73,19 @@ def _surface_density() -> float:
 
 
 RHO00 = _surface_density()
-_SPEED = RHO00**0.4
+_SPEED = pow(RHO00, 0.4)
 """factor of the fall speeds for the density of air (Foote & du Toit 1969)"""
 
 
 def _slope(species: Species) -> float:
     """Kappa of lambda = kappa (rho r)^mu."""
-    return (species.a * species.number * species.moment(species.b)) ** (1.0 / (species.b - species.x))
+    return pow(species.a * species.number * species.moment(species.b), 1.0 / (species.b - species.x))
 
 
 def _bulk_speed(species: Species, exponent: float) -> float:
     """Coefficient of the bulk fall speed as a function of the content."""
     mass = species.a * species.number
-    moments = species.moment(species.b + species.d) * (mass * species.moment(species.b)) ** -exponent
+    moments = species.moment(species.b + species.d) * pow(mass * species.moment(species.b), -exponent)
     return species.c * mass * moments * _SPEED
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ice3 import constants
 from ice3.fields import Field, check
 from ice3.ice_adjust import ice_threshold_law
-from ice3.parameters import SMALLEST, GRAUPEL, Parameters
+from ice3.parameters import GRAUPEL, SMALLEST, Parameters
 from ice3.stencils.microphysics import microphysics, microphysics_by_point, process_rates
 from ice3.stencils.sedimentation import deposition_down, deposition_up, sedimentation_down, sedimentation_up
 from ice3.stencils.thermodynamics import thermodynamic_externals
@@ -328,7 +328,7 @@ class RainIce:
         }
         self._repeated = options.XTSTEP_TS > 0.0 or options.XMRSTEP > 0.0
         self._constants: dict[str, Any] = _table_arguments(domain, build)
-        self._constants |= {} if fluxes else dict.fromkeys((field.name for field in _FLUXES))
+        self._constants |= {} if fluxes else dict.fromkeys(field.name for field in _FLUXES)
         self._constants["flux_i"] = storage.zeros(
             domain[:2], dtype=build.dtype, backend=build.backend, dimensions=("I", "J")
         )
@@ -344,9 +344,7 @@ class RainIce:
         rows = domain[1] if build.on_device else max(1, SLAB // domain[0])
         self._steps = [
             (
-                stencil.freeze(
-                    origin=_origins(names, row), domain=(domain[0], min(rows, domain[1] - row), domain[2])
-                ),
+                stencil.freeze(origin=_origins(names, row), domain=(domain[0], min(rows, domain[1] - row), domain[2])),
                 names,
             )
             for row in range(0, domain[1], rows)
@@ -396,7 +394,11 @@ class ProcessRates:
 
     def __init__(self, domain: Shape, build: Build, config: RainIceConfig | None = None) -> None:
         self.domain, self.build, self.config = domain, build, config or RainIceConfig()
-        inputs = (*(field for field in _SURROUNDINGS if field.name != "exnref"), *_STATE, replace(_CRYSTALS, intent="in"))
+        inputs = (
+            *(field for field in _SURROUNDINGS if field.name != "exnref"),
+            *_STATE,
+            replace(_CRYSTALS, intent="in"),
+        )
         self.fields: tuple[Field, ...] = (*inputs, *_PROCESSES)
         names = tuple(field.name for field in self.fields)
         self._tables = _table_arguments(domain, build)
@@ -423,7 +425,7 @@ def _origins(names: Iterable[str], row: int) -> dict[str, tuple[int, ...]]:
 
 
 def _table_arguments(domain: Shape, build: Build) -> dict[str, Any]:
-    """The lookup tables as the stencils take them; backend numpy reads them along the vertical of a repeated field."""
+    """Return the lookup tables as the stencils take them; numpy reads them along the vertical of a repeated field."""
     from gt4py import storage  # noqa: PLC0415
 
     values = _tables()[0].astype(build.dtype)

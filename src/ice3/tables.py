@@ -48,7 +48,7 @@ class Axis:
     def nodes(self) -> Array:
         """The nodes, shape (size,)."""
         ratio = exp(log(self.high / self.low) / (self.size - 1))
-        return self.low * ratio ** np.arange(self.size)
+        return np.asarray(self.low * ratio ** np.arange(self.size), np.float64)
 
     @property
     def slope(self) -> float:
@@ -76,7 +76,7 @@ def incomplete_gamma(a: float, x: float) -> float:
 
     The tables must carry the same truncation errors as PHYEX's: an exact function differs by 5e-8.
     """
-    tolerance, tiny = 3.0e-7, np.finfo(np.float64).tiny
+    tolerance, tiny = 3.0e-7, float(np.finfo(np.float64).tiny)
     factor = exp(-x + a * log(x) - lgamma(a))
     if x < a + 1.0:
         order, term = a, 1.0 / a
@@ -154,7 +154,7 @@ def _small_rain_on_snow() -> Array:
     drops = _inner_points(RAIN_AND_GRAUPEL.nodes)
     weight = drops**RAIN.b * _size_law(RAIN, slopes, drops)
     step = _CUT / (_INTERVALS * slopes)  # (rain, 1)
-    points = np.arange(1, _INTERVALS + 1)
+    points = np.arange(1.0, _INTERVALS + 1.0)
     rows = []
     for slope in SNOW_AND_RAIN.nodes:
         snow = _inner_points(slope)
@@ -165,7 +165,7 @@ def _small_rain_on_snow() -> Array:
         whole = count >= _INTERVALS
         count = np.where(whole, _INTERVALS, count)
         width = np.where(whole, step, limit / np.maximum(count, 1.0))
-        diameter = width[..., None] * points  # (rain, snow, point)
+        diameter: Array = width[..., None] * points  # (rain, snow, point)
         last = points == count[..., None]
         diameter = np.where(last, limit[..., None], diameter)
         share = np.where(last, 0.5, np.where(points < count[..., None], 1.0, 0.0))
@@ -182,12 +182,12 @@ def _small_rain_on_snow() -> Array:
 
 
 def _large_rain_on_snow() -> Array:
-    """Kernel of the drops large enough to make graupel of snow, weighted by its mass; (lambda_r, lambda_s) (RSCOLRG)."""
+    """Kernel of the drops large enough to make graupel of snow, weighted by its mass; (lambda_r, lambda_s); RSCOLRG."""
     snow = _inner_points(SNOW_AND_RAIN.nodes)  # (snow slope, snow)
     slopes = SNOW_AND_RAIN.nodes[:, None]
     law = snow**SNOW.b * _size_law(SNOW, slopes, snow)
     limit = _limit_size(snow)
-    points = np.arange(1, _INTERVALS + 1)
+    points = np.arange(1.0, _INTERVALS + 1.0)
     rows = []
     for row, slope in enumerate(RAIN_AND_GRAUPEL.nodes):
         drops = _inner_points(slope)

@@ -211,15 +211,19 @@ def assert_invariants(before: Fields, after: Fields, unit: float) -> None:
 
 
 @settings(deadline=None, max_examples=10)
-@given(seed=st.integers(0, 2**31), precision=st.sampled_from(["float64", "float32"]), mix=st.sampled_from(["rich", "typical"]))
+@given(
+    seed=st.integers(0, 2**31),
+    precision=st.sampled_from(["float64", "float32"]),
+    mix=st.sampled_from(["rich", "typical"]),
+)
 def test_water_and_enthalpy_are_conserved(
     make_build: Callable[..., Build], seed: int, precision: str, mix: str
 ) -> None:
     """Tolerance: 100 units of rounding of the precision, relative to the water and heat of the point or column."""
     before = synthetic_atmosphere((7, 5, 30), precision=precision, seed=seed, mix=mix)
     before, after = step(make_build("numpy", precision), before=before)
-    unit = float(np.finfo(precision).eps)
-    assert_invariants(*({k: np.asarray(v, np.float64) for k, v in fields.items()} for fields in (before, after)), unit)
+    before, after = ({name: np.asarray(v, np.float64) for name, v in state.items()} for state in (before, after))
+    assert_invariants(before, after, float(np.finfo(precision).eps))
 
 
 @pytest.mark.parametrize(
@@ -296,7 +300,9 @@ def test_the_chain_is_the_components_one_after_the_other(make_build: Callable[..
         (lambda state: state.update(rrs=state["rrs"].astype(np.float32)), "Field 'rrs' is float32"),
     ],
 )
-def test_a_bad_field_is_named(make_build: Callable[..., Build], spoil: Callable[[Fields], object], message: str) -> None:
+def test_a_bad_field_is_named(
+    make_build: Callable[..., Build], spoil: Callable[[Fields], object], message: str
+) -> None:
     build, domain = make_build("numpy"), (2, 2, 8)
     component = RainIce(domain, build)
     state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)

@@ -1,4 +1,4 @@
-"""The stencils of the microphysics: processes and time integration of every point (PHYEX: RAIN_ICE without sedimentation).
+"""The stencils of the microphysics: processes and time integration of every point (PHYEX: ICE4_PACK, ICE4_STEPPING).
 
 ``microphysics`` does it in three loops: a branch-free evaluation of all processes with the first substep at every
 point, which vectorises; the further substeps of the points that need them, which does not; and the sources.
@@ -287,7 +287,8 @@ def microphysics_by_point(
                 b_th = vapour * ls + (frozen - melted) * (ls - lv)
                 t = t1
                 (
-                    choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr, gmltr,
+                    choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr,
+                    gmltr,
                     snow_capacity, gained, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
                     cdry, iwet, swet, rdry, efficiency, graupel_capacity,
                 ) = raw_rates(
@@ -295,18 +296,21 @@ def microphysics_by_point(
                 )  # fmt: skip
             else:
                 (
-                    choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr, gmltr,
+                    choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr,
+                    gmltr,
                     snow_capacity, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
                     cdry, iwet, swet, rdry, graupel_capacity,
                 ) = keep_active(
                     t, rv, rc, rr, ri, rs, rg, ni, rhodref, sigs,
-                    choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr, gmltr,
+                    choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr,
+                    gmltr,
                     snow_capacity, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
                     cdry, iwet, swet, rdry, graupel_capacity,
                 )  # fmt: skip
             a_th, a_v, a_c, a_r, a_i, a_s, a_g = tendencies(
                 t, rg1, lv, ls,
-                choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr, gmltr,
+                choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr,
+                gmltr,
                 snow_capacity, gained, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
                 cdry, iwet, swet, rdry, efficiency, graupel_capacity,
             )  # fmt: skip

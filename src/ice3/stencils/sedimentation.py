@@ -87,7 +87,17 @@ def settled_ice(source, flux, tstep, over_tstep, rhodref, ln_rho, dzz, over_laye
 def settled_droplets(source, flux, sea, town, th, pabs, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer):
     """Sedimentation of cloud droplets (Stokes law with slip correction): flux out of the layer and new source."""
     from __externals__ import (
-        CC, CONC_LAND, CONC_SEA, CONC_URBAN, FSEDC_LAND, FSEDC_SEA, LBC_LAND, LBC_SEA, LBEXC, RADIUS_LAND, RADIUS_SEA,
+        CC,
+        CONC_LAND,
+        CONC_SEA,
+        CONC_URBAN,
+        FSEDC_LAND,
+        FSEDC_SEA,
+        LBC_LAND,
+        LBC_SEA,
+        LBEXC,
+        RADIUS_LAND,
+        RADIUS_SEA,
         RTMIN_C,
     )  # fmt: skip
 
@@ -106,7 +116,16 @@ def settled_droplets(source, flux, sea, town, th, pabs, tstep, over_tstep, rhodr
     size = exp(LBEXC * (log_content(arrival, RTMIN_C) - ln_mass))
     slowness = 1.0 / (coefficient * size * (size + slip))
     out, source = fallen(
-        source, flux, speed if content > RTMIN_C else 0.0, slowness, RTMIN_C, tstep, over_tstep, rhodref, dzz, over_layer
+        source,
+        flux,
+        speed if content > RTMIN_C else 0.0,
+        slowness,
+        RTMIN_C,
+        tstep,
+        over_tstep,
+        rhodref,
+        dzz,
+        over_layer,
     )
     return out, source
 
@@ -116,16 +135,10 @@ def settled(rrs, ris, rss, rgs, flux_r, flux_i, flux_s, flux_g, tstep, over_tste
     """Sedimentation of rain, cloud ice, snow and graupel: for each the flux out of the layer and the new source."""
     from __externals__ import EXSEDG, EXSEDR, EXSEDS, FSEDG, FSEDR, FSEDS, RTMIN_G, RTMIN_R, RTMIN_S
 
-    out_r, new_r = power_law(
-        rrs, flux_r, FSEDR, EXSEDR, RTMIN_R, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-    )
+    out_r, new_r = power_law(rrs, flux_r, FSEDR, EXSEDR, RTMIN_R, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer)
     out_i, new_i = settled_ice(ris, flux_i, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer)
-    out_s, new_s = power_law(
-        rss, flux_s, FSEDS, EXSEDS, RTMIN_S, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-    )
-    out_g, new_g = power_law(
-        rgs, flux_g, FSEDG, EXSEDG, RTMIN_G, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-    )
+    out_s, new_s = power_law(rss, flux_s, FSEDS, EXSEDS, RTMIN_S, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer)
+    out_g, new_g = power_law(rgs, flux_g, FSEDG, EXSEDG, RTMIN_G, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer)
     return out_r, new_r, out_i, new_i, out_s, new_s, out_g, new_g
 
 
