@@ -75,7 +75,7 @@ def bencher(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, all that need no GPU; arguments reach pytest."""
     _install(session, "tests", extra="dace")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "--numprocesses=auto", "--dist=loadfile", *session.posargs)
 
 
 @nox.session(default=False)

@@ -18,8 +18,9 @@ DATA = PROJECT / "tests/data"
 
 
 @pytest.fixture(scope="session")
-def stencil_cache() -> Path:
-    return PROJECT / ".cache/stencils/tests"
+def stencil_cache(worker_id: str) -> Path:
+    """One cache for each process: GT4Py does not lock it."""
+    return PROJECT / ".cache/stencils/tests" / worker_id
 
 
 @pytest.fixture(scope="session")
