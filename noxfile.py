@@ -71,6 +71,20 @@ def bencher(session: nox.Session) -> None:
     _invoke(session, f"bencher.{task}", *options)
 
 
+@nox.session(name="bench-compare", default=False)
+def bench_compare(session: nox.Session) -> None:
+    """Compare two revisions on this machine: faster, slower, same or undecided."""
+    _install(session)
+    _invoke(session, "compare", "--", *session.posargs)
+
+
+@nox.session(name="bench-calibrate", default=False)
+def bench_calibrate(session: nox.Session) -> None:
+    """Prove bench-compare on this machine: false alarms and power, with known slowdowns."""
+    _install(session, extra="cpu")
+    _invoke(session, "calibrate", "--", *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, all that need no GPU; arguments reach pytest."""

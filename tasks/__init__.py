@@ -18,7 +18,7 @@ from ice3_bench.passes import REFERENCE_DATA
 from ice3_bench.render import make_console, results_table
 from ice3_bench.session import run_session, stencil_cache
 from ice3_bench.upload import HISTORY
-from tasks import bencher
+from tasks import bencher, comparing
 from tasks.common import PROJECT, Surroundings, explained
 from tasks.sending import discard_submission, upload_reports
 
@@ -141,5 +141,5 @@ def accuracy(
         raise InvokeExit(code=code)
 
 
-namespace = Collection(accuracy, bench, upload, bencher.comment_task)
+namespace = Collection(accuracy, bench, upload, bencher.comment_task, comparing.calibrate, comparing.compare)
 namespace.add_collection(Collection("bencher", bencher.archive, bencher.check, bencher.fork_upload, bencher.setup))

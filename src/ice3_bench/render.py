@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -15,12 +16,16 @@ from rich.text import Text
 from ice3_bench.compare import change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rich.console import RenderableType
 
+    from ice3_bench.calibrate import Calibration
+    from ice3_bench.comparison import CellComparison, Comparison
     from ice3_bench.report import Benchmark, FieldError, Metric, Report
 
+PREEMPTED = 0.05
+"""Share of preempted rounds above which wall time is marked."""
 PLAIN_WIDTH = 160
 """Columns of the output where it is no terminal (a file, a CI log)."""
 
@@ -185,3 +190,98 @@ def accuracy_table(errors: list[FieldError]) -> Table:
             entry.data_set, entry.component, entry.field, f"{entry.error:.1e}", f"{entry.tolerance:.0e}", verdict
         )
     return table
+
+
+_COMPARED = ("benchmark", "verdict", "change", "99 % interval", "detectable", "wall", "base", "contender", "memory")
+
+
+def _compared(comparison: Comparison) -> list[str]:
+    """Return the cells of a line of a comparison."""
+    decision = comparison.decision
+    if comparison.missing or decision is None:
+        return [comparison.name, "not compared", comparison.missing or "", *[""] * 6]
+    wall = f"{comparison.wall_change:+.1%}" if comparison.wall_change is not None else "–"
+    if comparison.preempted is not None and comparison.preempted > PREEMPTED:
+        wall += f" ({comparison.preempted:.0%} preempted)"
+    memory = "–"
+    if comparison.base_bytes and comparison.contender_bytes is not None:
+        memory = f"{size(comparison.contender_bytes)} ({comparison.contender_bytes / comparison.base_bytes - 1.0:+.2%})"
+    return [
+        comparison.name,
+        decision.verdict + (", larger" if comparison.larger else ""),
+        f"{decision.change:+.2%}",
+        f"{decision.low:+.2%} … {decision.high:+.2%}",
+        f"{decision.detectable:.1%}",
+        wall,
+        duration(comparison.base_ns or 0.0),
+        duration(comparison.contender_ns or 0.0),
+        memory,
+    ]
+
+
+def _remarks(cells: list[CellComparison]) -> list[str]:
+    """Return what a comparison has to say besides its lines: accuracy, problems, and why a verdict is what it is."""
+    remarks = []
+    for cell in cells:
+        if cell.problem:
+            remarks.append(f"{cell.cell}: {cell.problem}")
+        for component in cell.less_accurate:
+            errors = cell.errors.get(component, {})
+            remarks.append(f"{cell.cell}: {component} is less accurate and out of tolerance: {errors}")
+        remarks += [
+            f"{b.name}: {b.decision.verdict}, {b.decision.reason}." for b in cell.benchmarks if b.decision is not None
+        ]
+    return remarks
+
+
+def comparison_table(cells: list[CellComparison], base: str, contender: str) -> Group:
+    """Make the table of a comparison, with a sentence on each verdict below."""
+    table = Table(title=f"{contender} against {base}: CPU time", title_justify="left")
+    for heading in _COMPARED:
+        table.add_column(heading, no_wrap=heading == "benchmark", justify="left" if heading == "benchmark" else "right")
+    styles = {"slower": "red", "faster": "green", "undecided": "bold yellow"}
+    for cell in cells:
+        for comparison in cell.benchmarks:
+            verdict = comparison.decision.verdict if comparison.decision else ""
+            table.add_row(*_compared(comparison), style=styles.get(verdict))
+    undecided = sum(b.decision is not None and b.decision.verdict == "undecided" for c in cells for b in c.benchmarks)
+    loud = [Text(f"UNDECIDED: {undecided} of the benchmarks.", style="bold yellow")] if undecided else []
+    return Group(table, *(Text(remark) for remark in _remarks(cells)), *loud)
+
+
+def comparison_markdown(cells: list[CellComparison], base: str, contender: str) -> str:
+    """Make the same table in markdown, for a pull request."""
+
+    def line(entries: Iterable[str]) -> str:
+        return "| " + " | ".join(entry.replace("|", "\\|") for entry in entries) + " |"
+
+    rows = [line(_compared(comparison)) for cell in cells for comparison in cell.benchmarks]
+    head = [f"CPU time of {contender} against {base}", "", line(_COMPARED), line("---" for _ in _COMPARED)]
+    return "\n".join([*head, *rows, "", *(f"- {remark}" for remark in _remarks(cells)), ""])
+
+
+def calibration_table(calibration: Calibration) -> Group:
+    """Make the table of a calibration, with what it means below."""
+    table = Table(title=f"bench-compare on {calibration.benchmark}", title_justify="left")
+    for heading in ("injected", "as measured", "trials", "said slower", "95 % interval", "median change", "undecided"):
+        table.add_column(heading, justify="right")
+    for trials in calibration.trials:
+        low, high = trials.interval()
+        count = len(trials.verdicts)
+        table.add_row(
+            f"{trials.injected:.1%}",
+            f"{statistics.median(trials.true):.2%}",
+            str(count),
+            f"{trials.slower / count:.1%}",
+            f"{low:.1%} … {high:.1%}",
+            f"{statistics.median(trials.changes):+.2%}",
+            f"{sum(verdict == 'undecided' for verdict in trials.verdicts) / count:.1%}",
+        )
+    found = calibration.detectable
+    summary = (
+        f"Smallest of these slowdowns found in at least 95 % of the trials: {found:.1%}."
+        if found is not None
+        else "None of these slowdowns was found in 95 % of the trials."
+    )
+    each = calibration.seconds / max(1, sum(len(trials.verdicts) for trials in calibration.trials))
+    return Group(table, Text(f"{summary} A trial is {calibration.pairs} pairs of processes and took {each:.1f} s."))

@@ -1,0 +1,149 @@
+"""Is the contender slower than the base? One value per process, paired; statistics only, nothing is measured here.
+
+The method and its error rates were chosen on busy two-core machines: the minimum CPU time of a process varies by 1 %
+between processes where wall-clock means vary by 50 %, and rounds of one process are no independent samples.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from scipy import stats
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+POWER_QUANTILE = 1.645
+"""Normal quantile of 95 % power."""
+MEDIAN_INEFFICIENCY = math.sqrt(math.pi / 2)
+"""Standard error of a median over that of a mean."""
+
+
+class Verdict(StrEnum):
+    """What a comparison says of one benchmark."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    SAME = "same"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a difference counts.
+
+    Attributes
+    ----------
+    threshold
+        Smallest relative change of the median that matters.
+    equivalence
+        The benchmarks are the same if the confidence interval lies within plus and minus this.
+    significance
+        Family-wise probability of a false alarm, over all benchmarks and looks at the data.
+    looks
+        How often the data may be looked at before the budget is spent.
+    """
+
+    threshold: float = 0.01
+    equivalence: float = 0.02
+    significance: float = 0.01
+    looks: int = 3
+
+    def pairs_needed(self, benchmarks: int) -> int:
+        """Pairs of processes without which no p-value could be small enough; at least 8."""
+        return max(8, math.ceil(1.0 - math.log2(self.significance / (benchmarks * self.looks))))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A verdict with the numbers that it rests on.
+
+    Attributes
+    ----------
+    change
+        Median of the paired ratios contender / base, minus 1.
+    low, high
+        Confidence interval of the change (order statistics; level 1 - significance).
+    p
+        Wilcoxon signed-rank test, two-sided, adjusted by Holm's method for the number of benchmarks and looks.
+    detectable
+        Smallest slowdown that these data could have shown with 95 % power.
+    pairs
+        Number of pairs of processes.
+    """
+
+    verdict: Verdict
+    change: float
+    low: float
+    high: float
+    p: float
+    detectable: float
+    pairs: int
+    reason: str
+
+
+def decide(ratios: Mapping[str, Sequence[float]], rule: Rule, family: int = 0) -> dict[str, Decision]:
+    """Judge every benchmark from its ratios contender / base, one for each pair of processes.
+
+    ``family`` is the number of benchmarks of the whole comparison, where more are to come than are in ``ratios``.
+
+    Raises
+    ------
+    ValueError
+        If a benchmark has no ratio, or one that is not positive.
+    """
+    for name, values in ratios.items():
+        if not values or min(values) <= 0.0:
+            raise ValueError(f"{name} has no positive ratios.")
+    raw = {name: _p_value(values) * rule.looks for name, values in ratios.items()}
+    adjusted = _holm(raw, max(family, len(raw)))
+    return {name: _judge(values, min(1.0, adjusted[name]), rule) for name, values in ratios.items()}
+
+
+def _p_value(ratios: Sequence[float]) -> float:
+    logarithms = [math.log(ratio) for ratio in ratios]
+    if not any(logarithms):
+        return 1.0
+    return float(stats.wilcoxon(logarithms, zero_method="zsplit", method="auto").pvalue)
+
+
+def _holm(p_values: Mapping[str, float], family: int) -> dict[str, float]:
+    adjusted: dict[str, float] = {}
+    largest = 0.0
+    for rank, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
+        largest = max(largest, p_values[name] * (family - rank))
+        adjusted[name] = largest
+    return adjusted
+
+
+def confidence_interval(ratios: Sequence[float], level: float) -> tuple[float, float]:
+    """Return the interval of the median between order statistics; the whole range where there are too few values."""
+    ordered = sorted(ratios)
+    below = int(stats.binom.ppf((1.0 - level) / 2.0, len(ordered), 0.5)) - 1
+    below = max(below, 0)
+    return ordered[below], ordered[-1 - below]
+
+
+def _judge(ratios: Sequence[float], p: float, rule: Rule) -> Decision:
+    change = statistics.median(ratios) - 1.0
+    low, high = (bound - 1.0 for bound in confidence_interval(ratios, 1.0 - rule.significance))
+    deviation = statistics.median(abs(ratio - 1.0 - change) for ratio in ratios) * 1.4826
+    detectable = rule.threshold + POWER_QUANTILE * MEDIAN_INEFFICIENCY * deviation / math.sqrt(len(ratios))
+    significant = p < rule.significance
+    numbers = f"{change:+.2%} [{low:+.2%}, {high:+.2%}], p = {p:.1g} from {len(ratios)} pairs of processes"
+    if significant and abs(change) >= rule.threshold:
+        verdict = Verdict.SLOWER if change > 0.0 else Verdict.FASTER
+        reason = f"{numbers}: the change exceeds {rule.threshold:.0%} and p is below {rule.significance:.0%}"
+    elif -rule.equivalence < low and high < rule.equivalence:
+        verdict = Verdict.SAME
+        reason = f"{numbers}: the interval lies within {rule.equivalence:.0%}"
+    else:
+        verdict = Verdict.UNDECIDED
+        width = (high - low) / 2.0
+        needed = max(len(ratios) + 1, math.ceil(len(ratios) * (width / rule.equivalence) ** 2))
+        reason = f"{numbers}: neither is shown; about {needed} pairs would decide it (a larger --budget), or less noise"
+    return Decision(verdict, change, low, high, p, detectable, len(ratios), reason)
