@@ -154,7 +154,7 @@ def calibrate(_context: Context) -> None:
             settings.threads,
             injected=(0.0, *options.injected),
             budget=options.budget,
-            rounds=Protocol().rounds,
+            protocol=Protocol(),
             store=store,
         )
     console.print(calibration_table(result))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from scipy import stats
 
-from ice3_bench.comparison import SIDES, Case, Pairs, Side, Worker
+from ice3_bench.comparison import SIDES, Case, Pairs, Protocol, Side, Worker
 from ice3_bench.verdict import Rule, Verdict, decide
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def calibrate(
     *,
     injected: tuple[float, ...],
     budget: float,
-    rounds: int,
+    protocol: Protocol,
     store: Callable[[Calibration], None],
 ) -> Calibration:
     """Run trials of each kind in turn until the budget is spent; every trial is a whole comparison of one benchmark.
@@ -109,7 +109,7 @@ def calibrate(
             for trials in calibration.trials:
                 pairs = Pairs()
                 for _ in range(pairs_of_trial):
-                    pairs.measure(workers, case, rounds, trials.injected)
+                    pairs.measure(workers, case, protocol, trials.injected)
                 decision = decide({case.name: pairs.ratios}, rule)[case.name]
                 trials.verdicts.append(decision.verdict)
                 trials.changes.append(decision.change)

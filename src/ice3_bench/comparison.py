@@ -59,8 +59,10 @@ class Case:
 class Protocol:
     """How much is measured."""
 
-    rounds: int = 5
-    """Calls in a block; each process does two blocks."""
+    rounds: int = 10
+    """Calls in a block."""
+    turns: int = 3
+    """Turns of four blocks, A B B A; each process does two blocks a turn."""
     budget: float = 75.0
     """Seconds for each benchmark."""
     rule: Rule = field(default_factory=Rule)
@@ -197,7 +199,7 @@ class Pairs:
         """CPU time of contender / base, one for each pair."""
         return [c / b for b, c in zip(self.minimum["base"], self.minimum["contender"], strict=True)]
 
-    def measure(self, workers: dict[str, Worker], case: Case, rounds: int, extra: float = 0.0) -> None:
+    def measure(self, workers: dict[str, Worker], case: Case, protocol: Protocol, extra: float = 0.0) -> None:
         """Add a pair: restart both workers and let them take turns, the base first in every other pair."""
         start = time.monotonic()
         flipped = len(self.minimum["base"]) % 2 == 1
@@ -211,8 +213,8 @@ class Pairs:
                 answer = workers[side].request("prepare", **case.request, extra=added)
                 if added:
                     self.extra.append(answer["extra"])
-            for side in order:
-                block = workers[side].request("run", rounds=rounds)
+            for side in order * protocol.turns:
+                block = workers[side].request("run", rounds=protocol.rounds)
                 cpu[side] += block["cpu_ns"]
                 wall[side] += block["wall_ns"]
                 self.switched += [count > 0 for count in block["switches"]]
@@ -293,7 +295,7 @@ def _measure(
             for case, _, pairs in open_cases:
                 if len(pairs.ratios) < target and (len(pairs.ratios) < needed or pairs.seconds < protocol.budget):
                     notify(f"{case.name}: pair {number + 1} of {target}")
-                    pairs.measure(workers, case, protocol.rounds)
+                    pairs.measure(workers, case, protocol)
         decisions = decide({case.name: pairs.ratios for case, _, pairs in ready}, rule, family) if ready else {}
         for case, comparison, pairs in ready:
             comparison.decision = decisions[case.name]
@@ -330,9 +332,7 @@ def _compare_accuracy(result: CellComparison, sides: dict[str, Side], options: l
             records = json.loads(run.stdout)
         except json.JSONDecodeError:
             lines = run.stderr.strip().splitlines()
-            result.problem = (
-                f"The accuracy of the {label} cannot be checked: {lines[-1] if lines else run.returncode}"
-            )
+            result.problem = f"The accuracy of the {label} cannot be checked: {lines[-1] if lines else run.returncode}"
             continue
         passed[label] = {}
         for record in records:
