@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from ice3_bench.calibrate import Calibration
 from ice3_bench.calibrate import calibrate as run_trials
 from ice3_bench.comparison import Case, CellComparison, Protocol, Side, as_json, compare_cell, exit_code
 from ice3_bench.errors import UsageError
+from ice3_bench.matrix import parse_domain
 from ice3_bench.render import calibration_table, comparison_markdown, comparison_table, make_console
 from ice3_bench.report import write_atomically
 from ice3_bench.revisions import WORKTREE, checked_out, default_base, environment
@@ -24,6 +26,8 @@ from tasks.common import PROJECT, Surroundings, explained
 if TYPE_CHECKING:
     from ice3_bench.matrix import Cell, Settings
 
+DOMAIN = "30x30x60"
+"""Domain of comparisons: its fields stay in cache, so that other users of the memory disturb little."""
 COMPONENTS = {"ice_adjust": ("",), "rain_ice": ("/rich", "/typical"), "microphysics": ("/rich", "/typical")}
 
 
@@ -38,7 +42,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--contender", default=WORKTREE, help=f"revision, or '{WORKTREE}': the files as they are")
     parser.add_argument("--cells", nargs="+", default=["gt_cpu_ifirst-float64"], help="cells of the matrix")
     parser.add_argument("--benchmarks", nargs="+", default=[], help="only benchmarks whose name contains one of these")
-    parser.add_argument("--domain", help="domain instead of the first of each cell, such as 100x100x90")
+    parser.add_argument("--domain", help=f"domain instead of {DOMAIN}, such as 100x100x90")
     parser.add_argument("--budget", type=float, default=75.0, help="seconds for each benchmark")
     parser.add_argument("--undecided-exit", type=int, default=0, help="exit code when something stays undecided")
     parser.add_argument("--quiet", action="store_true", help="print the table only")
@@ -48,7 +52,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 def _cases(cells: list[Cell], options: argparse.Namespace) -> dict[str, list[Case]]:
     cases: dict[str, list[Case]] = {}
     for cell in cells:
-        domain = options.domain or cell.backend.domains[0]
+        domain = options.domain or _domain(cell)
         names = [
             f"{component}/{cell.backend.id}/{cell.precision}/{domain}{mix}"
             for component, mixes in COMPONENTS.items()
@@ -59,6 +63,11 @@ def _cases(cells: list[Cell], options: argparse.Namespace) -> dict[str, list[Cas
     if not any(cases.values()):
         raise UsageError(f"No benchmark contains {' or '.join(options.benchmarks)}: there are {', '.join(names)}.")
     return cases
+
+
+def _domain(cell: Cell) -> str:
+    """Return the domain of comparisons, or the cell's own where that is smaller."""
+    return min(DOMAIN, cell.backend.domains[0], key=lambda domain: prod(parse_domain(domain)))
 
 
 def _build_options(settings: Settings, cell: Cell) -> list[str]:
@@ -123,7 +132,7 @@ def _parse_calibration(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--budget", type=float, default=1800.0, help="seconds of trials")
     parser.add_argument("--cell", default="gt_cpu_ifirst-float64", help="cell of the matrix")
     parser.add_argument("--component", default="ice_adjust", choices=list(COMPONENTS), help="what is called")
-    parser.add_argument("--domain", help="domain instead of the first of the cell")
+    parser.add_argument("--domain", help=f"domain instead of {DOMAIN}")
     parser.add_argument("--injected", type=float, nargs="+", default=[0.02, 0.03], help="known slowdowns")
     return parser.parse_args(arguments)
 
@@ -136,7 +145,7 @@ def calibrate(_context: Context) -> None:
     surroundings = Surroundings.read()
     settings = surroundings.settings
     cell = settings.cell_by_id(options.cell)
-    domain = options.domain or cell.backend.domains[0]
+    domain = options.domain or _domain(cell)
     mix = COMPONENTS[options.component][0]
     case = Case.parse(f"{options.component}/{cell.backend.id}/{cell.precision}/{domain}{mix}")
     path = surroundings.results / "calibration.json"

@@ -6,14 +6,13 @@ import json
 import statistics
 import tempfile
 import time
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scipy import stats
 
-from ice3_bench.comparison import SIDES, Case, Pairs, Protocol, Side, Worker
+from ice3_bench.comparison import SIDES, Case, Crew, Pairs, Protocol, Side
 from ice3_bench.verdict import Rule, Verdict, decide
 
 if TYPE_CHECKING:
@@ -93,27 +92,21 @@ def calibrate(
         Called after each round of trials, so that an interruption loses none.
     """
     rule = Rule(looks=1)
-    pairs_of_trial = rule.pairs_needed(1)
+    pairs_of_trial = protocol.pairs
     calibration = Calibration(case.name, [Trials(share) for share in injected], 0.0, pairs_of_trial)
     start = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        workers = {
-            label: stack.enter_context(
-                Worker(Side(label, side.python, side.tree), options, threads, Path(folder, f"{label}.log"))
-            )
-            for label in SIDES
-        }
-        for worker in workers.values():
-            worker.request("load", component=case.component)
+    with tempfile.TemporaryDirectory() as folder:
+        crew = Crew({label: Side(label, side.python, side.tree) for label in SIDES}, options, threads, Path(folder))
         while time.monotonic() - start < budget:
-            for trials in calibration.trials:
-                pairs = Pairs()
-                for _ in range(pairs_of_trial):
-                    pairs.measure(workers, case, protocol, trials.injected)
-                decision = decide({case.name: pairs.ratios}, rule)[case.name]
-                trials.verdicts.append(decision.verdict)
-                trials.changes.append(decision.change)
-                trials.true.append(statistics.median(pairs.extra) if pairs.extra else 0.0)
+            with crew.started([case.component]) as workers:
+                for trials in calibration.trials:
+                    pairs = Pairs()
+                    for _ in range(pairs_of_trial):
+                        pairs.measure(workers, case, protocol, trials.injected)
+                    decision = decide({case.name: pairs.ratios}, rule)[case.name]
+                    trials.verdicts.append(decision.verdict)
+                    trials.changes.append(decision.change)
+                    trials.true.append(statistics.median(pairs.extra) if pairs.extra else 0.0)
             calibration.seconds = time.monotonic() - start
             store(calibration)
     return calibration

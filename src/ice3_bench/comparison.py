@@ -19,12 +19,13 @@ from ice3_bench.passes import REFERENCE_DATA, STABLE_ENVIRONMENT
 from ice3_bench.verdict import Decision, Rule, Verdict, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ice3_bench.matrix import Cell
 
 PROTOCOL = 1
 ORDER = ("base", "contender", "contender", "base")
+"""Blocks of a turn; every other pair begins with the contender, also when the processes are prepared."""
 SIDES = ("base", "contender")
 LARGER = 0.01
 """Relative growth of the peak memory that counts; the peak itself repeats to the byte."""
@@ -63,6 +64,10 @@ class Protocol:
     """Calls in a block."""
     turns: int = 3
     """Turns of four blocks, A B B A; each process does two blocks a turn."""
+    pairs: int = 16
+    """Pairs of processes before the first look at the data; each further look needs as many again."""
+    restart: int = 8
+    """Pairs after which the workers start anew: what they loaded lies elsewhere in memory then, which can cost 1 %."""
     budget: float = 75.0
     """Seconds for each benchmark."""
     rule: Rule = field(default_factory=Rule)
@@ -184,6 +189,30 @@ def _close(stream: IO[str] | None) -> None:
         stream.close()
 
 
+@dataclass(frozen=True)
+class Crew:
+    """Starts the workers of both sides."""
+
+    sides: dict[str, Side]
+    options: list[str]
+    threads: int
+    folder: Path
+    """Where they write what libraries say."""
+
+    @contextmanager
+    def started(self, components: Iterable[str] = ()) -> Iterator[dict[str, Worker]]:
+        """Start a worker of each side, with the stencils of ``components`` loaded."""
+        with ExitStack() as stack:
+            workers = {
+                label: stack.enter_context(Worker(side, self.options, self.threads, self.folder / f"{label}.log"))
+                for label, side in self.sides.items()
+            }
+            for worker in workers.values():
+                for component in components:
+                    worker.request("load", component=component)
+            yield workers
+
+
 @dataclass
 class Pairs:
     """What the pairs of processes of one benchmark gave."""
@@ -202,12 +231,11 @@ class Pairs:
     def measure(self, workers: dict[str, Worker], case: Case, protocol: Protocol, extra: float = 0.0) -> None:
         """Add a pair: restart both workers and let them take turns, the base first in every other pair."""
         start = time.monotonic()
-        flipped = len(self.minimum["base"]) % 2 == 1
-        order = [SIDES[1 - SIDES.index(side)] if flipped else side for side in ORDER]
+        order = ORDER if len(self.minimum["base"]) % 2 == 0 else ("contender", "base", "base", "contender")
         cpu: dict[str, list[int]] = {side: [] for side in SIDES}
         wall: dict[str, list[int]] = {side: [] for side in SIDES}
         with ExitStack() as processes:
-            for side in SIDES:
+            for side in order[:2]:
                 processes.enter_context(workers[side].process())
                 added = extra if side == "contender" else 0.0
                 answer = workers[side].request("prepare", **case.request, extra=added)
@@ -248,38 +276,39 @@ def compare_cell(
         Called with what is being done.
     """
     result = CellComparison(cell.id)
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        workers = {
-            label: stack.enter_context(Worker(side, options, threads, Path(folder, f"{label}.log")))
-            for label, side in sides.items()
-        }
-        ready = []
-        for case in cases:
-            comparison = Comparison(case.name)
-            result.benchmarks.append(comparison)
-            try:
-                for label, worker in workers.items():
-                    notify(f"building {case.name} of the {label}")
-                    worker.request("load", component=case.component)
-                ready.append((case, comparison, Pairs()))
-            except WorkerError as error:
-                comparison.missing = str(error)
-        _measure(workers, ready, protocol, family, notify)
-        for case, comparison, _ in ready:
-            notify(f"memory of {case.name}")
-            peaks = {}
-            for label, worker in workers.items():
-                with worker.process():
-                    dump = str(Path(folder, f"{label}.bin"))
-                    peaks[label] = worker.request("memory", **case.request, dump=dump)["bytes"]
-            comparison.base_bytes, comparison.contender_bytes = peaks["base"], peaks["contender"]
+    ready: list[tuple[Case, Comparison, Pairs]] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        crew = Crew(sides, options, threads, Path(temporary))
+        with crew.started() as workers:
+            for case in cases:
+                comparison = Comparison(case.name)
+                result.benchmarks.append(comparison)
+                try:
+                    for label, worker in workers.items():
+                        notify(f"building {case.name} of the {label}")
+                        worker.request("load", component=case.component)
+                    ready.append((case, comparison, Pairs()))
+                except WorkerError as error:
+                    comparison.missing = str(error)
+            for case, comparison, _ in ready:
+                notify(f"memory of {case.name}")
+                comparison.base_bytes, comparison.contender_bytes = (
+                    _peak(worker, case, Path(temporary, "peak.bin")) for worker in workers.values()
+                )
+        _measure(crew, ready, protocol, family, notify)
     notify(f"accuracy of {cell.id}")
     _compare_accuracy(result, sides, options, threads)
     return result
 
 
+def _peak(worker: Worker, case: Case, dump: Path) -> int:
+    with worker.process():
+        peak: int = worker.request("memory", **case.request, dump=str(dump))["bytes"]
+        return peak
+
+
 def _measure(
-    workers: dict[str, Worker],
+    crew: Crew,
     ready: list[tuple[Case, Comparison, Pairs]],
     protocol: Protocol,
     family: int,
@@ -287,15 +316,21 @@ def _measure(
 ) -> None:
     """Measure until every benchmark is decided or has used its budget."""
     rule = protocol.rule
-    needed = rule.pairs_needed(max(family, 1))
+    first = max(protocol.pairs, rule.pairs_needed(max(family, 1)))
     open_cases = list(ready)
     for look in range(rule.looks):
-        target = round(needed * (1.0 + 0.5 * look))
-        for number in range(target):
-            for case, _, pairs in open_cases:
-                if len(pairs.ratios) < target and (len(pairs.ratios) < needed or pairs.seconds < protocol.budget):
-                    notify(f"{case.name}: pair {number + 1} of {target}")
-                    pairs.measure(workers, case, protocol)
+        target = first * (look + 1)
+        while waiting := [
+            (case, pairs)
+            for case, _, pairs in open_cases
+            if len(pairs.ratios) < target and (len(pairs.ratios) < first or pairs.seconds < protocol.budget)
+        ]:
+            with crew.started({case.component for case, _ in waiting}) as workers:
+                for _ in range(protocol.restart):
+                    for case, pairs in waiting:
+                        if len(pairs.ratios) < target:
+                            notify(f"{case.name}: pair {len(pairs.ratios) + 1} of {target}")
+                            pairs.measure(workers, case, protocol)
         decisions = decide({case.name: pairs.ratios for case, _, pairs in ready}, rule, family) if ready else {}
         for case, comparison, pairs in ready:
             comparison.decision = decisions[case.name]
