@@ -13,7 +13,7 @@ from ice3.fields import Field
 if TYPE_CHECKING:
     from ice3.compilation import Build
 
-COMPONENTS = {"alpha": (), "beta": ()}
+BENCHMARKS: dict[str, tuple[str, ...]] = {"alpha": (), "beta": ()}
 
 
 class Component:
