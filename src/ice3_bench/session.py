@@ -183,8 +183,10 @@ def _add_memory(place: passes.Workplace, progress: Progress, benchmarks: list[Be
 
 
 def _add_accuracy(benchmarks: list[Benchmark], accuracy: list[FieldError]) -> None:
+    """Give each benchmark the error of its component; a chain of components, that of the worst."""
     for benchmark in benchmarks:
         errors = [entry.error for entry in accuracy if entry.component == benchmark.component]
+        errors = errors or [entry.error for entry in accuracy]
         if errors:
             benchmark.measures["accuracy"] = Metric(value=max(errors))
 
