@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 SLAB = 256
 """Columns that a call takes through both stencils before the next ones: their fields and temporaries stay in cache."""
 
+VECTORISING = ("gt:cpu_ifirst", "numpy")
+"""Backends that run faster on branch-free loops over all points than point by point."""
+
 SUPPORTED: dict[str, tuple[object, ...]] = {
     "KRR": (6,),
     "CSEDIM": ("STAT",),
@@ -326,7 +329,7 @@ class RainIce:
             "LIMITED_CHANGE": options.XMRSTEP > 0.0,
             "XMRSTEP": options.XMRSTEP,
         }
-        self._repeated = options.XTSTEP_TS > 0.0 or options.XMRSTEP > 0.0
+        by_point = options.XTSTEP_TS > 0.0 or options.XMRSTEP > 0.0 or build.backend not in VECTORISING
         self._constants: dict[str, Any] = _table_arguments(domain, build)
         self._constants |= {} if fluxes else dict.fromkeys(field.name for field in _FLUXES)
         self._constants["flux_i"] = storage.zeros(
@@ -335,7 +338,7 @@ class RainIce:
         stencils: list[tuple[Callable[..., None], tuple[str, ...]]] = [
             (sedimentation_down if top_first else sedimentation_up, _FALLING),
             (microphysics_by_point, (*_POINTWISE, "interval_between", "evaluations"))
-            if self._repeated
+            if by_point
             else (microphysics, _POINTWISE),
         ]
         if options.LDEPOSC:
@@ -362,11 +365,10 @@ class RainIce:
         check(self.fields, state, self.domain, self.build.dtype)
         scalar = self.build.dtype.type
         arguments = {**state, **self._constants, "tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
-        if self._repeated:
-            limit = self.config.XTSTEP_TS
-            parts = max(1, int(timestep / limit)) if limit > 0.0 else 1
-            arguments["interval_between"] = scalar(timestep / parts)
-            arguments["evaluations"] = scalar(max(self.config.NMAXITER_MICRO, parts))
+        limit = self.config.XTSTEP_TS
+        parts = max(1, int(timestep / limit)) if limit > 0.0 else 1
+        arguments["interval_between"] = scalar(timestep / parts)
+        arguments["evaluations"] = scalar(max(self.config.NMAXITER_MICRO, parts))
         for step, names in self._steps:
             step(**{name: arguments[name] for name in names})
 
