@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SLAB = 256
 """Columns that a call takes through both stencils before the next ones: their fields and temporaries stay in cache."""
 
-VECTORISING = ("gt:cpu_ifirst", "numpy")
+VECTORISING = ("gt:cpu_ifirst", "numpy", "debug")
 """Backends that run faster on branch-free loops over all points than point by point."""
 
 SUPPORTED: dict[str, tuple[object, ...]] = {

@@ -38,7 +38,7 @@ Fields = dict[str, Any]
 # Against the Fortran ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", ["numpy", IFIRST, *OTHERS])
+@pytest.mark.parametrize("backend", ["debug", "numpy", IFIRST, *OTHERS])
 def test_float64_agrees_with_the_fortran(make_build: Callable[..., Build], backend: str) -> None:
     result = check_file(WHOLE_CALL, make_build(backend), "strict")
     assert result.passed, result

@@ -26,7 +26,7 @@ def fallen(source, flux, speed, slowness, smallest_arrival, tstep, over_tstep, r
     arrival = flux * tstep * over_layer
     crossing = max(0.0, 1.0 - dzz * over_tstep * slowness) * flux
     leaving = min(rhodref * dzz * source, speed * rhodref * content)
-    out = leaving + (crossing if arrival > smallest_arrival else 0.0)
+    out = leaving + above(arrival, smallest_arrival) * crossing
     return out, source + (flux - out) * over_layer
 
 
