@@ -75,7 +75,7 @@ class Runner:
     def environment(self, event_name: str, event: dict[str, Any], sha: str, key: str | None) -> dict[str, str]:
         path = self.folder / "event.json"
         path.write_text(json.dumps(event), encoding="utf-8")
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("BENCHER", "GITHUB", "ICE3"))}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("BENCHER", "GITHUB", "ICE3", "PYTEST"))}
         return {
             **kept,
             "GITHUB_ACTIONS": "true",

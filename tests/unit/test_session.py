@@ -39,7 +39,7 @@ class Place:
 
     def environment(self, misbehaviour: str = "") -> dict[str, str]:
         return {
-            **{name: value for name, value in os.environ.items() if not name.startswith("BENCHER")},
+            **{name: value for name, value in os.environ.items() if not name.startswith(("BENCHER", "PYTEST"))},
             "PYTHONPATH": str(PROJECT / "tests/unit/stand_in"),
             "STAND_IN": misbehaviour,
             "ICE3_BENCH_RESULTS": str(self.results),
