@@ -171,12 +171,16 @@ def check_file(path: Path, build: Build, profile: str = "production") -> Accurac
     ValueError
         If its options are not supported.
     """
-    data = load(path)
+    return check_data_set(load(path), build, profile)
+
+
+def check_data_set(data: DataSet, build: Build, profile: str = "production") -> AccuracyResult:
+    """Do what ``check_file`` does with a data set that is in memory already."""
     for recognise, run in _KINDS:
         if recognise(data):
             return run(data, build, profile)
     raise DataSetError(
-        f"{path} is of no known component: it has neither in_rc_mf (IceAdjust), nor in_dzz (RainIce), "
+        f"{data.name} is of no known component: it has neither in_rc_mf (IceAdjust), nor in_dzz (RainIce), "
         "nor pr_RCHONI (process rates)."
     )
 

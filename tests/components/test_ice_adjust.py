@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ice3.accuracy import DataSetError, check_file, load, main
+from ice3.accuracy import DataSet, DataSetError, check_data_set, check_file, load, main
 from ice3.atmosphere import synthetic_atmosphere
 from ice3.compilation import Build
 from ice3.fields import from_arrays
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LITE = Path(__file__).parents[1] / "data/ice_adjust_lite.nc"
+VECTORS: dict[str, Any] = json.loads(LITE.with_name("ice_adjust_vectors.json").read_text(encoding="utf-8"))
+"""20 points chosen by hand for the branches of the scheme, and the Fortran's outputs under 7 sets of options."""
 COMPILED = [
     pytest.param(backend, marks=pytest.mark.compiled) for backend in ("gt:cpu_ifirst", "gt:cpu_kfirst", "dace:cpu")
 ]
@@ -28,6 +31,23 @@ def test_float64_agrees_with_the_fortran_to_round_off(make_build: Callable[..., 
     result = check_file(LITE, make_build(backend), "strict")
     assert result.passed, result
     assert len(result.fields) == 14
+
+
+@pytest.mark.parametrize("options", VECTORS["outputs"])
+def test_every_branch_of_every_option_agrees_with_the_fortran(make_build: Callable[..., Build], options: str) -> None:
+    levels = 2  # the same point in each
+    named = dict(option.split("=") for option in options.split(",")) if options != "canonical" else {}
+    config = {name: word == "T" if name.startswith("L") else word for name, word in named.items()}
+    points = {name: [point[name] for point in VECTORS["points"]] for name in VECTORS["points"][0] if name != "note"}
+    columns = {f"in_{name}": values for name, values in points.items()}
+    for name, values in VECTORS["outputs"][options].items():
+        columns[f"out_pout_{name[4:]}" if name.startswith("out_") else f"out_{name}"] = values
+    variables = {name: np.repeat(np.array(values)[:, None], levels, axis=1) for name, values in columns.items()}
+    variables["in_sigqsat"] = np.array(points["sigqsat"])
+    data = DataSet(options, "", VECTORS["tstep"], {"NEBN": config}, 6, True, variables)
+    result = check_data_set(data, make_build("numpy"), "strict")
+    assert len(result.fields) == 14
+    assert result.passed, [field for field in result.fields if not field.passed]
 
 
 @pytest.mark.parametrize("backend", ["numpy", pytest.param("gt:cpu_ifirst", marks=pytest.mark.compiled)])
