@@ -85,7 +85,13 @@ def _show(surroundings: Surroundings, report: Report, console: Console) -> None:
     console.print(results_table(report, previous))
     if previous:
         revision = (previous.commit.hash or "no commit")[:10]
-        console.print(f"Compared with the run of {previous.created:%Y-%m-%d %H:%M} UTC ({revision}).")
+        since = report.software.differences(previous.software)
+        console.print(
+            f"Compared with the run of {previous.created:%Y-%m-%d %H:%M} UTC ({revision})"
+            + (f", but with other versions: {', '.join(since)}." if since else "."),
+            soft_wrap=True,
+            markup=False,
+        )
     elif other:
         differing = [
             key for key, value in report.comparability_basis.items() if other.comparability_basis[key] != value

@@ -131,6 +131,16 @@ class Software(_Record):
     compiler: str | None
     packages: dict[str, str]
 
+    def differences(self, before: Software) -> list[str]:
+        """Say which versions differ from those of an earlier run, such as ``gt4py 1.1.12 -> 1.2.3``."""
+        old = {"python": before.python, **before.packages}
+        new = {"python": self.python, **self.packages}
+        return [
+            f"{name} {old.get(name, 'none')} -> {new.get(name, 'none')}"
+            for name in sorted({*old, *new})
+            if old.get(name) != new.get(name)
+        ]
+
 
 class Protocol(_Record):
     """How it was measured."""

@@ -125,3 +125,15 @@ def test_a_full_disk_is_said_and_leaves_the_old_report(
         save_report(make_report(), path)
     assert load_report(path) == old
     assert [entry.name for entry in path.parent.iterdir()] == ["report.json"]
+
+
+def test_versions_that_changed_between_two_runs_are_named(make_report: Callable[..., Report]) -> None:
+    before, after = make_report().software, make_report().software
+    assert after.differences(before) == []
+    after.python, after.packages = "3.13.0", {**before.packages, "gt4py": "9.9", "new": "1"}
+    old = before.packages.get("gt4py", "none")
+    assert after.differences(before) == [
+        f"gt4py {old} -> 9.9",
+        "new none -> 1",
+        f"python {before.python} -> 3.13.0",
+    ]
