@@ -1,0 +1,14 @@
+"""Sphinx settings of the user guide: `nox -s docs` builds it."""
+
+import tomllib
+from pathlib import Path
+
+_METADATA = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+project = _METADATA["name"]
+release = _METADATA["version"]
+extensions = ["myst_parser"]
+html_theme = "furo"
+html_title = f"{project} {release}"
+exclude_patterns = ["_build"]
+myst_heading_anchors = 3
