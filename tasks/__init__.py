@@ -16,7 +16,7 @@ from ice3_bench.errors import Exit, UsageError
 from ice3_bench.history import History
 from ice3_bench.passes import REFERENCE_DATA
 from ice3_bench.render import make_console, results_table
-from ice3_bench.session import run_session, stencil_cache
+from ice3_bench.session import program, run_session, stencil_cache
 from ice3_bench.upload import HISTORY
 from tasks import bencher, comparing
 from tasks.common import PROJECT, Surroundings, explained
@@ -101,11 +101,8 @@ def _show(surroundings: Surroundings, report: Report, console: Console) -> None:
         )
     dumps = [benchmark.memray_dump for benchmark in report.benchmarks if benchmark.memray_dump]
     if dumps:
-        python = Path(sys.executable)
-        python = python.relative_to(PROJECT) if python.is_relative_to(PROJECT) else python
-        console.print(
-            f"Memory flamegraph: {python} -m memray flamegraph '{_short(dumps[-1])}'", soft_wrap=True, markup=False
-        )
+        memray = program("memray", PROJECT)
+        console.print(f"Memory flamegraph: {memray} flamegraph '{_short(dumps[-1])}'", soft_wrap=True, markup=False)
     console.print(f"Report: {_short(str(surroundings.results / report.cell / 'report.json'))}", soft_wrap=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sys
 import tempfile
 import uuid
 from datetime import UTC, datetime
@@ -99,7 +100,7 @@ def run_session(
         stencils = passes.compile_stencils(place)
     with progress.running("accuracy"):
         accuracy = passes.check_accuracy(place)
-        _require_right_physics(accuracy, cell)
+        _require_right_physics(accuracy, cell, program("invoke", project))
     with progress.running("timing"):
         benchmarks, _ = passes.measure_time(place)
     incomplete = _add_memory(place, progress, benchmarks)
@@ -149,7 +150,13 @@ def _last_durations(folder: Path) -> dict[str, float]:
         return {}
 
 
-def _require_right_physics(accuracy: list[FieldError], cell: Cell) -> None:
+def program(name: str, project: Path) -> str:
+    """Path of a program of this environment, as one types it in the project's folder."""
+    path = Path(sys.executable).with_name(name)
+    return str(path.relative_to(project) if path.is_relative_to(project) else path)
+
+
+def _require_right_physics(accuracy: list[FieldError], cell: Cell, invoke: str) -> None:
     wrong = [entry for entry in accuracy if not entry.passed]
     if not wrong:
         return
@@ -158,8 +165,8 @@ def _require_right_physics(accuracy: list[FieldError], cell: Cell) -> None:
     raise PassError(
         f"Wrong physics: '{worst.field}' of {worst.component} differs from {worst.data_set} by {worst.error:.2e}"
         f"{place}, more than the tolerance {worst.tolerance:.0e}; {len(wrong)} of {len(accuracy)} fields are out of "
-        "tolerance. Nothing was timed or stored. See every field with\n    invoke accuracy "
-        f"--backend {cell.backend.name} --precision {cell.precision}"
+        "tolerance. Nothing was timed or stored. See every field with\n    "
+        f"{invoke} accuracy --backend {cell.backend.name} --precision {cell.precision}"
     )
 
 
@@ -198,5 +205,5 @@ def _save(report: Report, path: Path) -> None:
         refuge = Path(tempfile.gettempdir()) / f"ice3-bench-{report.id}.json"
         save_report(report, refuge)
         raise PassError(
-            f"{error} The report is kept in {refuge}: store it with invoke upload --report {refuge}."
+            f"{error} The report is kept in {refuge}: store it with nox -s bench-upload -- --report {refuge}."
         ) from error
