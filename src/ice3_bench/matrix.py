@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ice3_bench.errors import UsageError
-from ice3_bench.policy import BencherPolicy
+from ice3_bench.policy import BencherPolicy, HistoryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,6 +91,7 @@ class Settings(_Strict):
     """Seconds of timed rounds for each benchmark."""
     min_rounds: Annotated[int, Field(ge=2)] = 10
     bencher: BencherPolicy = BencherPolicy()
+    history: HistoryPolicy = HistoryPolicy()
 
     @model_validator(mode="after")
     def _unique(self) -> Self:

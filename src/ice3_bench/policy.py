@@ -1,4 +1,4 @@
-"""What is told to Bencher: base branch, protected branches and thresholds, the table ``[tool.ice3-bench.bencher]``."""
+"""The policies of pyproject.toml: ``[tool.ice3-bench.bencher]``, what is told to Bencher, and ``[tool.ice3-bench.history]``."""
 
 from __future__ import annotations
 
@@ -52,28 +52,25 @@ class Threshold(_Table):
                 raise ValueError(f"boundaries of {self.test} are probabilities from 0.5 to below 1")
         elif any(b < 0.0 for b in boundaries):
             raise ValueError(f"boundaries of {self.test} are not negative")
-        if self.test in NEEDS_TWO and any(s < 2 for s in sizes):
+        if self.test != "percentage" and any(s < 2 for s in sizes):
             raise ValueError(f"{self.test} needs sample sizes of at least 2")
         if len(sizes) == 2 and sizes[0] > sizes[1]:
             raise ValueError("min-sample-size is above max-sample-size")
         return self
+
+    @property
+    def needed(self) -> int:
+        """Number of values below which the test is not made."""
+        return max(self.min_sample_size or 1, 2 if self.test in NEEDS_TWO else 1)
 
     def as_json(self) -> dict[str, Any]:
         """Return the model as Bencher's interface takes it; boundaries are floats, as its parser requires."""
         return self.model_dump(mode="json", exclude_none=True, by_alias=False)
 
 
-class BencherPolicy(_Table):
-    """The table ``[tool.ice3-bench.bencher]``."""
+class _Policy(_Table):
+    """Thresholds by measure; every measure is decided."""
 
-    base_branch: str = "main"
-    """Its uploads set the thresholds; other branches start from it."""
-    protected_branches: tuple[str, ...] = ()
-    """Patterns of branches that are never archived or reset; the base branch always is one."""
-    max_versions: Annotated[int, Field(ge=1, le=255)] = 255
-    """Versions of the start point that a branch sees."""
-    deadline: Annotated[float, Field(gt=0)] = 120.0
-    """Seconds after which a submission is given up for this time and stays queued."""
     thresholds: dict[Measure, Threshold] = Field(default_factory=dict)
     unwatched: tuple[Measure, ...] = ()
     """Measures without a threshold on purpose."""
@@ -86,6 +83,26 @@ class BencherPolicy(_Table):
             if (measure in self.thresholds) == (measure in self.unwatched):
                 raise ValueError(f"measure '{measure}' must be either in thresholds or in unwatched")
         return self
+
+
+class HistoryPolicy(_Policy):
+    """The table ``[tool.ice3-bench.history]``: how a run is checked against the local history."""
+
+    least_change: Annotated[float, Field(ge=0)] = 0.0
+    """Relative distance from the baseline that a value beyond its limit must have to be a violation."""
+
+
+class BencherPolicy(_Policy):
+    """The table ``[tool.ice3-bench.bencher]``."""
+
+    base_branch: str = "main"
+    """Its uploads set the thresholds; other branches start from it."""
+    protected_branches: tuple[str, ...] = ()
+    """Patterns of branches that are never archived or reset; the base branch always is one."""
+    max_versions: Annotated[int, Field(ge=1, le=255)] = 255
+    """Versions of the start point that a branch sees."""
+    deadline: Annotated[float, Field(gt=0)] = 120.0
+    """Seconds after which a submission is given up for this time and stays queued."""
 
     def protects(self, branch: str) -> bool:
         """Tell whether a branch must never be archived or reset."""

@@ -595,9 +595,11 @@ def test_every_measure_is_decided(policy: BencherPolicy) -> None:
 
 
 def test_the_servers_percentage_test_agrees_with_benchers_own() -> None:
-    reference = json.loads((PROJECT / "tests/data/bencher_percentage_vectors.json").read_text(encoding="utf-8"))
-    for vector in reference["vectors"]:
-        history = vector["history"][::-1][: vector["model"]["max_sample_size"]]
+    reference = json.loads((PROJECT / "tests/data/bencher_threshold_vectors.json").read_text(encoding="utf-8"))
+    vectors = [vector for vector in reference["vectors"] if vector["model"]["test"] in ("percentage", "static")]
+    assert len(vectors) > 20
+    for vector in vectors:
+        history = reference["sequences"][vector["history_ref"]][::-1][: vector["model"]["max_sample_size"]]
         expected = vector["expected"]
         assert limits(vector["model"], history) == (
             expected["baseline"],
