@@ -12,6 +12,7 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
+from ice3_bench.checks import check, summary
 from ice3_bench.errors import Exit, UsageError
 from ice3_bench.history import History
 from ice3_bench.passes import REFERENCE_DATA
@@ -25,6 +26,7 @@ from tasks.sending import discard_submission, upload_reports
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ice3_bench.checks import Check
     from ice3_bench.report import Report
 
 
@@ -44,11 +46,14 @@ def bench(_context: Context, backend: str, precision: str) -> None:
     surroundings.where()  # a credential that cannot be right is said before measuring, not after
     report, code = run_session(PROJECT, surroundings.results, cell, surroundings.settings, arguments, console)
     uploaded = upload_reports(surroundings, console, [surroundings.results / cell.id / "report.json"])
-    _show(surroundings, report, console)
+    checks = _show(surroundings, report, console)
+    _tell(checks, report)
     for benchmark in report.failures:
         print(f"Error: {benchmark.name} failed: {benchmark.error}", file=sys.stderr)
     if report.incomplete:
         print(f"Error: {report.incomplete} The timing is stored.", file=sys.stderr)
+    if any(one.violation for one in checks):
+        code = Exit.FAILED
     if code is not Exit.OK or uploaded is not Exit.OK:
         raise InvokeExit(code=int(code if code is not Exit.OK else uploaded))
 
@@ -78,11 +83,12 @@ def upload(
         raise InvokeExit(code=int(code))
 
 
-def _show(surroundings: Surroundings, report: Report, console: Console) -> None:
-    """Print the table, what it is compared with, and the commands that look closer."""
+def _show(surroundings: Surroundings, report: Report, console: Console) -> list[Check]:
+    """Print the table, what it is compared with, and the commands that look closer; return the checks."""
     with History(surroundings.results / HISTORY) as history:
         previous, other = history.previous(report), history.latest_other(report)
-    console.print(results_table(report, previous))
+        checks = check(report, history, surroundings.settings)
+    console.print(results_table(report, previous, checks))
     if previous:
         revision = (previous.commit.hash or "no commit")[:10]
         since = report.software.differences(previous.software)
@@ -103,7 +109,29 @@ def _show(surroundings: Surroundings, report: Report, console: Console) -> None:
     if dumps:
         memray = program("memray", PROJECT)
         console.print(f"Memory flamegraph: {memray} flamegraph '{_short(dumps[-1])}'", soft_wrap=True, markup=False)
+    for line in summary(checks):
+        console.print(line, soft_wrap=True, markup=False)
+    if report.commit.dirty and checks:
+        console.print(
+            "With uncommitted changes: checked, but no part of the history that later runs are checked against."
+        )
     console.print(f"Report: {_short(str(surroundings.results / report.cell / 'report.json'))}", soft_wrap=True)
+    return checks
+
+
+def _tell(checks: list[Check], report: Report) -> None:
+    """Say what lies beyond its limit, and how to tell the code from the machine."""
+    for one in checks:
+        if one.violation:
+            word = "Regression" if one.verdict == "worse" else "Alert"
+            print(f"{word}: {one.label} {one.measure}: {one.reason}.", file=sys.stderr)
+    slower = [one for one in checks if one.verdict == "worse" and one.measure == "latency"]
+    if slower:
+        print(
+            "One run cannot tell the code from the machine. This can:\n    nox -s bench-compare -- "
+            f"--base {slower[0].branch} --cells {report.cell}",
+            file=sys.stderr,
+        )
 
 
 def _short(path: str) -> str:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ice3_bench.render import duration, size
+from ice3_bench.units import duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

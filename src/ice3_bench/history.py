@@ -10,11 +10,11 @@ import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 from uuid import uuid4
 
 from ice3_bench.errors import UsageError
-from ice3_bench.report import Metric, Report, parse_report
+from ice3_bench.report import Measure, Metric, Report, parse_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,9 +61,25 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE run ADD COLUMN submission INTEGER REFERENCES submission (number)",
         "CREATE TABLE prepared (place TEXT PRIMARY KEY, console TEXT)",
     ),
+    (
+        "ALTER TABLE run ADD COLUMN dirty INTEGER NOT NULL DEFAULT 0",
+        "UPDATE run SET dirty = 1 WHERE json_valid(report) AND json_extract(report, '$.commit.dirty')",
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 60.0
+
+
+DETACHED = "HEAD"
+"""Name by which the runs on no branch are asked for, as ``git rev-parse --abbrev-ref`` calls it."""
+
+
+class SeriesKey(NamedTuple):
+    """Which values belong together: one benchmark and measure, over comparable runs."""
+
+    benchmark: str
+    measure: Measure
+    comparability: str
 
 
 @dataclass(frozen=True)
@@ -133,8 +149,8 @@ class History:
         """Store a report and its metrics in one transaction; return False if it was there already."""
         with self._explained(), self._transaction():
             cursor = self._connection.execute(
-                "INSERT OR IGNORE INTO run (id, created, cell, commit_hash, branch, comparability, report)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO run (id, created, cell, commit_hash, branch, comparability, report, dirty)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     report.id,
                     report.created.isoformat(),
@@ -143,6 +159,7 @@ class History:
                     report.commit.branch,
                     report.comparability,
                     report.model_dump_json(),
+                    report.commit.dirty,
                 ),
             )
             if cursor.rowcount == 0:
@@ -259,22 +276,61 @@ class History:
             ).fetchall()
         return [Submission(*row) for row in rows]
 
-    def series(self, benchmark: str, measure: str, comparability: str, branch: str | None = None) -> list[Point]:
-        """Values of one benchmark and measure over comparable runs, oldest first; of one branch if it is given."""
-        query = (
-            "SELECT created, commit_hash, value, lower_value, upper_value FROM metric JOIN run ON run = number"
-            " WHERE benchmark = ? AND measure = ? AND comparability = ?"
-        )
-        parameters = [benchmark, measure, comparability]
+    def series(
+        self, branch: str | None = None, *, key: str | None = None, before: str | None = None
+    ) -> dict[SeriesKey, list[Point]]:
+        """Return all series of a branch (of all branches if None), oldest value first.
+
+        Runs with uncommitted changes are no part of any series.
+
+        Parameters
+        ----------
+        branch
+            Name of the branch; ``DETACHED`` for runs on none.
+        key
+            Only runs of this comparability.
+        before
+            Only runs stored before the run of this id.
+        """
+        conditions, parameters = ["NOT dirty"], list[object]()
         if branch is not None:
-            query += " AND branch = ?"
-            parameters.append(branch)
+            conditions.append("branch IS ?")
+            parameters.append(None if branch == DETACHED else branch)
+        if key is not None:
+            conditions.append("comparability = ?")
+            parameters.append(key)
+        if before is not None:
+            conditions.append("number < ?")
+            parameters.append(self._number(before))
         with self._explained():
-            rows = self._connection.execute(f"{query} ORDER BY number", parameters).fetchall()
-        return [
-            Point(datetime.fromisoformat(created), commit, Metric(value=value, lower_value=lower, upper_value=upper))
-            for created, commit, value, lower, upper in rows
-        ]
+            rows = self._connection.execute(
+                "SELECT benchmark, measure, comparability, created, commit_hash, value, lower_value, upper_value"  # noqa: S608
+                f" FROM run JOIN metric ON run = number WHERE {' AND '.join(conditions)} ORDER BY number",
+                parameters,
+            ).fetchall()
+        found: dict[SeriesKey, list[Point]] = {}
+        for benchmark, measure, comparability, created, commit, value, lower, upper in rows:
+            metric = Metric(value=value, lower_value=lower, upper_value=upper)
+            point = Point(datetime.fromisoformat(created), commit, metric)
+            found.setdefault(SeriesKey(benchmark, measure, comparability), []).append(point)
+        return found
+
+    def branches(self) -> dict[str, int]:
+        """Return the number of runs without uncommitted changes of each branch, most first."""
+        with self._explained():
+            rows = self._connection.execute(
+                "SELECT branch, count(*) FROM run WHERE NOT dirty GROUP BY branch ORDER BY count(*) DESC"
+            ).fetchall()
+        return {DETACHED if branch is None else branch: count for branch, count in rows}
+
+    def latest_of_each(self) -> list[Report]:
+        """Return the last report of each cell on each machine with each settings, newest first."""
+        with self._explained():
+            rows = self._connection.execute(
+                "SELECT id, report FROM run WHERE number IN (SELECT max(number) FROM run GROUP BY comparability, cell)"
+                " ORDER BY number DESC"
+            ).fetchall()
+        return [self._parse(*row) for row in rows]
 
     def _number(self, run_id: str) -> int:
         """Position of a run in the history; one past the end when it is not stored."""

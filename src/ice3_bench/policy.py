@@ -1,4 +1,8 @@
-"""The policies of pyproject.toml: ``[tool.ice3-bench.bencher]``, what is told to Bencher, and ``[tool.ice3-bench.history]``."""
+"""The policies of pyproject.toml.
+
+``[tool.ice3-bench.bencher]`` is what is told to Bencher, ``[tool.ice3-bench.history]`` how a run is checked against the
+local history.
+"""
 
 from __future__ import annotations
 

@@ -14,13 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from ice3_bench.compare import change
+from ice3_bench.units import duration, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import RenderableType
 
     from ice3_bench.calibrate import Calibration
+    from ice3_bench.checks import Check
     from ice3_bench.comparison import CellComparison, Comparison
     from ice3_bench.report import Benchmark, FieldError, Metric, Report
 
@@ -108,19 +110,20 @@ class Progress:
         return row
 
 
-def results_table(report: Report, previous: Report | None) -> Table:
-    """Make the table of a cell's results, with the change against the previous comparable run."""
+def results_table(report: Report, previous: Report | None, checks: Sequence[Check] = ()) -> Table:
+    """Make the table of a cell's results: the change against the previous comparable run, and what the history says."""
     table = Table(title=f"{report.cell} on {report.machine.testbed}, {_threads(report)}", title_justify="left")
     table.add_column("benchmark", no_wrap=True)
-    for heading in ("latency", "wall", "ns/point", "Mpoint/s", "of triad", "peak memory", "error", "change"):
+    for heading in ("latency", "wall", "ns/point", "Mpoint/s", "of triad", "peak memory", "error", "change", "history"):
         table.add_column(heading, justify="right")
     before = {b.name: b for b in previous.benchmarks} if previous else {}
     for benchmark in report.benchmarks:
         label = benchmark.label
         if benchmark.error is not None:
-            table.add_row(label, Text("failed", style="red"), *[""] * 7)
+            table.add_row(label, Text("failed", style="red"), *[""] * 8)
             continue
-        table.add_row(label, *_cells(benchmark, before.get(benchmark.name)))
+        own = [check for check in checks if check.benchmark == benchmark.name]
+        table.add_row(label, *_cells(benchmark, before.get(benchmark.name), own), _history(own))
     return table
 
 
@@ -129,20 +132,32 @@ def _threads(report: Report) -> str:
     return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
-def _cells(benchmark: Benchmark, before: Benchmark | None) -> list[RenderableType]:
+def _history(checks: Sequence[Check]) -> Text:
+    """Return the mark of a benchmark's checks: what is beyond its limit, or how much was checked."""
+    beyond = [check.measure for check in checks if check.violation]
+    if beyond:
+        return Text("✗ " + ", ".join(beyond), style="red")
+    made = sum(check.verdict != "unchecked" for check in checks)
+    if not made:
+        return Text("not checked", style="dim")
+    return Text("✓" if made == len(checks) else f"✓ {made} of {len(checks)}", style="green")
+
+
+def _cells(benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Check]) -> list[RenderableType]:
     measures = benchmark.measures
+    styles = {check.measure: "red" for check in checks if check.violation}
     latency, memory, error = measures.get("latency"), measures.get("peak-memory"), measures.get("accuracy")
     cells: list[RenderableType] = ["–"] * 5
     if latency is not None:
         cells = [
-            f"{duration(latency.value)} {_above(latency)}",
+            Text(f"{duration(latency.value)} {_above(latency)}", style=styles.get("latency", "")),
             duration(_median(benchmark.rounds.wall_ns)) if benchmark.rounds else "–",
             f"{latency.value / benchmark.points:.2f}",
             f"{measures['throughput'].value / 1e6:.2f}",
             f"{100 * measures['bandwidth'].value:.0f} %",
         ]
-    cells.append(size(memory.value) if memory else "–")
-    cells.append(f"{error.value:.1e}" if error else "–")
+    cells.append(Text(size(memory.value), style=styles.get("peak-memory", "")) if memory else "–")
+    cells.append(Text(f"{error.value:.1e}", style=styles.get("accuracy", "")) if error else "–")
     difference = change(benchmark, before) if before else None
     if difference is None:
         cells.append(Text("first run", style="dim"))
@@ -161,22 +176,6 @@ def _median(values: list[int]) -> float:
     ordered = sorted(values)
     middle = len(ordered) // 2
     return float(ordered[middle]) if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-
-
-def duration(nanoseconds: float) -> str:
-    """Write a duration with the unit that suits it."""
-    for unit, scale in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if nanoseconds >= scale:
-            return f"{nanoseconds / scale:.2f} {unit}"
-    return f"{nanoseconds:.0f} ns"
-
-
-def size(octets: float) -> str:
-    """Write a number of bytes with the unit that suits it (powers of 1000)."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if octets >= scale:
-            return f"{octets / scale:.1f} {unit}"
-    return f"{octets:.0f} B"
 
 
 def accuracy_table(errors: list[FieldError]) -> Table:

@@ -1,14 +1,15 @@
 """Bencher's seven threshold tests, computed as its server does (0.6.3 to 0.6.12).
 
-A test draws a lower and an upper limit from the history of a series; the value under test is never part of it. The server
-feeds the history newest first, and so do the functions here: sums run in that order, and the changes from one value to
-the next of ``delta_iqr`` depend on it. Values, baselines and limits are in the unit of the measure.
+A test draws a lower and an upper limit from the history of a series; the value under test is never part of it. The
+server feeds the history newest first, and so do the functions here: sums run in that order, and the changes from one
+value to the next of ``delta_iqr`` depend on it. Values, baselines and limits are in the unit of the measure.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from scipy import special
@@ -61,9 +62,7 @@ def selected(model: Threshold, history: Sequence[tuple[datetime, float]], now: d
 
     ``window`` counts back from ``now``, then ``max_sample_size`` keeps the newest.
     """
-    values = [
-        value for time, value in history if model.window is None or (now - time).total_seconds() <= model.window
-    ]
+    values = [value for time, value in history if model.window is None or (now - time).total_seconds() <= model.window]
     return values[: model.max_sample_size]
 
 
@@ -165,7 +164,7 @@ def _iqr(model: Threshold, values: Sequence[float]) -> Boundary:
 
 def _delta_iqr(model: Threshold, values: Sequence[float]) -> Boundary:
     """Draw the limits from the relative changes between neighbours; their divisor is the newer of the two."""
-    changes = [_relative(older, newer) for newer, older in zip(values, values[1:], strict=False)]
+    changes = [_relative(older, newer) for newer, older in pairwise(values)]
     first, _, third = _quartiles(changes)
     median = _quartiles(values)[1]
     spread = third - first

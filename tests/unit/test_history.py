@@ -13,7 +13,7 @@ import pytest
 
 from ice3_bench import history as history_module
 from ice3_bench.errors import UsageError
-from ice3_bench.history import SCHEMA_VERSION, History
+from ice3_bench.history import DETACHED, SCHEMA_VERSION, History, SeriesKey
 from ice3_bench.report import Commit
 
 if TYPE_CHECKING:
@@ -35,7 +35,11 @@ def test_a_report_is_stored_once(make_report: Callable[..., Report], path: Path)
         assert not history.add(report)
     with History(path) as history:
         assert history.pending() == [report]
-        (point,) = history.series(report.benchmarks[0].name, "latency", report.comparability)
+        series = history.series()
+    assert set(series) == {
+        SeriesKey(report.benchmarks[0].name, measure, report.comparability) for measure in report.benchmarks[0].measures
+    }
+    (point,) = series[SeriesKey(report.benchmarks[0].name, "latency", report.comparability)]
     assert point.metric.value == 1e6
     assert point.commit == report.commit.hash
 
@@ -56,12 +60,55 @@ def test_previous_is_the_last_comparable_run_of_the_cell(make_report: Callable[.
 
 def test_a_series_is_of_one_branch_if_asked(make_report: Callable[..., Report], path: Path) -> None:
     main, other = make_report(), make_report(commit=Commit(branch="topic"))
-    name, key = main.benchmarks[0].name, main.comparability
+    nowhere = make_report(commit=Commit())
+    key = SeriesKey(main.benchmarks[0].name, "latency", main.comparability)
     with History(path) as history:
-        history.add(main)
-        history.add(other)
-        assert len(history.series(name, "latency", key)) == 2
-        assert len(history.series(name, "latency", key, branch="topic")) == 1
+        for report in (main, other, nowhere):
+            history.add(report)
+        assert len(history.series()[key]) == 3
+        assert len(history.series("topic")[key]) == 1
+        assert len(history.series(DETACHED)[key]) == 1
+        assert history.series("elsewhere") == {}
+        assert history.branches() == {"main": 1, "topic": 1, DETACHED: 1}
+
+
+def test_a_series_holds_committed_comparable_and_earlier_runs(make_report: Callable[..., Report], path: Path) -> None:
+    first, second = make_report(1.0), make_report(2.0)
+    dirty = make_report(3.0, commit=Commit(branch="main", dirty=True))
+    machine = make_report(4.0, machine=first.machine.model_copy(update={"testbed": "node"}))
+    with History(path) as history:
+        for report in (first, dirty, machine, second):
+            history.add(report)
+        key = SeriesKey(first.benchmarks[0].name, "latency", first.comparability)
+        assert [point.metric.value for point in history.series("main")[key]] == [1.0, 2.0]
+        assert [point.metric.value for point in history.series("main", before=second.id)[key]] == [1.0]
+        assert set(history.series(key=machine.comparability)) == {
+            SeriesKey(key.benchmark, measure, machine.comparability) for measure in machine.benchmarks[0].measures
+        }
+        assert [report.id for report in history.latest_of_each()] == [second.id, machine.id]
+
+
+def test_uncommitted_runs_of_an_older_file_are_known_as_such(
+    make_report: Callable[..., Report], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = history_module.MIGRATIONS[:2]
+    with monkeypatch.context() as patch:
+        patch.setattr(history_module, "MIGRATIONS", older)
+        patch.setattr(history_module, "SCHEMA_VERSION", len(older))
+        with History(path):
+            pass
+    clean, dirty = make_report(), make_report(commit=Commit(branch="main", dirty=True))
+    with sqlite3.connect(path) as connection:
+        for report in (clean, dirty):
+            connection.execute(
+                "INSERT INTO run (id, created, cell, commit_hash, branch, comparability, report)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (report.id, "2026-01-01T00:00:00+00:00", report.cell, None, "main", "k", report.model_dump_json()),
+            )
+        connection.execute("INSERT INTO run (id, created, cell, comparability, report) VALUES ('x', '', '', '', '{')")
+    connection.close()
+    with History(path) as history:
+        assert history.branches() == {"main": 1, DETACHED: 1}
 
 
 def test_what_was_sent_is_no_longer_pending(make_report: Callable[..., Report], path: Path) -> None:
@@ -187,6 +234,6 @@ def test_a_killed_writer_leaves_whole_runs(
     with History(path) as history:
         reports = history.pending()
         assert stored <= len(reports) <= stored + 1
-        name, key = reports[0].benchmarks[0].name, reports[0].comparability
-        assert len(history.series(name, "latency", key)) == len(reports)
+        key = SeriesKey(reports[0].benchmarks[0].name, "latency", reports[0].comparability)
+        assert len(history.series()[key]) == len(reports)
         assert history.add(make_report())
