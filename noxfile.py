@@ -85,6 +85,13 @@ def bench_calibrate(session: nox.Session) -> None:
     _invoke(session, "calibrate", "--", *session.posargs)
 
 
+@nox.session(name="bench-history", default=False)
+def bench_history(session: nox.Session) -> None:
+    """Show every series of the local history and where its level changed."""
+    _install(session)
+    _invoke(session, "history", "--", *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, all that need no GPU; arguments reach pytest."""

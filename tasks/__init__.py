@@ -19,8 +19,8 @@ from ice3_bench.passes import REFERENCE_DATA
 from ice3_bench.render import make_console, results_table
 from ice3_bench.session import program, run_session, stencil_cache
 from ice3_bench.upload import HISTORY
-from tasks import bencher, comparing
-from tasks.common import PROJECT, Surroundings, explained
+from tasks import bencher, comparing, looking
+from tasks.common import PROJECT, Surroundings, arguments, explained
 from tasks.sending import discard_submission, upload_reports
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ def bench(_context: Context, backend: str, precision: str) -> None:
     """Measure one cell: compile, accuracy, timing, memory, upload. Arguments after -- reach pytest."""
     surroundings = Surroundings.read()
     cell = surroundings.settings.cell(backend, precision)
-    arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []  # Invoke's remainder loses quotes
-    console = make_console(quiet="--quiet" in arguments)
+    given = arguments()
+    console = make_console(quiet="--quiet" in given)
     surroundings.where()  # a credential that cannot be right is said before measuring, not after
-    report, code = run_session(PROJECT, surroundings.results, cell, surroundings.settings, arguments, console)
+    report, code = run_session(PROJECT, surroundings.results, cell, surroundings.settings, given, console)
     uploaded = upload_reports(surroundings, console, [surroundings.results / cell.id / "report.json"])
     checks = _show(surroundings, report, console)
     _tell(checks, report)
@@ -172,5 +172,7 @@ def accuracy(
         raise InvokeExit(code=code)
 
 
-namespace = Collection(accuracy, bench, upload, bencher.comment_task, comparing.calibrate, comparing.compare)
+namespace = Collection(
+    accuracy, bench, upload, bencher.comment_task, comparing.calibrate, comparing.compare, looking.history_task
+)
 namespace.add_collection(Collection("bencher", bencher.archive, bencher.check, bencher.fork_upload, bencher.setup))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -110,6 +111,11 @@ class Surroundings:
         if isinstance(where, Missing):
             raise UsageError(where.reason)
         return Bencher(where, Patience(deadline=self.settings.bencher.deadline))
+
+
+def arguments() -> list[str]:
+    """Return what the user wrote after ``--``; Invoke's own remainder loses quotes."""
+    return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
 
 
 def explained(body: Callable[..., None]) -> Callable[..., None]:

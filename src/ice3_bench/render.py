@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ice3_bench.compare import change
-from ice3_bench.units import duration, size
+from ice3_bench.series import short
+from ice3_bench.units import changed, duration, size, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from ice3_bench.checks import Check
     from ice3_bench.comparison import CellComparison, Comparison
     from ice3_bench.report import Benchmark, FieldError, Metric, Report
+    from ice3_bench.series import Series
 
 PREEMPTED = 0.05
 """Share of preempted rounds above which wall time is marked."""
@@ -189,6 +192,58 @@ def accuracy_table(errors: list[FieldError]) -> Table:
             entry.data_set, entry.component, entry.field, f"{entry.error:.1e}", f"{entry.tolerance:.0e}", verdict
         )
     return table
+
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float], most: int = 24) -> str:
+    """Draw the last values as bars, from the smallest to the largest of them."""
+    shown = list(values)[-most:]
+    low, high = min(shown), max(shown)
+    return "".join(BARS[round((value - low) / (high - low) * (len(BARS) - 1)) if high > low else 0] for value in shown)
+
+
+def history_table(series: Sequence[Series]) -> Group:
+    """Make the table of the series of a branch, with a sentence on each change of level below."""
+    table = Table(title=f"Runs of '{series[0].branch}'", title_justify="left")
+    table.add_column("benchmark", no_wrap=True)
+    several = len({one.latest.machine.testbed for one in series}) > 1
+    headings = ("measure", *(["testbed"] if several else []), "runs", "last", "level", "noise", "recent", "changes")
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in ("runs", "last", "level", "noise") else "left")
+    sentences: dict[str, list[str]] = {}
+    untested: Counter[str] = Counter()
+    previous = ""
+    for one in series:
+        found, measure = one.detection, one.key.measure
+        changes = Text("\n").join(
+            Text(
+                f"{changed(point.relative)} at {short(one.points[point.index].commit)}",
+                style="red" if one.worse(point) else "green",
+            )
+            for point in found.changes
+        )
+        name = "" if one.key.benchmark == previous else one.key.benchmark
+        previous = one.key.benchmark
+        table.add_row(
+            name,
+            measure,
+            *([one.latest.machine.testbed] if several else []),
+            str(len(one.points)),
+            written(measure, one.values[-1]),
+            written(measure, found.level or 0.0),
+            one.noise,
+            sparkline(one.values),
+            changes if found.changes else Text("none" if found.skipped is None else "not tested", style="dim"),
+        )
+        for point in found.changes:
+            sentences.setdefault(one.where(point), []).append(one.sentence(point))
+        if found.skipped is not None:
+            untested[found.skipped] += 1
+    lacking = [Text(f"Not tested: {count} series, {why}.") for why, count in untested.items()]
+    told = [Text("\n  ".join([f"Changed {where}:", *lines])) for where, lines in sentences.items()]
+    return Group(table, *told, *lacking)
 
 
 _COMPARED = ("benchmark", "verdict", "change", "99 % interval", "detectable", "wall", "base", "contender", "memory")

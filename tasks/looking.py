@@ -1,0 +1,66 @@
+"""Invoke tasks that look at the local history: its series in the terminal, and all of it as a page."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
+from invoke.tasks import task
+
+from ice3_bench.render import history_table, make_console
+from ice3_bench.report import UNITS
+from ice3_bench.series import collect, opened
+from ice3_bench.upload import HISTORY
+from tasks.common import Surroundings, arguments, explained
+
+if TYPE_CHECKING:
+    from ice3_bench.matrix import Settings
+    from ice3_bench.series import Series
+
+
+def _parser(session: str, what: str, settings: Settings) -> argparse.ArgumentParser:
+    known: list[str] = list(UNITS)
+    watched = [measure for measure in known if measure in settings.history.thresholds] or known
+    parser = argparse.ArgumentParser(prog=f"nox -s {session} --", description=what)
+    parser.add_argument("--branch", help="branch whose runs to show (default: the base branch); HEAD: runs on none")
+    parser.add_argument("--benchmarks", nargs="+", default=[], help="only benchmarks whose name contains one of these")
+    parser.add_argument("--measures", nargs="+", default=watched, choices=known, help="default: those watched")
+    parser.add_argument(
+        "--older", action="store_true", help="also series that ended with other settings, say a compiler"
+    )
+    return parser
+
+
+def _collect(surroundings: Surroundings, options: argparse.Namespace) -> list[Series]:
+    with opened(surroundings.results / HISTORY) as history:
+        return collect(
+            history,
+            options.branch,
+            surroundings.settings.bencher.base_branch,
+            benchmarks=options.benchmarks,
+            measures=options.measures,
+            older=options.older,
+        )
+
+
+@task(name="history")
+@explained
+def history_task(_context: Context) -> None:
+    """Show every series of the local history and where its level changed. Arguments after --: see -- --help."""
+    surroundings = Surroundings.read()
+    parser = _parser("bench-history", "Show every series and where its level changed.", surroundings.settings)
+    parser.add_argument("--changed", action="store_true", help="only series whose level changed")
+    parser.add_argument("--json", action="store_true", help="print JSON, with every value")
+    options = parser.parse_args(arguments())
+    series = _collect(surroundings, options)
+    if options.changed:
+        series = [one for one in series if one.detection.changes]
+    if options.json:
+        print(json.dumps([one.as_json() for one in series], indent=1))
+    elif series:
+        make_console().print(history_table(series))
+    else:
+        print("No series changed its level.", file=sys.stderr)
