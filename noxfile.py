@@ -92,6 +92,13 @@ def bench_history(session: nox.Session) -> None:
     _invoke(session, "history", "--", *session.posargs)
 
 
+@nox.session(name="bench-report", default=False)
+def bench_report(session: nox.Session) -> None:
+    """Write the local history as one page, results/report.html."""
+    _install(session, "report")
+    _invoke(session, "report", "--", *session.posargs)
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, all that need no GPU; arguments reach pytest."""

@@ -168,7 +168,7 @@ def calibrate(console: Console) -> None:
     """Print critical values: quantiles at rho 0.5, the worst that is promised, smoothed over the number of points."""
     ones, twos = [], []
     for size in change_points.SIZES:
-        series = 12000 if size <= 100 else 6000 if size <= 300 else 3000
+        series = 8000 if size <= 100 else 4000 if size <= 200 else 2000
         gains = np.empty((series, 2))
         for number, dice in enumerate(dices(series, 4)):
             model = Model(clipped(correlated(dice, size, 0.5)), floor=0.0)

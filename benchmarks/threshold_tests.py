@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 LEAST_CHANGE = 0.02
-LONGEST = 30
+LONGEST = 16
 TESTS = {
     "percentage 10 %": Threshold(test="percentage", upper_boundary=0.10),
     "percentage 25 %": Threshold(test="percentage", upper_boundary=0.25),

@@ -173,6 +173,13 @@ def accuracy(
 
 
 namespace = Collection(
-    accuracy, bench, upload, bencher.comment_task, comparing.calibrate, comparing.compare, looking.history_task
+    accuracy,
+    bench,
+    upload,
+    bencher.comment_task,
+    comparing.calibrate,
+    comparing.compare,
+    looking.history_task,
+    looking.report_task,
 )
 namespace.add_collection(Collection("bencher", bencher.archive, bencher.check, bencher.fork_upload, bencher.setup))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
 from invoke.tasks import task
 
+from ice3_bench.checks import check
+from ice3_bench.errors import UsageError
 from ice3_bench.render import history_table, make_console
-from ice3_bench.report import UNITS
+from ice3_bench.report import UNITS, write_atomically
 from ice3_bench.series import collect, opened
 from ice3_bench.upload import HISTORY
 from tasks.common import Surroundings, arguments, explained
@@ -64,3 +69,25 @@ def history_task(_context: Context) -> None:
         make_console().print(history_table(series))
     else:
         print("No series changed its level.", file=sys.stderr)
+
+
+@task(name="report")
+@explained
+def report_task(_context: Context) -> None:
+    """Write the local history as one page, results/report.html. Arguments after --: see -- --help."""
+    try:
+        from ice3_bench.page import Latest, page  # noqa: PLC0415 (bench environments have no Plotly)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"The page needs {error.name}, which is not installed: run nox -s bench-report.") from error
+    surroundings = Surroundings.read()
+    settings = surroundings.settings
+    parser = _parser("bench-report", "Write the local history as one page.", settings)
+    parser.add_argument("--output", type=Path, default=surroundings.results / "report.html", help="file to write")
+    options = parser.parse_args(arguments())
+    series = _collect(surroundings, options)
+    with opened(surroundings.results / HISTORY) as history:
+        reports = {report.cell: report for report in reversed(history.latest_of_each())}
+        latest = [Latest(reports[cell], check(reports[cell], history, settings)) for cell in sorted(reports)]
+    text = page(series, latest, settings.history.thresholds, datetime.now(UTC))
+    write_atomically(options.output, text)
+    print(f"Wrote {os.path.relpath(options.output)}: {len(latest)} cells, {len(series)} series.")

@@ -36,7 +36,7 @@ MOST_CORRELATION = 0.6
 CORRELATIONS = np.linspace(0.0, MOST_CORRELATION, 7)
 RESOLUTION = 1e-4
 """Relative scatter below which noise is not resolved; series that repeat exactly (memory) have this much."""
-CLIP_HALF_WIDTH, CLIP_SCALES = 3, 3.0
+CLIP_HALF_WIDTH, CLIP_SCALES = 5, 3.0
 
 # Critical values of twice the log-likelihood gain by number of points, for one change and for two at once.
 SIZES = (12, 16, 20, 30, 50, 70, 100, 150, 200, 300, 500)
@@ -108,7 +108,7 @@ def critical(count: int, changes: int = 1) -> float:
     return float(np.interp(np.log(count), np.log(SIZES), table))
 
 
-def detect(values: Sequence[float], *, resolution: float = RESOLUTION) -> Detection:
+def detect(values: Sequence[float] | Array, *, resolution: float = RESOLUTION) -> Detection:
     """Find the changes of level in a series, oldest value first.
 
     Parameters
@@ -165,15 +165,15 @@ def _ratio(pair: tuple[float, float]) -> float:
 
 
 def clipped(series: Array) -> Array:
-    """Pull outliers towards the running median (Hampel's filter); steps of ``SHORTEST`` points or more stay."""
+    """Pull outliers towards the running median (Hampel's filter); levels longer than the half width stay."""
     padded = np.pad(series, CLIP_HALF_WIDTH, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * CLIP_HALF_WIDTH + 1)
     median = np.nanmedian(windows, axis=1)
     distance = series - median
     ordered = np.sort(np.abs(distance))
-    # Where most values repeat exactly the median distance is zero; the trimmed mean then still sees the others.
-    trimmed = ordered[: max(1, round(0.9 * len(ordered)))].mean()
-    limit = CLIP_SCALES * max(1.4826 * float(np.median(ordered)), 1.2533 * float(trimmed))
+    limit = CLIP_SCALES * 1.4826 * float(np.median(ordered))
+    if limit == 0.0 and ordered[round(0.9 * (len(ordered) - 1))] > 0.0:
+        return series  # most values repeat exactly, and the others are too many to be outliers
     return np.asarray(median + np.clip(distance, -limit, limit))
 
 

@@ -74,7 +74,7 @@ def check(report: Report, history: History, settings: Settings) -> list[Check]:
         for branch in dict.fromkeys((base, own))
     }
     return [
-        _judge(report, benchmark, measure, model, histories, settings.history.least_change)
+        _judge(report, benchmark, measure, model, histories, settings.history.least_change.get(measure, 0.0))
         for benchmark in report.benchmarks
         for measure, model in settings.history.thresholds.items()
         if measure in benchmark.measures and benchmark.error is None

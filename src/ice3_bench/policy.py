@@ -92,8 +92,8 @@ class _Policy(_Table):
 class HistoryPolicy(_Policy):
     """The table ``[tool.ice3-bench.history]``: how a run is checked against the local history."""
 
-    least_change: Annotated[float, Field(ge=0)] = 0.0
-    """Relative distance from the baseline that a value beyond its limit must have to be a violation."""
+    least_change: dict[Measure, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """Relative distance from the baseline that a value beyond its limit must have to be a violation; by measure."""
 
 
 class BencherPolicy(_Policy):

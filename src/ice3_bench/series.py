@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ice3_bench.change_points import Detection, critical, detect
+from ice3_bench.change_points import RESOLUTION, Detection, critical, detect
 from ice3_bench.checks import BETTER_LARGER
 from ice3_bench.errors import UsageError
 from ice3_bench.history import History, SeriesKey
@@ -65,9 +65,11 @@ class Series:
         if found.skipped is not None:
             return f"not tested: {found.skipped}"
         count = len(found.changes)
+        if (found.scatter or 0.0) <= RESOLUTION * abs(found.level or 0.0):
+            return f"{count} change{'' if count == 1 else 's'}; otherwise always the same"
         return (
-            f"{count} change{'' if count == 1 else 's'}; noise {self.noise}, autocorrelation {found.correlation:.1f}; the "
-            f"best {'further ' if count else ''}change reaches {found.statistic:.1f} of the {found.needed:.1f} needed"
+            f"{count} change{'' if count == 1 else 's'}; noise {self.noise}, autocorrelation {found.correlation:.1f}; "
+            f"best {'further ' if count else ''}change: {found.statistic:.1f} of the {found.needed:.1f} needed"
         )
 
     @property

@@ -1,0 +1,293 @@
+"""A run against the local history: which runs count, what is said, and what is drawn of them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from ice3_bench.checks import Check, check, summary
+from ice3_bench.errors import UsageError
+from ice3_bench.history import DETACHED, History
+from ice3_bench.policy import HistoryPolicy, Threshold
+from ice3_bench.render import history_table, make_console, results_table, sparkline
+from ice3_bench.report import Benchmark, Commit, Metric
+from ice3_bench.series import collect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from ice3_bench.matrix import Settings
+    from ice3_bench.report import Report
+
+    Make = Callable[..., Report]
+
+NEEDED = 10
+
+
+def times(count: int, seed: int = 0) -> list[float]:
+    """Latencies of 1 ms that vary by 0.5 %."""
+    return [float(value) for value in 1e6 * (1.0 + 0.005 * np.random.default_rng(seed).standard_normal(count))]
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path / "history.db")
+
+
+def fill(history: History, make_report: Make, values: Sequence[float], **fields: Any) -> None:
+    for value in values:
+        history.add(make_report(value, **fields))
+
+
+def latency(checks: list[Check]) -> Check:
+    (one,) = (check for check in checks if check.measure == "latency")
+    return one
+
+
+def test_a_first_run_is_unchecked_and_says_what_is_needed(
+    make_report: Make, history: History, settings: Settings
+) -> None:
+    with history:
+        checks = check(make_report(), history, settings)
+    assert {one.measure: one.verdict for one in checks} == dict.fromkeys(settings.history.thresholds, "unchecked")
+    assert latency(checks).reason == f"0 of the {NEEDED} runs needed on 'main'"
+    assert f"Not checked: latency of 1 benchmark, 0 of the {NEEDED} runs needed on 'main'." in summary(checks)
+    assert not any(one.violation for one in checks)
+
+
+@pytest.mark.parametrize(("runs", "verdict"), [(NEEDED - 1, "unchecked"), (NEEDED, "worse")])
+def test_a_slowdown_is_worse_once_there_is_enough_history(
+    make_report: Make, history: History, settings: Settings, runs: int, verdict: str
+) -> None:
+    with history:
+        fill(history, make_report, times(runs))
+        one = latency(check(make_report(1.2e6), history, settings))
+    assert one.verdict == verdict
+    if verdict == "worse":
+        assert one.violation
+        for told in (
+            "1.20 ms is above",
+            "iqr: median 1.00 ms",
+            f"{runs} runs of 'main'",
+            "+3 times",
+            "from the baseline",
+        ):
+            assert told in one.reason
+
+
+def test_usual_runs_are_fine(make_report: Make, history: History, settings: Settings) -> None:
+    with history:
+        fill(history, make_report, times(20))
+        for value in times(50, seed=1):
+            checks = check(make_report(value), history, settings)
+            assert {one.verdict for one in checks} == {"fine"}
+        assert summary(checks) == ["Against the history: 3 fine."]
+
+
+def test_a_small_change_beyond_the_limit_does_not_count(
+    make_report: Make, history: History, settings: Settings
+) -> None:
+    with history:
+        fill(history, make_report, [1e6 + index for index in range(12)])  # quieter than any machine
+        small = latency(check(make_report(1.02e6), history, settings))
+        large = latency(check(make_report(1.05e6), history, settings))
+    assert (small.verdict, large.verdict) == ("fine", "worse")
+    assert "+2.0 % from the baseline, less than the 3% that count" in small.reason
+
+
+def test_memory_and_accuracy_are_checked_from_the_second_run(
+    make_report: Make, history: History, settings: Settings
+) -> None:
+    worse = make_report()
+    worse.benchmarks[0].measures["peak-memory"] = Metric(value=37e6)
+    worse.benchmarks[0].measures["accuracy"] = Metric(value=2.1e-15)
+    with history:
+        history.add(make_report())
+        verdicts = {one.measure: one for one in check(worse, history, settings)}
+    assert verdicts["latency"].verdict == "unchecked"
+    assert verdicts["peak-memory"].verdict == "worse"
+    assert verdicts["peak-memory"].reason == (
+        "37.0 MB is above 36.7 MB, the limit by percentage: mean 36.0 MB of 1 run of 'main', +2 %; "
+        "+2.8 % from the baseline"
+    )
+    assert verdicts["accuracy"].verdict == "worse"
+
+
+def test_a_branch_is_checked_against_the_base_and_not_its_own_slow_runs(
+    make_report: Make, history: History, settings: Settings
+) -> None:
+    topic = Commit(hash="a" * 40, branch="topic")
+    with history:
+        fill(history, make_report, times(12))
+        fill(history, make_report, [1.2 * value for value in times(30)], commit=topic)
+        one = latency(check(make_report(1.2e6, commit=topic), history, settings))
+    assert (one.verdict, one.branch) == ("worse", "main")
+
+
+@pytest.mark.parametrize("branch", ["topic", None])
+def test_where_the_base_was_not_measured_the_own_branch_is_the_history(
+    make_report: Make, history: History, settings: Settings, branch: str | None
+) -> None:
+    own = Commit(hash="a" * 40, branch=branch)
+    with history:
+        fill(history, make_report, times(3))
+        fill(history, make_report, times(12), commit=own)
+        one = latency(check(make_report(1.2e6, commit=own), history, settings))
+        elsewhere = latency(check(make_report(1.2e6, commit=Commit(branch="other")), history, settings))
+    assert (one.verdict, one.branch) == ("worse", branch or DETACHED)
+    assert (elsewhere.verdict, elsewhere.reason) == ("unchecked", f"3 of the {NEEDED} runs needed on 'main'")
+
+
+def test_uncommitted_and_incomparable_runs_are_no_history(
+    make_report: Make, history: History, settings: Settings
+) -> None:
+    report = make_report(1.2e6)
+    with history:
+        fill(history, make_report, times(20), commit=Commit(branch="main", dirty=True))
+        fill(history, make_report, times(20), machine=report.machine.model_copy(update={"testbed": "node"}))
+        fill(history, make_report, times(20), software=report.software.model_copy(update={"compiler": "g++ 13"}))
+        assert latency(check(report, history, settings)).verdict == "unchecked"
+        fill(history, make_report, times(12))
+        dirty = make_report(1.2e6, commit=Commit(branch="main", dirty=True))
+        assert latency(check(dirty, history, settings)).verdict == "worse"
+
+
+def test_a_report_is_no_part_of_its_own_history_nor_are_later_ones(
+    make_report: Make, history: History, settings: Settings
+) -> None:
+    report = make_report(1.2e6)
+    with history:
+        fill(history, make_report, times(12))
+        before = check(report, history, settings)
+        history.add(report)
+        fill(history, make_report, [1.2e6] * 20)
+        assert check(report, history, settings) == before
+
+
+def test_failed_benchmarks_and_missing_measures_are_left_out(
+    make_report: Make, history: History, settings: Settings
+) -> None:
+    report = make_report()
+    report.benchmarks[0].measures.pop("peak-memory")
+    report.benchmarks.append(
+        Benchmark(
+            name="rain_ice/gt_cpu_ifirst/float64/50x50x60/rich", component="rain_ice", domain=(50, 50, 60), error="no"
+        )
+    )
+    with history:
+        assert [one.measure for one in check(report, history, settings)] == ["latency", "accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ({"test": "static", "upper_boundary": 1.1e6}, "above 1.10 ms, the limit by the static limit"),
+        ({"test": "z_score", "upper_boundary": 0.99}, "z_score: mean 1.00 ms of 12 runs of 'main', deviation"),
+        ({"test": "t_test", "upper_boundary": 0.99}, "t_test: mean 1.00 ms"),
+        ({"test": "log_normal", "upper_boundary": 0.99}, "log_normal: 1.00 ms"),
+        ({"test": "delta_iqr", "upper_boundary": 2.0}, "delta_iqr: median 1.00 ms"),
+        ({"test": "percentage", "lower_boundary": 0.3, "upper_boundary": 0.1}, "-30 % and +10 %"),
+    ],
+)
+def test_every_rule_is_written_with_its_numbers(
+    make_report: Make, history: History, settings: Settings, model: dict[str, Any], told: str
+) -> None:
+    policy = HistoryPolicy.model_construct(thresholds={"latency": Threshold(**model)}, least_change={})
+    settings = settings.model_copy(update={"history": policy})
+    with history:
+        fill(history, make_report, times(12))
+        (one,) = check(make_report(1.2e6), history, settings)
+    assert told in one.reason
+    assert one.verdict == "worse"
+
+
+def test_a_lower_limit_is_better_for_a_time_and_worse_for_a_throughput(
+    make_report: Make, history: History, settings: Settings
+) -> None:
+    low = Threshold(test="percentage", lower_boundary=0.1)
+    policy = HistoryPolicy.model_construct(thresholds={"latency": low, "throughput": low}, least_change={})
+    settings = settings.model_copy(update={"history": policy})
+    with history:
+        fill(history, make_report, times(12))
+        assert [one.verdict for one in check(make_report(0.8e6), history, settings)] == ["better", "fine"]
+        assert [one.verdict for one in check(make_report(1.2e6), history, settings)] == ["fine", "worse"]
+
+
+def test_the_table_marks_what_is_worse(make_report: Make, history: History, settings: Settings) -> None:
+    report = make_report(1.2e6)
+    console = make_console()
+    with history:
+        first = check(report, history, settings)
+        fill(history, make_report, times(12))
+        checks = check(report, history, settings)
+    with console.capture() as captured:
+        console.print(results_table(report, None, first))
+        console.print(results_table(report, None, checks))
+        console.print(results_table(make_report(), None, checks[1:] + first[:1]))
+    text = captured.get()
+    assert "not checked" in text
+    assert "✗ latency" in text
+    assert "✓ 2 of 3" in text
+
+
+# --- Series -----------------------------------------------------------------------------------------------------------
+
+
+def test_series_know_their_changes_and_say_so(make_report: Make, history: History, settings: Settings) -> None:
+    hashes = [f"{number:040x}" for number in range(1, 41)]
+    values = [*times(25), *(1.1 * value for value in times(15, seed=1))]
+    with history:
+        for value, name in zip(values, hashes, strict=True):
+            history.add(make_report(value, commit=Commit(hash=name[::-1], branch="main")))
+        history.add(make_report(commit=Commit(branch="topic")))
+        series = collect(history, None, settings.bencher.base_branch)
+        assert {one.branch for one in series} == {"main"}
+        assert [one.key.measure for one in series] == ["latency", "throughput", "peak-memory", "accuracy", "bandwidth"]
+        time, rate, memory = series[:3]
+    (change,) = time.detection.changes
+    assert change.index == 25
+    assert time.worse(change)
+    assert rate.worse(rate.detection.changes[0])
+    assert memory.detection.changes == ()
+    entry = json.loads(json.dumps(time.as_json()))
+    assert (entry["unit"], entry["testbed"], len(entry["runs"])) == ("ns", "laptop", 40)
+    assert entry["changes"][0]["commit"] == hashes[25][::-1]
+    assert entry["changes"][0]["commit_before"] == hashes[24][::-1]
+    console = make_console()
+    with console.capture() as captured:
+        console.print(history_table(series))
+    text = captured.get()
+    for told in ("latency", "+10", f"at {hashes[25][::-1][:10]}", "Changed between", "statistic"):
+        assert told in text
+
+
+def test_series_are_selected_and_what_is_missing_is_said(
+    make_report: Make, history: History, settings: Settings
+) -> None:
+    base = settings.bencher.base_branch
+    with history:
+        with pytest.raises(UsageError, match="no run without uncommitted changes"):
+            collect(history, None, base)
+        fill(history, make_report, times(3), commit=Commit(branch="topic"))
+        newer = make_report(commit=Commit(branch="topic"))
+        newer = newer.model_copy(update={"software": newer.software.model_copy(update={"compiler": "g++ 13"})})
+        history.add(newer)
+        series = collect(history, None, base, measures=["latency"])
+        assert [(one.branch, one.key.comparability) for one in series] == [("topic", newer.comparability)]
+        assert series[0].verdict() == "not tested: 1 of the 12 runs needed"
+        assert len(collect(history, "topic", base, measures=["latency"], older=True)) == 2
+        assert collect(history, None, base, benchmarks=["adjust"])
+        with pytest.raises(UsageError, match="no run of branch 'main': there are 'topic'"):
+            collect(history, "main", base)
+        with pytest.raises(UsageError, match="No series is selected: the benchmarks of 'topic' are 'ice_adjust"):
+            collect(history, None, base, benchmarks=["hail"])
+
+
+def test_a_sparkline_spans_from_the_smallest_to_the_largest_value() -> None:
+    assert sparkline([3.0, 1.0, 2.0]) == "█▁▅"
+    assert sparkline([1.0, 1.0]) == "▁▁"
+    assert len(sparkline([float(number) for number in range(100)])) == 24
