@@ -15,7 +15,7 @@ own: docs/adr/0003-change-points.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -40,8 +40,8 @@ CLIP_HALF_WIDTH, CLIP_SCALES = 5, 3.0
 
 # Critical values of twice the log-likelihood gain by number of points, for one change and for two at once.
 SIZES = (12, 16, 20, 30, 50, 70, 100, 150, 200, 300, 500)
-CRITICAL_ONE = (16.2, 16.5, 16.7, 16.8, 16.8, 16.7, 16.5, 16.3, 16.2, 16.0, 16.0)
-CRITICAL_TWO = (19.5, 22.7, 24.5, 26.8, 28.0, 28.2, 28.1, 28.0, 28.1, 28.8, 31.1)
+CRITICAL_ONE = (15.6, 16.1, 16.4, 16.7, 16.7, 16.6, 16.5, 16.3, 16.2, 16.2, 16.4)
+CRITICAL_TWO = (18.4, 21.7, 23.7, 26.2, 27.7, 28.0, 28.0, 27.8, 27.8, 28.2, 29.9)
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,16 @@ def clipped(series: Array) -> Array:
     return np.asarray(median + np.clip(distance, -limit, limit))
 
 
+class Fit(NamedTuple):
+    """Levels fitted for one ``rho``: sum of squares, and products of every step with residual, base and itself."""
+
+    rho: float
+    squares: float
+    product: Array
+    onto: Array
+    square: Array
+
+
 @dataclass(frozen=True)
 class Gain:
     """Twice the log-likelihood that further changes add, and where they are."""
@@ -198,6 +208,7 @@ class Model:
         self.floor = floor
         self._tail = np.arange(self.count - 1, -1, -1, dtype=np.float64)
         self._whitened = [self._whiten(series, rho) for rho in CORRELATIONS]
+        self._known: dict[tuple[int, ...], list[Fit]] = {}
         self._constant = [self._whiten(np.ones(self.count), rho) for rho in CORRELATIONS]
 
     @staticmethod
@@ -223,9 +234,12 @@ class Model:
         floored = np.maximum(squares, 0.0) / self.count + self.floor
         return np.asarray(-self.count * np.log(np.maximum(floored, np.finfo(float).tiny)) + np.log(1.0 - rho * rho))
 
-    def _fits(self, steps: Sequence[int]) -> list[tuple[float, float, Array, Array, Array]]:
-        """For each rho: rho, sum of squares, and products of all steps with the residual, the base and themselves."""
-        fits = []
+    def _fits(self, steps: Sequence[int]) -> list[Fit]:
+        """Fit the levels for each rho, once for each set of steps."""
+        known = tuple(steps)
+        if known in self._known:
+            return self._known[known]
+        fits = self._known[known] = []
         for number, rho in enumerate(CORRELATIONS):
             columns = np.column_stack([self._constant[number], *(self._step(step, rho) for step in steps)])
             base, _ = np.linalg.qr(columns)
@@ -233,7 +247,7 @@ class Model:
             onto = self._times_steps(base, rho)
             square = 1.0 + (1.0 - rho) ** 2 * self._tail - (onto * onto).sum(axis=1)
             product = self._times_steps(residual[:, None], rho)[:, 0]
-            fits.append((float(rho), float(residual @ residual), product, onto, square))
+            fits.append(Fit(float(rho), float(residual @ residual), product, onto, square))
         return fits
 
     def _admissible(self, steps: Sequence[int]) -> NDArray[np.intp]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -9,12 +10,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
 from ice3_bench.errors import Exit
 from ice3_bench.history import History
 from ice3_bench.report import load_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ice3_bench.report import Report
 
 PROJECT = Path(__file__).parents[2]
 CELL = "numpy-float64"
@@ -106,10 +114,39 @@ def test_a_session_measures_stores_and_compares(place: Place) -> None:
     assert "±" in second.stdout
     assert place.stored() == 2
 
+    assert "Against the history" in second.stdout
+    assert "Not checked: latency of 2 benchmarks" in second.stdout
+    assert "of the 10 runs needed" in second.stdout
+
     third = place.bench("--threads", "2")
     assert third.returncode == Exit.OK, third.stderr
     assert "Not compared" in third.stdout
     assert "threads" in third.stdout
+
+
+def test_a_run_beyond_the_limits_of_its_history_is_a_regression(place: Place) -> None:
+    assert place.bench("--quiet").returncode == Exit.OK
+    stored = load_report(place.results / CELL / "report.json")
+    with History(place.results / "history.db") as history:
+        for _ in range(12):  # of a program that was a hundred times faster, in half the memory
+            older = stored.model_copy(deep=True, update={"id": str(uuid4())})
+            older.commit.branch, older.commit.dirty = "main", False
+            for benchmark in older.benchmarks:
+                benchmark.measures["latency"].value /= 100.0
+                benchmark.measures["peak-memory"].value /= 2.0
+            history.add(older)
+    run = place.bench("--quiet")
+    assert run.returncode == Exit.FAILED
+    assert run.stdout == ""
+    for told in (
+        "Regression: alpha 32x32x16 latency:",
+        "Regression: beta 32x32x16 peak-memory:",
+        "the limit by percentage: mean",
+        "10 runs of 'main', +2 %",
+        f"nox -s bench-compare -- --base main --cells {CELL}",
+    ):
+        assert told in run.stderr
+    assert place.stored() == 14  # a regression is stored like any run
 
 
 def test_quiet_prints_nothing_when_all_is_well(place: Place) -> None:
@@ -260,3 +297,32 @@ def test_upload_without_results_says_what_to_run(place: Place) -> None:
     )
     assert run.returncode == Exit.USAGE
     assert "nox -s bench-numpy-float64" in run.stderr
+
+
+def test_the_history_is_shown_and_written_as_a_page(place: Place, make_report: Callable[..., Report]) -> None:
+    def invoke(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "invoke", *words],
+            cwd=place.project,
+            env=place.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    for task in ("history", "report"):
+        nothing = invoke(task)
+        assert nothing.returncode == Exit.USAGE
+        assert "nox -s bench-numpy-float64" in nothing.stderr
+        assert not (place.results / "history.db").exists()
+    with History(place.results / "history.db") as history:
+        history.add(make_report())
+    shown = invoke("history", "--", "--measures", "latency", "--json")
+    assert shown.returncode == Exit.OK, shown.stderr
+    assert [one["benchmark"] for one in json.loads(shown.stdout)] == ["ice_adjust/gt_cpu_ifirst/float64/50x50x60"]
+    assert "Not tested: 1 series, 1 of the 12 runs needed" in invoke("history", "--", "--measures", "latency").stdout
+    assert invoke("history", "--", "--benchmarks", "hail").returncode == Exit.USAGE
+    assert invoke("history", "--", "--sort", "colour").returncode == Exit.USAGE
+    run = invoke("report")
+    assert run.returncode == Exit.OK, run.stderr
+    assert "ice_adjust/gt_cpu_ifirst/float64/50x50x60" in (place.results / "report.html").read_text(encoding="utf-8")
