@@ -143,6 +143,7 @@ def bumps_found(series: int, console: Console) -> None:
 
 def delays(series: int, console: Console) -> None:
     """Print how many runs after a step it takes to report it, the test being made after every run."""
+    series = max(100, series // 4)  # each is tested up to thirty times
     table = Table(title=f"Runs until a step after 40 runs is reported, {series} series each", title_justify="left")
     for heading in ("noise", "step", "median", "90 %", "reported after 5", "after 10", "after 20"):
         table.add_column(heading, justify="left" if heading == "noise" else "right", no_wrap=True)
@@ -185,19 +186,22 @@ def calibrate(console: Console) -> None:
         console.print(f"{name} = ({', '.join(f'{value:.1f}' for value in smooth)})")
 
 
+TABLES = {"alarms": false_alarms, "steps": steps_found, "bumps": bumps_found, "delays": delays}
+
+
 def main() -> None:
     """Print what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--series", type=int, default=2000, help="simulated series of each kind")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES), help="default: all")
     parser.add_argument("--calibrate", action="store_true", help="find the critical values instead")
     options = parser.parse_args()
     console = Console(width=160, highlight=False)
     if options.calibrate:
         calibrate(console)
         return
-    for show in (false_alarms, steps_found, bumps_found):
-        show(options.series, console)
-    delays(max(100, options.series // 4), console)
+    for name in options.tables:
+        TABLES[name](options.series, console)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ python benchmarks/threshold_tests.py              # about a minute
 
 The minimum CPU time of a process varies by about 1 % between processes where the code is compiled and by 3 to 5 % for
 numpy (measured on busy two-core machines), with slow runs now and then and a drift over hours: noise like that is drawn
-here. The policy's least change (2 %) applies to every test. One process, and seeded: the figures repeat.
+here. The policy's least change (3 %) applies to every test. One process, and seeded: the figures repeat.
 """
 
 from __future__ import annotations
@@ -25,18 +25,16 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-LEAST_CHANGE = 0.02
+LEAST_CHANGE = 0.03
 LONGEST = 16
 TESTS = {
     "percentage 10 %": Threshold(test="percentage", upper_boundary=0.10),
-    "percentage 25 %": Threshold(test="percentage", upper_boundary=0.25),
-    "z_score 0.999": Threshold(test="z_score", upper_boundary=0.999),
     "t_test 0.99": Threshold(test="t_test", upper_boundary=0.99),
     "t_test 0.999": Threshold(test="t_test", upper_boundary=0.999),
     "log_normal 0.999": Threshold(test="log_normal", upper_boundary=0.999),
-    "iqr 2": Threshold(test="iqr", upper_boundary=2.0),
     "iqr 3": Threshold(test="iqr", upper_boundary=3.0),
     "iqr 4": Threshold(test="iqr", upper_boundary=4.0),
+    "iqr 5": Threshold(test="iqr", upper_boundary=5.0),
     "delta_iqr 3": Threshold(test="delta_iqr", upper_boundary=3.0),
 }
 NOISES = ("independent", "AR(1), rho 0.5", "skewed", "slow runs")

@@ -73,7 +73,7 @@ def test_a_slowdown_is_worse_once_there_is_enough_history(
             "1.20 ms is above",
             "iqr: median 1.00 ms",
             f"{runs} runs of 'main'",
-            "+3 times",
+            "+4 times",
             "from the baseline",
         ):
             assert told in one.reason
