@@ -234,7 +234,7 @@ def _figure(one: Series, model: Threshold | None) -> dict[str, Any]:
     )
     figure.update_yaxes(title={"text": unit, "standoff": 8}, exponentformat="e", nticks=5)
     figure.update_layout(
-        template="none", showlegend=False, margin={"l": 62, "r": 14, "t": 22, "b": 26}, height=210, hovermode="closest"
+        template="none", showlegend=False, margin={"l": 62, "r": 24, "t": 22, "b": 26}, height=210, hovermode="closest"
     )
     return dict(json.loads(figure.to_json()))
 

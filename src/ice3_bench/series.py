@@ -66,7 +66,9 @@ class Series:
             return f"not tested: {found.skipped}"
         count = len(found.changes)
         if (found.scatter or 0.0) <= RESOLUTION * abs(found.level or 0.0):
-            return f"{count} change{'' if count == 1 else 's'}; otherwise always the same"
+            return (
+                f"{count} change{'' if count == 1 else 's'}, otherwise always the same" if count else "always the same"
+            )
         return (
             f"{count} change{'' if count == 1 else 's'}; noise {self.noise}, autocorrelation {found.correlation:.1f}; "
             f"best {'further ' if count else ''}change: {found.statistic:.1f} of the {found.needed:.1f} needed"
