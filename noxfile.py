@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
+import sys
+
 import nox
 
 nox.needs_version = ">=2025.5.1"
@@ -11,12 +17,32 @@ nox.options.error_on_missing_interpreters = True
 
 PYPROJECT = nox.project.load_toml()
 MATRIX = PYPROJECT["tool"]["ice3-bench"]
+GPU_BACKEND = next(backend for backend in MATRIX["backends"] if backend["device"] == "gpu")
 EXITS_OF_INTEREST = (2, 3)  # wrong usage or something missing; measured but not uploaded
 
 
 def _install(session: nox.Session, *groups: str, extra: str = "") -> None:
     """Install the project with an extra, and dependency groups."""
     session.install(*nox.project.dependency_groups(PYPROJECT, *groups), "-e", f".[{extra}]" if extra else ".")
+
+
+def _extra(backend: dict[str, str]) -> str:
+    """Return the backend's extra; for a GPU that of the installed CUDA toolkit, for CuPy is built for one version."""
+    if backend["device"] != "gpu":
+        return backend["extra"]
+    home = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH") or "/usr/local/cuda"  # where GT4Py looks
+    nvcc = shutil.which("nvcc", path=f"{home}/bin")
+    shown = subprocess.run([nvcc, "--version"], capture_output=True, text=True, check=False).stdout if nvcc else ""
+    extra = f"{backend['extra']}{''.join(re.findall(r'release ([0-9]+)', shown))}"
+    if extra not in PYPROJECT["project"]["optional-dependencies"]:
+        found = f"{nvcc} is of another version" if nvcc else f"there is none in {home}/bin"
+        print(
+            f"Error: Backend '{backend['name']}' needs nvcc of CUDA 12 or 13 and {found}: install the CUDA "
+            "toolkit or set CUDA_HOME to its folder. The sessions of the tag cpu (nox -t cpu) need no GPU.",
+            file=sys.stderr,
+        )
+        raise SystemExit(2)
+    return extra
 
 
 def _invoke(session: nox.Session, *arguments: str) -> None:
@@ -35,7 +61,7 @@ def _define_bench_session(backend: dict[str, str], precision: str) -> None:
 
     @nox.session(name=f"bench-{backend['id']}-{precision}", tags=tags, default=False)
     def bench(session: nox.Session) -> None:
-        _install(session, "bench", extra=backend["extra"])
+        _install(session, "bench", extra=_extra(backend))
         options = ["--backend", backend["name"], "--precision", precision]
         _invoke(session, "bench", *options, *(["--", *session.posargs] if session.posargs else []))
 
@@ -45,6 +71,14 @@ def _define_bench_session(backend: dict[str, str], precision: str) -> None:
 for _backend in MATRIX["backends"]:
     for _precision in MATRIX["precisions"]:
         _define_bench_session(_backend, _precision)
+
+
+@nox.session(name="bench-gpu", default=False)
+def bench_gpu(session: nox.Session) -> None:
+    """Measure all GPU cells, then write the table results/gpu.md and print the fractions of the memory floor."""
+    _install(session, "bench", extra=_extra(GPU_BACKEND))
+    _invoke(session, "gpu", *(["--", *session.posargs] if session.posargs else []))
+    session.run("python", "benchmarks/device_bandwidth.py")
 
 
 @nox.session(name="bench-upload", default=False)
@@ -104,6 +138,13 @@ def tests(session: nox.Session) -> None:
     """Run the tests, all that need no GPU; arguments reach pytest."""
     _install(session, "tests", extra="dace")
     session.run("pytest", "--numprocesses=auto", "--dist=loadfile", *session.posargs)
+
+
+@nox.session(name="gpu-build", default=False)
+def gpu_build(session: nox.Session) -> None:
+    """Compile every GPU stencil, without running one: needs nvcc and many minutes, but no GPU."""
+    _install(session, "tests", extra=_extra(GPU_BACKEND))
+    session.run("pytest", "-m", "gpu_build", "-rA", "tests/components/test_gpu_build.py", *session.posargs)
 
 
 @nox.session(default=False)

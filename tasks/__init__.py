@@ -13,10 +13,12 @@ from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
 from ice3_bench.checks import check, summary
-from ice3_bench.errors import Exit, UsageError
+from ice3_bench.errors import Exit, PassError, UsageError
+from ice3_bench.gpu import gpu_table
 from ice3_bench.history import History
 from ice3_bench.passes import REFERENCE_DATA
 from ice3_bench.render import make_console, results_table
+from ice3_bench.report import write_atomically
 from ice3_bench.session import program, run_session, stencil_cache
 from ice3_bench.upload import HISTORY
 from tasks import bencher, comparing, looking
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ice3_bench.checks import Check
+    from ice3_bench.matrix import Cell
     from ice3_bench.report import Report
 
 
@@ -40,7 +43,40 @@ if TYPE_CHECKING:
 def bench(_context: Context, backend: str, precision: str) -> None:
     """Measure one cell: compile, accuracy, timing, memory, upload. Arguments after -- reach pytest."""
     surroundings = Surroundings.read()
-    cell = surroundings.settings.cell(backend, precision)
+    _, code = _measure(surroundings, surroundings.settings.cell(backend, precision))
+    if code is not Exit.OK:
+        raise InvokeExit(code=int(code))
+
+
+@task
+@explained
+def gpu(_context: Context) -> None:
+    """Measure all GPU cells and write their table, results/gpu.md. Arguments after -- as in bench."""
+    surroundings = Surroundings.read()
+    reports, codes = [], set()
+    path = surroundings.results / "gpu.md"
+    path.unlink(missing_ok=True)  # the last table must not be taken for this one
+    for cell in surroundings.settings.cells:
+        if cell.backend.device != "gpu":
+            continue
+        try:
+            report, code = _measure(surroundings, cell)
+        except PassError as error:  # wrong physics or a broken pass: the other cells can be measured all the same
+            print(f"Error: {cell.id}: {error}", file=sys.stderr)
+            codes.add(Exit.FAILED)
+        else:
+            reports.append(report)
+            codes.add(code)
+    table = gpu_table(reports)
+    write_atomically(path, table)
+    print(table)
+    worst = next((code for code in (Exit.FAILED, Exit.NOT_UPLOADED) if code in codes), Exit.OK)
+    if worst is not Exit.OK:
+        raise InvokeExit(code=int(worst))
+
+
+def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
+    """Measure a cell, store and send the report, and print its table; return the report and the exit code."""
     given = arguments()
     console = make_console(quiet="--quiet" in given)
     surroundings.where()  # a credential that cannot be right is said before measuring, not after
@@ -54,8 +90,7 @@ def bench(_context: Context, backend: str, precision: str) -> None:
         print(f"Error: {report.incomplete} The timing is stored.", file=sys.stderr)
     if any(one.violation for one in checks):
         code = Exit.FAILED
-    if code is not Exit.OK or uploaded is not Exit.OK:
-        raise InvokeExit(code=int(code if code is not Exit.OK else uploaded))
+    return report, code if code is not Exit.OK else uploaded
 
 
 @task(
@@ -100,7 +135,7 @@ def _show(surroundings: Surroundings, report: Report, console: Console) -> list[
         )
     elif other:
         differing = [
-            key for key, value in report.comparability_basis.items() if other.comparability_basis[key] != value
+            key for key, value in report.comparability_basis.items() if other.comparability_basis.get(key) != value
         ]
         console.print(
             f"Not compared with the run of {other.created:%Y-%m-%d %H:%M} UTC: it differs in {', '.join(differing)}."
@@ -165,7 +200,7 @@ def accuracy(
     profile = "strict" if strict else "production"
     arguments = [f"--backend={cell.backend.name}", f"--precision={precision}", f"--profile={profile}"]
     arguments += [f"--compile-arg={argument}" for argument in settings.compile_args(cell.backend, profile)]
-    arguments += [f"--cache={stencil_cache(PROJECT, settings.threads)}"]
+    arguments += [f"--cache={stencil_cache(PROJECT, settings.threads, cell.backend.device)}"]
     arguments += [f"--file={path}" for path in file or map(str, sorted((PROJECT / REFERENCE_DATA).glob("*.nc")))]
     code = main([*arguments, "--json"] if json else arguments)
     if code:
@@ -175,6 +210,7 @@ def accuracy(
 namespace = Collection(
     accuracy,
     bench,
+    gpu,
     upload,
     bencher.comment_task,
     comparing.calibrate,

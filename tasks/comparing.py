@@ -49,6 +49,17 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _cell(settings: Settings, name: str) -> Cell:
+    """Find a cell whose revisions can be compared; raises UsageError for those of a GPU, and if there is none."""
+    cell = settings.cell_by_id(name)
+    if cell.backend.device == "gpu":
+        raise UsageError(
+            f"Revisions cannot be compared in cell {name}: workers measure CPU time. Measure both with "
+            f"nox -s {cell.session}, which compares with the last run."
+        )
+    return cell
+
+
 def _cases(cells: list[Cell], options: argparse.Namespace) -> dict[str, list[Case]]:
     cases: dict[str, list[Case]] = {}
     for cell in cells:
@@ -87,7 +98,7 @@ def compare(_context: Context) -> None:
     options = _parse(_arguments())
     surroundings = Surroundings.read()
     settings = surroundings.settings
-    cells = [settings.cell_by_id(name) for name in options.cells]
+    cells = [_cell(settings, name) for name in options.cells]
     cases = _cases(cells, options)
     protocol = Protocol(budget=options.budget)
     console = make_console(quiet=options.quiet)
@@ -144,7 +155,7 @@ def calibrate(_context: Context) -> None:
     options = _parse_calibration(_arguments())
     surroundings = Surroundings.read()
     settings = surroundings.settings
-    cell = settings.cell_by_id(options.cell)
+    cell = _cell(settings, options.cell)
     domain = options.domain or _domain(cell)
     mix = COMPONENTS[options.component][0]
     case = Case.parse(f"{options.component}/{cell.backend.id}/{cell.precision}/{domain}{mix}")

@@ -8,7 +8,7 @@ import sysconfig
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class NotCachedError(RuntimeError):
 class Build:
     """Backend, precision and compiler arguments shared by the stencils of a component.
 
+    On a GPU, a call returns when its kernels are issued: the caller synchronises when it needs the result.
+
     Attributes
     ----------
     backend
@@ -45,7 +47,7 @@ class Build:
     precision
         ``"float32"`` or ``"float64"``: type of all fields, scalars and literals.
     compile_args
-        Arguments added to the C++ compiler's (ignored by ``debug`` and ``numpy``).
+        Arguments added to the C++ compiler's, or to nvcc's for a GPU (ignored by ``debug`` and ``numpy``).
     cache
         Directory of the compiled stencils; ``None`` is GT4Py's own choice, ``.gt_cache`` in the working directory.
     cached_only
@@ -105,12 +107,12 @@ class Build:
         from gt4py.cartesian import gtscript  # noqa: PLC0415
 
         bits = 32 if self.precision == "float32" else 64
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"device_sync": False} if self.on_device else {}
         if self.cache is not None:
             options["cache_settings"] = {"root_path": str(self.cache), "dir_name": ".gt_cache"}
         dtypes: dict[str, DTypeLike] = {"float": self.dtype.type, "int": np.int32}
         try:
-            with _compiler_arguments(self.compile_args):
+            with _compiler_arguments("cuda" if self.on_device else "cxx", self.compile_args):
                 return gtscript.stencil(
                     backend=self.backend,
                     definition=definition,
@@ -128,8 +130,9 @@ class Build:
         except SystemExit as failure:  # what GT4Py raises when the C++ compiler fails
             raise CompilationError(
                 f"Stencil '{definition.__name__}' could not be compiled for backend '{self.backend}': "
-                "the C++ compiler failed (its messages are above). A C++20 compiler and the Python headers are needed, "
-                "on Debian: apt-get install g++ python3-dev. The cell 'numpy' needs no compiler."
+                f"{'nvcc' if self.on_device else 'the C++ compiler'} failed (its messages are above). A C++20 compiler "
+                "and the Python headers are needed, on Debian: apt-get install g++ python3-dev"
+                f"{', and the CUDA toolkit' if self.on_device else ''}. The cell 'numpy' needs no compiler."
             ) from failure
 
 
@@ -148,9 +151,19 @@ def _require_compiler(backend: str) -> None:
 
 def _require_gpu(backend: str) -> None:
     if importlib.util.find_spec("cupy") is None:
-        raise ToolchainError(f"Backend '{backend}' needs CuPy, which is not installed: pip install -e '.[cuda12]'.")
+        raise ToolchainError(
+            f"Backend '{backend}' needs CuPy, which is not installed: pip install -e '.[cuda12]', or '.[cuda13]' with "
+            "CUDA 13. The sessions nox -t gpu install the one that fits the CUDA toolkit."
+        )
     import cupy  # noqa: PLC0415 (only GPU environments have it)
+    from gt4py.cartesian import config  # noqa: PLC0415
 
+    nvcc = Path(config.build_settings["cuda_bin_path"], "nvcc")
+    if not nvcc.exists():
+        raise ToolchainError(
+            f"Backend '{backend}' needs nvcc and there is none at {nvcc}: install the CUDA toolkit, or set "
+            "CUDA_HOME to the folder where it is."
+        )
     try:
         devices = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:
@@ -159,21 +172,30 @@ def _require_gpu(backend: str) -> None:
             "NVIDIA GPU and its driver (nvidia-smi lists them), or measure the CPU cells with nox -t cpu."
         ) from error
     if devices == 0:
-        raise ToolchainError(f"Backend '{backend}' needs a CUDA device and this machine has none.")
-    if shutil.which("nvcc") is None:
-        raise ToolchainError(f"Backend '{backend}' needs nvcc and it is not on PATH: install the CUDA toolkit.")
+        raise ToolchainError(
+            f"Backend '{backend}' needs a CUDA device and none is visible: nvidia-smi lists those of the machine, "
+            "CUDA_VISIBLE_DEVICES and the session's --device choose among them."
+        )
+    try:
+        cupy.cuda.nvrtc.getVersion()
+    except RuntimeError as error:
+        raise ToolchainError(
+            f"CuPy finds no NVRTC ({type(error).__name__}): install the whole CUDA toolkit, or pip install "
+            "nvidia-cuda-nvrtc (nvidia-cuda-nvrtc-cu12 for CUDA 12)."
+        ) from error
+    _require_compiler(backend)
 
 
 @contextmanager
-def _compiler_arguments(arguments: tuple[str, ...]) -> Iterator[None]:
+def _compiler_arguments(compiler: Literal["cxx", "cuda"], arguments: tuple[str, ...]) -> Iterator[None]:
     """Set GT4Py's extra compiler arguments, which are module variables, for the duration of one build."""
     from gt4py.cartesian import config  # noqa: PLC0415
 
     compile_args = config.build_settings["extra_compile_args"]
-    flags, fingerprint = compile_args["cxx"], config.GT4PY_EXTRA_COMPILE_ARGS
-    compile_args["cxx"] = [*flags, f"-I{INCLUDE}", *arguments]
+    flags, fingerprint = compile_args[compiler], config.GT4PY_EXTRA_COMPILE_ARGS
+    compile_args[compiler] = [*flags, f"-I{INCLUDE}", *arguments]
     config.GT4PY_EXTRA_COMPILE_ARGS = " ".join([*fingerprint.split(), *arguments])  # enters the hash of the cache
     try:
         yield
     finally:
-        compile_args["cxx"], config.GT4PY_EXTRA_COMPILE_ARGS = flags, fingerprint
+        compile_args[compiler], config.GT4PY_EXTRA_COMPILE_ARGS = flags, fingerprint

@@ -88,13 +88,19 @@ def copy_into(storage: Any, array: NDArray[Any]) -> None:  # noqa: ANN401
     """Copy a host array into a storage of the same shape, on the host or on a GPU."""
     if isinstance(storage, np.ndarray):
         storage[...] = array
-    else:
-        storage.set(np.asfortranarray(array) if storage.flags.f_contiguous else np.ascontiguousarray(array))
+    elif storage.flags.c_contiguous or storage.flags.f_contiguous:
+        storage.set(array)
+    else:  # its rows are padded, as GT4Py does for coalesced access
+        import cupy  # noqa: PLC0415 (only GPU environments have it)
+
+        buffer = cupy.empty(storage.shape, storage.dtype, order="F")
+        buffer.set(array)
+        storage[...] = buffer
 
 
 def to_array(storage: Any) -> NDArray[Any]:  # noqa: ANN401
     """Return a storage as a host array, without a copy where it is one already."""
-    return storage if isinstance(storage, np.ndarray) else np.asarray(storage.get())
+    return storage if isinstance(storage, np.ndarray) else np.asarray(storage.get(order="A"))
 
 
 def check(fields: Iterable[Field], state: Mapping[str, Any], domain: Shape, dtype: np.dtype[Any]) -> None:

@@ -39,6 +39,8 @@ MEASURES: dict[str, tuple[str, str]] = {
     "peak-memory": ("Peak Memory", "bytes (B)"),
     "accuracy": ("Accuracy", "normalised error (1)"),
     "bandwidth": ("Bandwidth", "fraction of STREAM triad (1)"),
+    "transfer-in": ("Transfer In", "nanoseconds (ns)"),
+    "transfer-out": ("Transfer Out", "nanoseconds (ns)"),
 }
 """Name and units of each measure; Bencher scales only ``nanoseconds (ns)``, ``seconds (s)`` and ``bytes (B)``."""
 

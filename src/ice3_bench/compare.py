@@ -34,5 +34,5 @@ def change(after: Benchmark, before: Benchmark) -> Change | None:
 def _spread(benchmark: Benchmark) -> float:
     if benchmark.rounds is None:
         return 0.0
-    times = benchmark.rounds.cpu_ns if benchmark.clock == "cpu" else benchmark.rounds.wall_ns
+    times = benchmark.times
     return statistics.median(times) / min(times) - 1.0

@@ -14,24 +14,34 @@ from pathlib import Path
 
 import numpy as np
 
-from ice3_bench.report import Commit, Machine, Software
+from ice3_bench.gpu import nvcc_version
+from ice3_bench.report import Commit, Gpu, Machine, Software
 
 PACKAGES = ("numpy", "gt4py", "dace", "gridtools-cpp", "cupy-cuda12x", "cupy-cuda13x", "pytest-benchmark", "memray")
 
 
-def describe_machine(threads: int, testbed: str | None, device: str | None = None) -> Machine:
-    """Describe this machine; takes about half a second, for the triad."""
+def describe_machine(threads: int, testbed: str | None, gpu: Gpu | None = None) -> Machine:
+    """Describe this machine; takes about half a second, for the triad.
+
+    The testbed is named after the processor, for GPU cells after the GPU's model.
+    """
     cpu, cores = processor(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    derived = re.sub(r"[^a-z0-9]+", "-", f"{device or cpu} {cores}c".lower()).strip("-")
+    if gpu is not None:
+        testbed = f"{testbed} {gpu.name}" if testbed else _slug(gpu.name)
     return Machine(
-        testbed=(testbed or derived)[:64],
+        testbed=(testbed or _slug(f"{cpu} {cores}c"))[:64],
         cpu=cpu,
         cores=cores,
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
-        device=device,
+        device=gpu.name if gpu else None,
+        gpu=gpu,
         triad_bytes_per_second=triad(threads),
     )
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def processor() -> str:
@@ -55,15 +65,17 @@ def compiler_version() -> str | None:
     return shown.stdout.splitlines()[0] if shown.stdout else None
 
 
-def describe_software() -> Software:
-    """List the versions that matter of this environment."""
+def describe_software(device: str = "cpu") -> Software:
+    """List the versions that matter of this environment; for a GPU, those of both compilers."""
     packages = {}
     for name in PACKAGES:
         try:
             packages[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return Software(python=platform.python_version(), compiler=compiler_version(), packages=packages)
+    compilers = [nvcc_version(), compiler_version()] if device == "gpu" else [compiler_version()]
+    compiler = ", ".join(filter(None, compilers)) or None
+    return Software(python=platform.python_version(), compiler=compiler, packages=packages)
 
 
 def describe_commit(project: Path) -> Commit:

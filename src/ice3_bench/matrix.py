@@ -51,7 +51,7 @@ class Backend(_Strict):
     """The name in session ids (no colon)."""
     device: Literal["cpu", "gpu"]
     extra: str
-    """The project's extra that installs what the backend needs."""
+    """The project's extra that installs what the backend needs; for a GPU without the major version of CUDA."""
     tags: tuple[str, ...] = ()
     compile_args: tuple[str, ...] = ()
     """Compiler arguments of this backend, added to those of the profile."""
@@ -84,6 +84,8 @@ class Settings(_Strict):
     precisions: Annotated[tuple[Literal["float32", "float64"], ...], Field(min_length=1)]
     threads: Annotated[int, Field(ge=1)] = 1
     profiles: dict[str, tuple[str, ...]]
+    gpu_profiles: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Arguments of nvcc by profile, where ``profiles`` has those of the C++ compiler."""
     backends: Annotated[tuple[Backend, ...], Field(min_length=1)]
     testbed: str | None = None
     """Name of this machine in the results; ``None`` derives it from the processor."""
@@ -112,7 +114,10 @@ class Settings(_Strict):
 
     def compile_args(self, backend: Backend, profile: str) -> tuple[str, ...]:
         """Compiler arguments of a backend in a profile; none for backends that compile nothing."""
-        return (*self.profiles[profile], *backend.compile_args) if "compiled" in backend.tags else ()
+        if "compiled" not in backend.tags:
+            return ()
+        ours = self.gpu_profiles.get(profile, ()) if backend.device == "gpu" else self.profiles[profile]
+        return (*ours, *backend.compile_args)
 
     def backend(self, name: str) -> Backend:
         """Find a backend by GT4Py name or id.

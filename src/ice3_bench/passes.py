@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ice3_bench.errors import Interrupted, PassError, UsageError
+from ice3_bench.gpu import SMI_COLUMNS, device_record
 from ice3_bench.report import Benchmark, FieldError, Metric, Rounds, StencilBuild
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ice3_bench.matrix import Cell, Settings
+    from ice3_bench.report import Gpu
 
 NO_TESTS_COLLECTED = 5  # pytest's exit code
 USAGE_ERROR = 4  # pytest's exit code
@@ -65,8 +67,10 @@ class Workplace:
     profile: str
     cache: Path
     """Folder of the compiled stencils."""
-    triad: float
-    """STREAM triad of the machine with ``threads`` threads, bytes per second."""
+    bandwidth: float
+    """STREAM triad of the machine with ``threads`` threads, or copies on the GPU, bytes per second."""
+    gpu: int | None = None
+    """Number of the GPU in nvidia-smi's order; None leaves the choice to CUDA."""
     pytest_args: tuple[str, ...] = ()
     notify: Callable[[dict[str, Any]], None] = field(default=lambda _event: None)
     """Called with each progress event of a pass."""
@@ -80,6 +84,13 @@ class Workplace:
     def environment(self) -> dict[str, str]:
         """Variables fixed for the passes."""
         return {**STABLE_ENVIRONMENT, "OMP_NUM_THREADS": str(self.threads)}
+
+    @property
+    def selection(self) -> dict[str, str]:
+        """Variables that choose the GPU; not among the fixed ones, for which of several of a model does not matter."""
+        if self.gpu is None:
+            return {}
+        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(self.gpu)}
 
     def log(self, name: str) -> Path:
         """File with the output of a pass."""
@@ -105,7 +116,7 @@ def run_pass(place: Workplace, name: str, command: list[str]) -> int:
     """
     reader, writer = os.pipe()
     command = [argument.replace(EVENTS_FD, str(writer)) for argument in command]
-    environment = {**os.environ, **place.environment}
+    environment = {**os.environ, **place.environment, **place.selection}
     listener = threading.Thread(target=_listen, args=(reader, place.notify), daemon=True)
     with place.log(name).open("w", encoding="utf-8") as log:
         log.write(f"$ {shlex.join(command)}\n")
@@ -172,6 +183,26 @@ def compile_stencils(place: Workplace) -> list[StencilBuild]:
     if code:
         raise fail(place, "compile", code)
     return [StencilBuild(**record) for record in json.loads(output.read_text(encoding="utf-8"))]
+
+
+def describe_device(place: Workplace) -> Gpu:
+    """Describe the GPU and measure its copy bandwidth.
+
+    Raises
+    ------
+    UsageError
+        If nvidia-smi is missing.
+    PassError
+        If the pass fails.
+    """
+    output = _fresh(place.results / "device.json")
+    columns = f"--columns={','.join(SMI_COLUMNS)}"
+    code = run_pass(place, "device", [sys.executable, "-m", "ice3.device", columns, f"--output={output}"])
+    if code == UsageError.code:
+        raise UsageError(place.log("device").read_text(encoding="utf-8").strip().splitlines()[-1])
+    if code:
+        raise fail(place, "device", code)
+    return device_record(json.loads(output.read_text(encoding="utf-8")))
 
 
 def check_accuracy(place: Workplace) -> list[FieldError]:
@@ -248,13 +279,15 @@ def measure_time(place: Workplace) -> tuple[list[Benchmark], int]:
 
 
 def measure_memory(place: Workplace) -> tuple[dict[str, Metric], dict[str, Path], dict[str, str]]:
-    """Run each benchmark once under memray.
+    """Run each benchmark once under memray; on a GPU, with CuPy's memory pool watched instead.
 
     Returns
     -------
     tuple
-        Peak bytes and memray dump by benchmark, and the message of those that failed.
+        Peak bytes and memray dump by benchmark (no dump on a GPU), and the message of those that failed.
     """
+    if place.cell.backend.device == "gpu":
+        return _measure_device_memory(place)
     from memray import FileReader  # noqa: PLC0415 (only bench environments have it)
 
     dumps = place.results / "memray"
@@ -285,6 +318,21 @@ def measure_memory(place: Workplace) -> tuple[dict[str, Metric], dict[str, Path]
     if not peaks and not failures:
         raise fail(place, "memory", code)
     return peaks, kept, {name: event["message"] for name, event in failures.items()}
+
+
+def _measure_device_memory(place: Workplace) -> tuple[dict[str, Metric], dict[str, Path], dict[str, str]]:
+    peaks: dict[str, Metric] = {}
+    failures: dict[str, dict[str, Any]] = {}
+
+    def notify(event: dict[str, Any]) -> None:
+        if event["event"] == "finished":
+            peaks[event["benchmark"]] = Metric(value=float(event["device_bytes"]))
+        place.notify(event)
+
+    code = _run_pytest(replace(place, notify=notify), "memory", ["--benchmark-disable"], failures)
+    if not peaks and not failures:
+        raise fail(place, "memory", code)
+    return peaks, {}, {name: event["message"] for name, event in failures.items()}
 
 
 def _run_pytest(place: Workplace, name: str, flags: list[str], failures: dict[str, dict[str, Any]]) -> int:
@@ -333,29 +381,37 @@ def _timed_benchmark(place: Workplace, record: dict[str, Any]) -> Benchmark:
         wall_ns=[round(1e9 * seconds) for seconds in record["stats"]["data"]],
         cpu_ns=info["cpu_ns"],
         switches=info["switches"],
+        kernel_ns=info.get("kernel_ns", []),
     )
-    single = place.threads == 1 and place.cell.backend.device == "cpu"
-    times = rounds.cpu_ns if single else rounds.wall_ns
     i, j, k = info["domain"]
     benchmark = Benchmark(
         name=info["benchmark"],
         component=info["component"],
         domain=(i, j, k),
-        clock="cpu" if single else "wall",
+        clock="kernel" if place.cell.backend.device == "gpu" else "cpu" if place.threads == 1 else "wall",
         rounds=rounds,
     )
-    best = float(min(times))
-    upper_quartile = statistics.quantiles(times, n=4, method="inclusive")[2]
-    benchmark.measures["latency"] = Metric(value=best, lower_value=best, upper_value=upper_quartile)
+    latency = _shortest(benchmark.times)
+    best, upper_quartile = latency.value, latency.upper_value or latency.value
+    benchmark.measures["latency"] = latency
     per_second = 1e9 * benchmark.points
     benchmark.measures["throughput"] = Metric(
         value=per_second / best, lower_value=per_second / upper_quartile, upper_value=per_second / best
     )
-    fraction = info["bytes"] / place.triad
+    fraction = info["bytes"] / place.bandwidth
     benchmark.measures["bandwidth"] = Metric(
         value=1e9 * fraction / best, lower_value=1e9 * fraction / upper_quartile, upper_value=1e9 * fraction / best
     )
+    if "transfer_in_ns" in info:
+        benchmark.measures["transfer-in"] = _shortest(info["transfer_in_ns"])
+        benchmark.measures["transfer-out"] = _shortest(info["transfer_out_ns"])
     return benchmark
+
+
+def _shortest(times: list[int]) -> Metric:
+    """Return the shortest time, with the upper quartile."""
+    best = float(min(times))
+    return Metric(value=best, lower_value=best, upper_value=statistics.quantiles(times, n=4, method="inclusive")[2])
 
 
 def _failed_benchmark(event: dict[str, Any]) -> Benchmark:

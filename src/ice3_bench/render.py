@@ -117,16 +117,19 @@ def results_table(report: Report, previous: Report | None, checks: Sequence[Chec
     """Make the table of a cell's results: the change against the previous comparable run, and what the history says."""
     table = Table(title=f"{report.cell} on {report.machine.testbed}, {_threads(report)}", title_justify="left")
     table.add_column("benchmark", no_wrap=True)
-    for heading in ("latency", "wall", "ns/point", "Mpoint/s", "of triad", "peak memory", "error", "change", "history"):
+    headings = ["latency", "wall", "ns/point", "Mpoint/s", "of triad", "peak memory", "error", "change", "history"]
+    if report.device == "gpu":
+        headings[4:5] = ["of copy", "to device", "back"]
+    for heading in headings:
         table.add_column(heading, justify="right")
     before = {b.name: b for b in previous.benchmarks} if previous else {}
     for benchmark in report.benchmarks:
         label = benchmark.label
         if benchmark.error is not None:
-            table.add_row(label, Text("failed", style="red"), *[""] * 8)
+            table.add_row(label, Text("failed", style="red"), *[""] * (len(headings) - 1))
             continue
         own = [check for check in checks if check.benchmark == benchmark.name]
-        table.add_row(label, *_cells(benchmark, before.get(benchmark.name), own), _history(own))
+        table.add_row(label, *_cells(benchmark, before.get(benchmark.name), own, report.device), _history(own))
     return table
 
 
@@ -146,7 +149,9 @@ def _history(checks: Sequence[Check]) -> Text:
     return Text("✓" if made == len(checks) else f"✓ {made} of {len(checks)}", style="green")
 
 
-def _cells(benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Check]) -> list[RenderableType]:
+def _cells(
+    benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Check], device: str
+) -> list[RenderableType]:
     measures = benchmark.measures
     styles = {check.measure: "red" for check in checks if check.violation}
     latency, memory, error = measures.get("latency"), measures.get("peak-memory"), measures.get("accuracy")
@@ -159,6 +164,9 @@ def _cells(benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Chec
             f"{measures['throughput'].value / 1e6:.2f}",
             f"{100 * measures['bandwidth'].value:.0f} %",
         ]
+    if device == "gpu":
+        transfers = (measures.get("transfer-in"), measures.get("transfer-out"))
+        cells += [duration(transfer.value) if transfer else "–" for transfer in transfers]
     cells.append(Text(size(memory.value), style=styles.get("peak-memory", "")) if memory else "–")
     cells.append(Text(f"{error.value:.1e}", style=styles.get("accuracy", "")) if error else "–")
     difference = change(benchmark, before) if before else None

@@ -20,15 +20,19 @@ from ice3_bench.errors import UsageError
 
 SCHEMA_VERSION: Literal[1] = 1
 
-Measure = Literal["latency", "throughput", "peak-memory", "accuracy", "bandwidth"]
+Measure = Literal["latency", "throughput", "peak-memory", "accuracy", "bandwidth", "transfer-in", "transfer-out"]
 UNITS: dict[str, str] = {
     "latency": "ns",
     "throughput": "points/s",
     "peak-memory": "B",
     "accuracy": "1",
     "bandwidth": "1",
+    "transfer-in": "ns",
+    "transfer-out": "ns",
 }
-"""Unit of each measure; ``bandwidth`` is a fraction of the machine's STREAM triad, ``accuracy`` a normalised error."""
+"""Unit of each measure. ``accuracy`` is a normalised error; ``bandwidth`` a fraction of what memory was measured to
+move: the STREAM triad of the machine, in GPU cells the copies of the device. Only GPU cells have transfers: all inputs
+of a call to the device, all outputs back."""
 
 
 class _Record(BaseModel):
@@ -51,6 +55,8 @@ class Rounds(_Record):
     """CPU time of the process (all threads)."""
     switches: list[int]
     """Involuntary context switches."""
+    kernel_ns: list[int] = Field(default_factory=list)
+    """Time on the device by CUDA events, of as many further calls; GPU cells only."""
 
 
 class Benchmark(_Record):
@@ -60,13 +66,21 @@ class Benchmark(_Record):
     """``component/backend/precision/domain``, with ``/mix`` where a component has several."""
     component: str
     domain: tuple[int, int, int]
-    clock: Literal["cpu", "wall"] = "cpu"
-    """The clock of ``latency``: CPU time with one thread, wall time with several and on a GPU."""
+    clock: Literal["cpu", "wall", "kernel"] = "cpu"
+    """The clock of ``latency``: CPU time with one thread, wall time with several, time on the device in GPU cells."""
     measures: dict[Measure, Metric] = Field(default_factory=dict)
     rounds: Rounds | None = None
     memray_dump: str | None = None
     error: str | None = None
     """Why the benchmark failed, if it did."""
+
+    @property
+    def times(self) -> list[int]:
+        """Every round by the clock of the latency, ns."""
+        rounds = self.rounds
+        if rounds is None:
+            return []
+        return {"cpu": rounds.cpu_ns, "wall": rounds.wall_ns, "kernel": rounds.kernel_ns}[self.clock]
 
     @property
     def label(self) -> str:
@@ -110,6 +124,38 @@ class Commit(_Record):
     dirty: bool = False
 
 
+class Gpu(_Record):
+    """The device of a GPU cell; nothing of it is ever set, only read."""
+
+    name: str
+    uuid: str
+    """Which of several devices of a model."""
+    index: int | None
+    """Its number on this machine, in nvidia-smi's order."""
+    driver: str
+    runtime: str
+    """Version of the CUDA runtime that CuPy uses."""
+    memory_bytes: int
+    cache_bytes: int
+    """Size of the L2 cache."""
+    sm_clock_max_mhz: float | None
+    """Highest clock of the multiprocessors; None where the driver does not say."""
+    memory_clock_max_mhz: float | None
+    power_limit_watts: float | None
+    sm_clock_mhz: float | None
+    """Clock while the device copies."""
+    memory_clock_mhz: float | None
+    copy_bytes_per_second: float
+    """Bytes read and written per second by large copies on the device."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for two runs to be compared."""
+        return self.model_dump(
+            include={"name", "driver", "runtime", "sm_clock_max_mhz", "memory_clock_max_mhz", "power_limit_watts"}
+        )
+
+
 class Machine(_Record):
     """The machine and device."""
 
@@ -119,7 +165,8 @@ class Machine(_Record):
     memory_bytes: int
     system: str
     device: str | None = None
-    """GPU model and driver, for GPU cells."""
+    """GPU model, for GPU cells."""
+    gpu: Gpu | None = None
     triad_bytes_per_second: float
     """STREAM triad measured with the session's number of threads."""
 
@@ -191,14 +238,16 @@ class Report(_Record):
 
     @property
     def comparability(self) -> str:
-        """Key shared by the runs that may be compared: machine, device, compiler, flags and threads."""
+        """Key shared by the runs that may be compared: machine, device and driver, compiler, flags and threads."""
         basis = json.dumps(self.comparability_basis, sort_keys=True)
         return hashlib.sha256(basis.encode()).hexdigest()[:16]
 
     @property
     def comparability_basis(self) -> dict[str, Any]:
         """What enters the key of comparability."""
+        gpu = {"gpu": self.machine.gpu.identity} if self.machine.gpu else {}
         return {
+            **gpu,
             "testbed": self.machine.testbed,
             "cpu": self.machine.cpu,
             "cores": self.machine.cores,

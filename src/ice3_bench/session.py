@@ -8,12 +8,14 @@ import json
 import sys
 import tempfile
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ice3_bench import passes
 from ice3_bench.errors import BenchError, Exit, Interrupted, PassError, UsageError
+from ice3_bench.gpu import compute_capability, nvcc_version
 from ice3_bench.machine import compiler_version, describe_commit, describe_machine, describe_software, processor
 from ice3_bench.render import Progress
 from ice3_bench.report import Metric, PassRecord, Protocol, Report, load_report, save_report, write_atomically
@@ -43,6 +45,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> argparse.Na
     )
     parser.add_argument("--quiet", action="store_true")
     parser.add_argument("--threads", type=int, default=settings.threads)
+    parser.add_argument("--device", type=int, help="which GPU, in nvidia-smi's order")
     parser.add_argument("--profile", choices=sorted(settings.profiles), default="production")
     try:
         options, rest = parser.parse_known_args(list(arguments))
@@ -50,6 +53,8 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> argparse.Na
         raise UsageError(f"{error} (in the arguments {' '.join(arguments)}).") from error
     if options.threads < 1:
         raise UsageError(f"--threads {options.threads}: at least one thread is needed.")
+    if options.device is not None and options.device < 0:
+        raise UsageError(f"--device {options.device}: the first GPU has number 0.")
     options.pytest_args = tuple(rest)
     return options
 
@@ -91,13 +96,18 @@ def run_session(
         settings=settings,
         threads=options.threads,
         profile=options.profile,
-        cache=stencil_cache(project, options.threads),
-        triad=machine.triad_bytes_per_second,
+        cache=stencil_cache(project, options.threads, cell.backend.device, options.device),
+        bandwidth=machine.triad_bytes_per_second,
+        gpu=options.device,
         pytest_args=options.pytest_args,
         notify=progress.notify,
     )
     with progress.running("compile"):
         stencils = passes.compile_stencils(place)
+        if cell.backend.device == "gpu":
+            gpu = passes.describe_device(place)
+            machine = describe_machine(options.threads, settings.testbed, gpu)
+            place = replace(place, bandwidth=gpu.copy_bytes_per_second)
     with progress.running("accuracy"):
         accuracy = passes.check_accuracy(place)
         _require_right_physics(accuracy, cell, program("invoke", project))
@@ -114,7 +124,7 @@ def run_session(
         created=datetime.now(UTC),
         commit=describe_commit(project),
         machine=machine,
-        software=describe_software(),
+        software=describe_software(cell.backend.device),
         protocol=Protocol(
             profile=options.profile,
             compile_args=list(place.compile_args),
@@ -131,16 +141,20 @@ def run_session(
     return report, Exit.FAILED if report.failures or incomplete else Exit.OK
 
 
-def stencil_cache(project: Path, threads: int) -> Path:
+def stencil_cache(project: Path, threads: int, device: str = "cpu", gpu: int | None = None) -> Path:
     """Folder of the compiled stencils: one for each tool chain, since GT4Py's hash does not see it.
 
     The folder's name covers the versions of GT4Py, DaCe and the compiler, the processor (for ``-march=native``) and the
-    number of threads (which changes what DaCe generates).
+    number of threads (which changes what DaCe generates); for a GPU also the versions of CuPy and nvcc, and the
+    compute capability of the device.
     """
     software = describe_software()
     tools = {name: software.packages.get(name) for name in ("gt4py", "dace", "gridtools-cpp", "cupy-cuda12x")}
-    basis = json.dumps([tools, compiler_version(), processor(), threads, software.python], sort_keys=True)
-    return project / ".cache" / "stencils" / hashlib.sha256(basis.encode()).hexdigest()[:12]
+    basis = [tools, compiler_version(), processor(), threads, software.python]
+    if device == "gpu":
+        basis += [software.packages.get("cupy-cuda13x"), nvcc_version(), compute_capability(gpu)]
+    digest = hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
+    return project / ".cache" / "stencils" / digest[:12]
 
 
 def _last_durations(folder: Path) -> dict[str, float]:
@@ -183,6 +197,7 @@ def _add_memory(place: passes.Workplace, progress: Progress, benchmarks: list[Be
     for benchmark in benchmarks:
         if benchmark.name in peaks:
             benchmark.measures["peak-memory"] = peaks[benchmark.name]
+        if benchmark.name in dumps:
             benchmark.memray_dump = str(dumps[benchmark.name])
         if benchmark.error is None and benchmark.name in failures:
             benchmark.error = f"memory pass: {failures[benchmark.name]}"

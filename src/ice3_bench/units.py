@@ -21,7 +21,7 @@ def size(octets: float) -> str:
 
 def written(measure: str, value: float) -> str:
     """Write a value of a measure, which is in the unit of ``UNITS``."""
-    if measure == "latency":
+    if measure in ("latency", "transfer-in", "transfer-out"):
         return duration(value)
     if measure == "peak-memory":
         return size(value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ice3_bench.bencher import BencherError, NoResultsError, Outcome, draft
+from ice3_bench.bencher import MEASURES, BencherError, NoResultsError, Outcome, draft
 from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.history import History
 from ice3_bench.report import Report, load_report
@@ -120,11 +120,12 @@ def send(results: Path, bencher: Bencher, policy: BencherPolicy, revision: Revis
 
 def _prepare(history: History, bencher: Bencher, sent: Sent) -> str | None:
     """Create the measures with their units, once for each server and project; return the console's URL."""
-    done, console = history.prepared(bencher.where.place)
+    place = f"{bencher.where.place} {' '.join(MEASURES)}"  # prepared again when a measure is added
+    done, console = history.prepared(place)
     if not done:
         for slug in bencher.missing_measures():
             bencher.create_measure(slug)
             sent.created.append(slug)
         console = bencher.console()
-        history.note_prepared(bencher.where.place, console)
+        history.note_prepared(place, console)
     return console

@@ -99,5 +99,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         message = crash.message.splitlines()[0] if crash else str(report.longrepr).splitlines()[-1]
         _announce(item.config, item, {"event": "failed", "message": f"{report.when}: {message}"})
     elif report.when == "call":
-        _announce(item.config, item, {"event": "finished"})
+        properties = {name: value for name, value in item.user_properties if name == "device_bytes"}
+        _announce(item.config, item, {"event": "finished", **properties})
     return report

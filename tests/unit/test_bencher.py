@@ -290,6 +290,16 @@ def test_measures_get_their_units_before_the_first_upload(
     assert server.log == [("POST", "/v0/run", 201)]  # one request once the place is known
 
 
+def test_measures_added_since_a_server_was_prepared_are_created_with_their_units(
+    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer
+) -> None:
+    with History(uploader.results / HISTORY) as history:
+        history.note_prepared(uploader.where.place, None)  # as a version with fewer measures left it
+    sent = uploader.send(make_report())
+    assert "transfer-in" in sent.created
+    assert {one.slug: one.units for one in server.project.measures}["transfer-out"] == "nanoseconds (ns)"
+
+
 def test_one_request_for_the_whole_matrix_within_a_second(
     make_report: Callable[..., Report], uploader: Uploader, server: BencherServer, settings: Settings
 ) -> None:

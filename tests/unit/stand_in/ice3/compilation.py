@@ -19,3 +19,7 @@ class Build:
     @property
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(self.precision)
+
+    @property
+    def on_device(self) -> bool:
+        return self.backend.endswith(":gpu")
