@@ -43,6 +43,9 @@ STABLE_ENVIRONMENT = {
     "GT_HUGEPAGE_MODE": "disable",  # GridTools' temporaries would otherwise count 2 MiB each; their speed is the same
 }
 
+# Every allocation of Python's is one of the C library's: its own arenas of 1 MiB come and go at the peak by chance.
+MEMORY_ENVIRONMENT = {"PYTHONMALLOC": "malloc"}
+
 # What makes the timing repeatable; pytest-benchmark reads these from the command line only (it has no ini options).
 STABILISING_FLAGS = (
     "--benchmark-only",
@@ -106,8 +109,10 @@ class Workplace:
         ]
 
 
-def run_pass(place: Workplace, name: str, command: list[str]) -> int:
+def run_pass(place: Workplace, name: str, command: list[str], **variables: str) -> int:
     """Run a pass, passing its progress events to ``place.notify``; return its exit code.
+
+    ``variables`` of the environment are those of this pass alone.
 
     Raises
     ------
@@ -116,7 +121,7 @@ def run_pass(place: Workplace, name: str, command: list[str]) -> int:
     """
     reader, writer = os.pipe()
     command = [argument.replace(EVENTS_FD, str(writer)) for argument in command]
-    environment = {**os.environ, **place.environment, **place.selection}
+    environment = {**os.environ, **place.environment, **place.selection, **variables}
     listener = threading.Thread(target=_listen, args=(reader, place.notify), daemon=True)
     with place.log(name).open("w", encoding="utf-8") as log:
         log.write(f"$ {shlex.join(command)}\n")
@@ -300,12 +305,14 @@ def measure_memory(place: Workplace) -> tuple[dict[str, Metric], dict[str, Path]
         "memory",
         [
             "--benchmark-disable",
+            "--isolate",
             "--memray",
             "--hide-memray-summary",
             f"--memray-bin-path={dumps}",
             "--memray-bin-prefix=peak",
         ],
         failures,
+        **MEMORY_ENVIRONMENT,
     )
     peaks: dict[str, Metric] = {}
     kept: dict[str, Path] = {}
@@ -335,7 +342,9 @@ def _measure_device_memory(place: Workplace) -> tuple[dict[str, Metric], dict[st
     return peaks, {}, {name: event["message"] for name, event in failures.items()}
 
 
-def _run_pytest(place: Workplace, name: str, flags: list[str], failures: dict[str, dict[str, Any]]) -> int:
+def _run_pytest(
+    place: Workplace, name: str, flags: list[str], failures: dict[str, dict[str, Any]], **variables: str
+) -> int:
     """Run the performance tests and collect the failures they announce."""
     inner = place.notify
 
@@ -357,6 +366,7 @@ def _run_pytest(place: Workplace, name: str, flags: list[str], failures: dict[st
             *flags,
             *place.pytest_args,
         ],
+        **variables,
     )
     if code == NO_TESTS_COLLECTED:
         raise UsageError(

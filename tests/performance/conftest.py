@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from ice3_bench.errors import UsageError
 from ice3_bench.matrix import Cell, load_settings, parse_domain
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
 PROJECT = Path(__file__).parents[2]
 
@@ -27,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--compile-arg", action="append", default=[], help="argument for the C++ compiler; repeatable")
     group.addoption("--cache", type=Path, default=PROJECT / ".cache/stencils", help="folder of the compiled stencils")
     group.addoption("--domain", action="append", help="domain such as 50x50x60 instead of the cell's; repeatable")
+    group.addoption("--isolate", action="store_true", help="run each benchmark in a process forked after its set-up")
     group.addoption("--events", type=int, help="file descriptor to announce benchmarks on, as JSON lines")
 
 
@@ -48,6 +50,35 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     domains = metafunc.config.getoption("--domain") or cell.backend.domains
     cases = [case for domain in domains for case in metafunc.module.cases(cell, parse_domain(domain))]
     metafunc.parametrize("case", cases, ids=[case.name for case in cases])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Isolate the benchmarks if asked to: what one leaves allocated would be missing from the peak of the next."""
+    if config.getoption("--isolate"):
+        for item in items:
+            item.runtest = partial(_run_forked, item.runtest)  # type: ignore[method-assign]
+
+
+def _run_forked(run: Callable[[], None]) -> None:
+    """Call ``run`` in a forked process, and fail with the message of what it raises."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        message = ""
+        try:
+            run()
+        except BaseException as error:  # noqa: BLE001 (whatever it is, the parent reports it)
+            message = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
+        os.write(writer, message.encode()[:4000])
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, encoding="utf-8", errors="replace") as pipe:
+        message = pipe.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code:
+        message = f"its process was killed by signal {-code}" if code < 0 else f"its process ended with code {code}"
+    if message:
+        pytest.fail(message.splitlines()[0], pytrace=False)
 
 
 def _cell(config: pytest.Config) -> Cell:
@@ -96,7 +127,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.failed:
         crash = getattr(report.longrepr, "reprcrash", None)
-        message = crash.message.splitlines()[0] if crash else str(report.longrepr).splitlines()[-1]
+        message = crash.message.splitlines()[0].removeprefix("Failed: ") if crash else str(report.longrepr).splitlines()[-1]
         _announce(item.config, item, {"event": "failed", "message": f"{report.when}: {message}"})
     elif report.when == "call":
         properties = {name: value for name, value in item.user_properties if name == "device_bytes"}

@@ -183,6 +183,22 @@ def test_a_failing_benchmark_leaves_the_others(place: Place, misbehaviour: str) 
     assert place.stored() == 1
 
 
+def test_what_a_benchmark_leaves_allocated_counts_for_the_next_one_too(place: Place) -> None:
+    assert place.bench(misbehaviour="keeps").returncode == Exit.OK
+    benchmarks = load_report(place.results / CELL / "report.json").benchmarks
+    peaks = [benchmark.measures["peak-memory"].value for benchmark in benchmarks]
+    assert len(peaks) == 2
+    assert min(peaks) > 10_000_000
+
+
+def test_a_benchmark_killed_in_the_memory_pass_keeps_its_timing(place: Place) -> None:
+    run = place.bench(misbehaviour="killed-when-traced")
+    assert run.returncode == Exit.FAILED
+    assert "alpha/numpy/float64/32x32x16 failed: memory pass: call: its process was killed by signal 9" in run.stderr
+    report = load_report(place.results / CELL / "report.json")
+    assert all("latency" in benchmark.measures for benchmark in report.benchmarks)
+
+
 @pytest.mark.parametrize(
     ("misbehaviour", "code", "told"),
     [

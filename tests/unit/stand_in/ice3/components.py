@@ -13,6 +13,7 @@ from ice3.fields import Field
 if TYPE_CHECKING:
     from ice3.compilation import Build
 
+KEPT: list[bytearray] = []
 BENCHMARKS: dict[str, tuple[str, ...]] = {"alpha": (), "beta": ()}
 
 
@@ -28,6 +29,10 @@ class Component:
             time.sleep(600)
         if misbehaviour == "killed":
             os.kill(os.getpid(), 9)
+        if misbehaviour == "killed-when-traced" and "PYTHONMALLOC" in os.environ:
+            os.kill(os.getpid(), 9)
+        if misbehaviour == "keeps" and not KEPT:  # as GridTools keeps the temporaries of the first call
+            KEPT.append(bytearray(10_000_000))
         if misbehaviour == f"fail-{self.name}":
             raise ValueError("it rains upwards")
         state["x"] *= 2.0
