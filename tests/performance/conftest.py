@@ -127,7 +127,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.failed:
         crash = getattr(report.longrepr, "reprcrash", None)
-        message = crash.message.splitlines()[0].removeprefix("Failed: ") if crash else str(report.longrepr).splitlines()[-1]
+        message = crash.message.splitlines()[0] if crash else str(report.longrepr).splitlines()[-1]
+        message = message.removeprefix("Failed: ")  # what pytest.fail puts in front
         _announce(item.config, item, {"event": "failed", "message": f"{report.when}: {message}"})
     elif report.when == "call":
         properties = {name: value for name, value in item.user_properties if name == "device_bytes"}
