@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.bencher_server import PROJECT_KEY, BencherServer
 from tests.unit.github_server import TOKEN, GitHubServer
+from tests.unit.workflow_player import Player
 
-from ice3_bench.bencher import Line, Outcome
+from ice3_bench.bencher import MEASURES, Line, Outcome
 from ice3_bench.comment import LIMIT, MARKER, Content, comment, escape
 from ice3_bench.errors import UsageError
 from ice3_bench.fork import read_reports
@@ -122,45 +123,80 @@ def runner(tmp_path: Path, bencher: BencherServer, github: GitHubServer) -> Runn
     return Runner(tmp_path, bencher, github)
 
 
-def test_two_pushes_a_slow_pull_request_a_fork_and_its_close(
-    runner: Runner, bencher: BencherServer, github: GitHubServer, make_report: Callable[..., Report]
-) -> None:
-    machine = make_report().machine
+SLOWER = "CPU time of worktree against base\n\n| benchmark | verdict |\n| --- | --- |\n| ice_adjust | slower |\n"
 
-    def measured(sha: str, latency: float = 1e6) -> list[Report]:
-        # A checkout by hash is on no branch; two testbeds, as the runners of a matrix may differ.
-        return [
-            make_report(latency, commit=Commit(hash=sha), machine=machine.model_copy(update={"testbed": testbed}))
-            for testbed in ("runner-x", "runner-y")
-        ]
+
+class Repository(Player):
+    """The repository whose cells measure what the test says, on two kinds of runners."""
+
+    def __init__(self, folder: Path, bencher: BencherServer, github: GitHubServer) -> None:
+        variables = {"BENCHER_HOST": bencher.url, "BENCHER_PROJECT": "ice3"}
+        super().__init__(folder, github.url, variables, {"BENCHER_API_KEY": PROJECT_KEY})
+
+    def prepare(
+        self, make_report: Callable[..., Report], settings: Settings, sha: str, factor: float, verdict: str = "same"
+    ) -> None:
+        """Every CPU cell takes ``factor`` times as long; one testbed has three cells, the other all else."""
+        self.forget()
+        cells = [cell for cell in settings.cells if cell.backend.device == "cpu"]
+        for number, cell in enumerate(cells):
+            machine = make_report().machine.model_copy(update={"testbed": f"runner-{'x' if number < 3 else 'y'}"})
+            report = make_report(
+                1e6 * factor,
+                cell=cell.id,
+                backend=cell.backend.name,
+                precision=cell.precision,
+                commit=Commit(hash=sha),  # a checkout by hash is on no branch
+                machine=machine,
+            )
+            report.benchmarks[0].name = f"ice_adjust/{cell.backend.id}/{cell.precision}/{cell.backend.domains[0]}"
+            self.measure(cell.session, {f"{cell.id}/report.json": report.model_dump_json()})
+        markdown = SLOWER.replace("slower", verdict)
+        self.measure("bench-compare", {"comparison.md": markdown}, code=int(verdict == "slower"))
+
+
+def test_two_pushes_a_slow_pull_request_a_fork_and_its_close(  # noqa: PLR0915 (one story)
+    tmp_path: Path,
+    bencher: BencherServer,
+    github: GitHubServer,
+    make_report: Callable[..., Report],
+    settings: Settings,
+) -> None:
+    """The workflows as they stand in the repository, in the order of events."""
+    repository = Repository(tmp_path / "runner", bencher, github)
+    cells = len([cell for cell in settings.cells if cell.backend.device == "cpu"])
 
     for number, sha in enumerate((A, B)):
-        runner.new_job()
-        runner.artifact(*measured(sha, 1e6 + number))
-        done = runner.run("upload", "--folder", "../artifacts", sha=sha)
-        assert done.returncode == 0, done.stderr
-        assert runner.run("comment", "--folder", "../artifacts", sha=sha).returncode == 0
+        repository.prepare(make_report, settings, sha, 1 + number / 1e6)
+        played = repository.play("benchmarks.yml", "push", {}, sha)
+        assert played.conclusion == "success", played.steps
+        assert played.jobs["compare with the base"] == "skipped"
+        assert len(played.artifacts) == cells
+        assert played.output("bench-upload").count("Sent to Bencher") == 2
     main = bencher.project.branch("main")
     assert [(version.number, version.hash) for version in main.head.versions] == [(0, A), (1, B)]
-    assert bencher.project.model("main", "runner-y", "latency") == {
-        "test": "percentage",
-        "upper_boundary": 0.25,
-        "max_sample_size": 64,
-    }
+    sent = {r.testbed.name: sum(m.measure.slug == "latency" for m in r.metrics) for r in bencher.project.reports[-2:]}
+    assert sent == {"runner-x": 3, "runner-y": cells - 3}  # one document for each testbed
+    for testbed in ("runner-x", "runner-y"):
+        assert bencher.project.model("main", testbed, "latency") == {
+            "test": "percentage",
+            "upper_boundary": 0.25,
+            "max_sample_size": 64,
+        }
+    assert github.log == []
 
     # A pull request of the same repository with a planted slowdown; then its correction.
-    for sha, latency, code in ((C, 2e6, 1), (D, 1.01e6, 0)):
-        event = {"pull_request": pull(3, "topic", sha, B)}
-        runner.new_job()
-        runner.artifact(*measured(sha, latency))
-        done = runner.run("upload", "--folder", "../artifacts", event_name="pull_request", event=event)
-        assert done.returncode == code, done.stderr
-        assert ("Alert: ice_adjust" in done.stderr) == bool(code)
-        done = runner.run("comment", "--folder", "../artifacts", event_name="pull_request", event=event)
-        assert done.returncode == 0, done.stderr
+    for sha, factor, verdict, conclusion in ((C, 2.0, "slower", "failure"), (D, 1.01, "same", "success")):
+        repository.prepare(make_report, settings, sha, factor, verdict)
+        event = {"action": "synchronize", "pull_request": pull(3, "topic", sha, B)}
+        played = repository.play("benchmarks.yml", "pull_request", event, "9" * 40)
+        assert played.conclusion == conclusion, played.steps
+        assert played.jobs["compare with the base"] == played.jobs["upload and comment"] == conclusion
+        assert ("Alert: ice_adjust" in played.output("bench-upload")) == (verdict == "slower")
         (written,) = github.comments[3]
         assert written["body"].startswith(MARKER)
-        assert ("2 alerts** on 2 testbeds" in written["body"]) == bool(code)
+        assert f"| ice_adjust | {verdict} |" in written["body"]
+        assert (f"{cells} alerts** on 2 testbeds" in written["body"]) == (verdict == "slower")
     assert "No alert on 2 testbeds" in written["body"]
     assert [method for method, path, _ in github.log if "/issues/" in path] == ["GET", "POST", "GET", "PATCH"]
     topic = bencher.project.branch("topic")
@@ -171,40 +207,47 @@ def test_two_pushes_a_slow_pull_request_a_fork_and_its_close(
         "main", "runner-x", "peak-memory"
     )
 
-    # A fork that works on its own main: its measuring job has no secret; then the job with the secret.
+    # A fork that works on its own main: its measuring run has no secret; then the one with the secret.
     fork = pull(4, "main", F, B, owner="someone")
     github.pulls.append(fork)
-    runner.new_job()
-    runner.artifact(*measured(F, 3e6)[:1])
-    done = runner.run(
-        "upload", "--folder", "../artifacts", event_name="pull_request", event={"pull_request": fork}, key=""
-    )
-    assert done.returncode == 0
-    assert "empty" in done.stdout
-    runner.new_job()
-    runner.artifact(*measured(F, 3e6)[:1])
-    run: dict[str, Any] = {
+    repository.prepare(make_report, settings, F, 3.0, "slower")
+    requests = len(bencher.log)
+    played = repository.play("benchmarks.yml", "pull_request", {"action": "opened", "pull_request": fork}, "9" * 40)
+    assert played.conclusion == "failure"
+    assert played.jobs["upload and comment"] == "skipped"
+    assert len(bencher.log) == requests
+    assert 4 not in github.comments
+    run = {
+        "event": "pull_request",
+        "conclusion": played.conclusion,
+        "id": 5,
         "head_sha": F,
         "head_branch": "main",
-        "head_repository": {"owner": {"login": "someone"}},
-        "conclusion": "success",
+        "head_repository": {"full_name": "someone/ice3", "owner": {"login": "someone"}},
     }
-    done = runner.run(
-        "bencher.fork-upload", "--folder", "../artifacts", event_name="workflow_run", event={"workflow_run": run}
-    )
-    assert done.returncode == 1, done.stderr  # three times as slow
-    assert "alert" in github.comments[4][0]["body"]
+    repository.forget()
+    completed = {"action": "completed", "workflow_run": run}
+    played = repository.play("benchmarks-fork-upload.yml", "workflow_run", completed, B, artifacts=played.artifacts)
+    assert played.conclusion == "failure"  # three times as slow
+    assert "Alert: ice_adjust" in played.output("fork-upload")
+    assert f"{cells} alerts" in github.comments[4][0]["body"]
     assert [version.hash for version in main.head.versions] == [A, B]  # untouched
     ours = "pr/4/someone/main"
-    assert bencher.project.branch(ours).head.versions[-1].hash == F
+    assert [version.hash for version in bencher.project.branch(ours).head.versions] == [A, B, F]
+    # The run of our own pull request also completes: nothing is sent twice.
+    own = {**run, "head_repository": {"full_name": "org/ice3", "owner": {"login": "org"}}}
+    again = repository.play("benchmarks-fork-upload.yml", "workflow_run", {**completed, "workflow_run": own}, B)
+    assert again.jobs == {"upload and comment": "skipped"}
 
     # Both are closed.
     for closed, branch in ((pull(3, "topic", D, B), "topic"), (fork, ours)):
-        done = runner.run("bencher.archive", event_name="pull_request_target", event={"pull_request": closed})
-        assert done.stdout == f"Archived branch '{branch}'.\n"
+        event = {"action": "closed", "pull_request": closed}
+        played = repository.play("benchmarks-cleanup.yml", "pull_request_target", event, B)
+        assert played.conclusion == "success"
+        assert f"Archived branch '{branch}'.\n" in played.output("archive")
         assert bencher.project.branch(branch).archived
     assert not main.archived
-    assert runner.summary.read_text(encoding="utf-8").count("## Benchmarks of") == 5  # appended
+    assert repository.summary.read_text(encoding="utf-8").count("## Benchmarks of") == 5  # appended
 
 
 def test_an_empty_server_is_checked_and_set_up(runner: Runner, bencher: BencherServer) -> None:
@@ -212,13 +255,13 @@ def test_an_empty_server_is_checked_and_set_up(runner: Runner, bencher: BencherS
     assert checked.returncode == 2
     for line in ("measure latency", "measure peak-memory", "branch main", "testbed node", "threshold percentage"):
         assert f"missing    {line}" in checked.stdout
-    assert "invoke bencher.setup" in checked.stderr
+    assert "nox -s bencher -- setup --testbed node" in checked.stderr
     assert "project key" in checked.stdout
     dry = runner.run("bencher.setup", "--testbed", "node", "--dry-run")
-    assert dry.stdout.count("Would create") == 10
+    assert dry.stdout.count("Would create") == len(MEASURES) + 5
     assert not bencher.project.measures
     done = runner.run("bencher.setup", "--testbed", "node")
-    assert done.stdout.count("Created") == 10, done.stderr
+    assert done.stdout.count("Created") == len(MEASURES) + 5, done.stderr
     assert runner.run("bencher.setup", "--testbed", "node").stdout == "Nothing is missing.\n"
     checked = runner.run("bencher.check", "--testbed", "node")
     assert checked.returncode == 0, checked.stdout
@@ -254,8 +297,8 @@ def test_a_fork_that_was_pushed_to_since_is_left_alone(
     done = runner.run(
         "bencher.fork-upload", "--folder", "../artifacts", event_name="workflow_run", event={"workflow_run": run}
     )
-    assert done.returncode == 2
-    assert "No open pull request" in done.stderr
+    assert done.returncode == 0
+    assert "No open pull request" in done.stdout
     assert bencher.runs == []
 
 
@@ -403,7 +446,7 @@ def test_a_killed_upload_loses_and_doubles_nothing(
     with History(runner.folder / "results/history.db") as history:
         for report in reports:
             history.add(report)
-    runner.artifact(reports[0])
+    save_report(reports[0], runner.folder / "results/gt_cpu_ifirst-float64/report.json")
     seen: list[str] = []
 
     def fail(_method: str, path: str) -> str | None:
@@ -413,7 +456,7 @@ def test_a_killed_upload_loses_and_doubles_nothing(
     bencher.fault = fail
     bencher.delay = 30
     environment = runner.environment("push", {}, A, PROJECT_KEY)
-    command = [sys.executable, "-m", "invoke", "upload", "--folder", "../artifacts"]
+    command = [sys.executable, "-m", "invoke", "upload"]
     with subprocess.Popen(
         command, cwd=runner.project, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
@@ -423,7 +466,7 @@ def test_a_killed_upload_loses_and_doubles_nothing(
         time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
     bencher.fault = lambda _method, _path: None
-    done = runner.run("upload", "--folder", "../artifacts")
+    done = runner.run("upload")
     assert done.returncode == 0, done.stderr
     latencies = [m.value for r in bencher.project.reports for m in r.metrics if m.measure.slug == "latency"]
     assert latencies == [1e6, 1e6 + 1, 1e6 + 2]
