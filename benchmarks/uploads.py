@@ -14,17 +14,18 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import multiprocessing
+import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from uuid import NAMESPACE_OID, uuid5
 
 from ice3_bench import bencher, history, upload
@@ -33,7 +34,7 @@ from ice3_bench.matrix import Cell, Settings, load_settings
 from ice3_bench.report import Benchmark, Commit, Machine, Metric, Protocol, Report, Software, save_report
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import FrameType, TracebackType
 
     from tests.unit.bencher_server import BencherServer
 
@@ -124,13 +125,39 @@ def _upload(url: str, results: Path, settings: Settings, last_step: int, counted
         counted.write_text(str(reached), encoding="utf-8")
 
 
+def _serve() -> None:
+    """Make an upload for each line of the standard input, in a fork of this process, and print its exit code."""
+    settings = load_settings(PROJECT)
+    for line in sys.stdin:
+        url, results, last_step, counted = json.loads(line)
+        child = os.fork()  # this process has one thread; that of the server has more
+        if child == 0:
+            code = 1
+            try:
+                _upload(url, Path(results), settings, last_step, Path(counted) if counted else None)
+                code = 0
+            finally:
+                os._exit(code)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
 class Uploads:
-    """A server, a results folder, and uploads between them."""
+    """A server, a results folder, and uploads between them; a context manager."""
 
     def __init__(self, server: BencherServer, results: Path) -> None:
         self.server, self.results, self.settings = server, results, load_settings(PROJECT)
-        self._processes = multiprocessing.get_context("forkserver")
-        self._processes.set_forkserver_preload(["ice3_bench.upload", "ice3_bench.matrix"])
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "benchmarks.uploads", "--serve"]
+        self._uploader = subprocess.Popen(
+            command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._uploader.communicate()
 
     def measure(self, number: int) -> None:
         """Leave the report of a bench session."""
@@ -139,12 +166,13 @@ class Uploads:
 
     def upload(self, last_step: int = 0, counted: Path | None = None) -> bool:
         """Upload in a process that dies before step ``last_step``, if it gets there; return whether it died."""
-        arguments = (self.server.url, self.results, self.settings, last_step, counted)
-        process = self._processes.Process(target=_upload, args=arguments)
-        process.start()
-        process.join(60)
-        assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
-        return process.exitcode != 0
+        assert self._uploader.stdin is not None
+        assert self._uploader.stdout is not None
+        arguments = [self.server.url, str(self.results), last_step, str(counted) if counted else None]
+        self._uploader.stdin.write(json.dumps(arguments) + "\n")
+        code = int(self._uploader.stdout.readline())
+        assert code in (0, -signal.SIGKILL), code
+        return code != 0
 
     def finish(self) -> None:
         """Upload until nothing is queued; the line is good now."""
@@ -169,8 +197,11 @@ class Uploads:
 
     def count_steps(self) -> int:
         """Return the number of steps of an upload that nothing disturbs."""
-        with tempfile.TemporaryDirectory() as folder, _server() as server:
-            other = Uploads(server, Path(folder) / "results")
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            _server() as server,
+            Uploads(server, Path(folder) / "results") as other,
+        ):
             other.measure(1)
             other.upload(counted=Path(folder) / "steps")
             return int((Path(folder) / "steps").read_text(encoding="utf-8"))
@@ -227,13 +258,20 @@ def main() -> None:
     parser.add_argument("--steps", action="store_true", help="kill one upload at each of its steps")
     parser.add_argument("--chaos", type=int, metavar="COUNT", help="uploads over a bad line, every third killed")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.serve:
+        _serve()
+        return
     if not options.steps and not options.chaos:
         _time_matrix()
         return
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, _server() as server:
-        uploads = Uploads(server, Path(folder) / "results")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _server() as server,
+        Uploads(server, Path(folder) / "results") as uploads,
+    ):
         if options.chaos:
             happened = uploads.chaos(options.chaos, options.seed)
             expected = options.chaos

@@ -128,7 +128,7 @@ def fork_upload(_context: Context, folder: str) -> None:
         for report in reports:
             history.add(report)
     code = send_queued(surroundings, make_console(), revision, reports)
-    _publish(surroundings, revision, comparison=None)
+    _publish(surroundings, revision, comparison=None, run_url=run.get("html_url"))
     if code is not Exit.OK:
         raise InvokeExit(code=int(code))
 
@@ -143,7 +143,9 @@ def comment_task(_context: Context) -> None:
     _publish(surroundings, surroundings.revision(), comparison=text)
 
 
-def _publish(surroundings: Surroundings, revision: Revision | None, comparison: str | None) -> None:
+def _publish(
+    surroundings: Surroundings, revision: Revision | None, comparison: str | None, run_url: str | None = None
+) -> None:
     actions = surroundings.actions
     commit = revision.hash if revision else describe_commit(PROJECT).hash
     with History(surroundings.results / HISTORY) as history:
@@ -156,7 +158,7 @@ def _publish(surroundings: Surroundings, revision: Revision | None, comparison: 
         outcomes=[Outcome.model_validate_json(one.outcome) for one in submissions if one.outcome],
         comparison=comparison,
         notes=notes,
-        run_url=actions.run_url if actions else None,
+        run_url=run_url or (actions.run_url if actions else None),
     )
     if actions is None:
         print(comment(content))

@@ -717,7 +717,8 @@ def test_the_servers_threshold_tests_agree_with_benchers_own() -> None:
         model, expected = vector["model"], vector["expected"]
         history = reference["sequences"][vector["history_ref"]][::-1][: model["max_sample_size"]]
         wanted = [expected[key] for key in ("baseline", "lower_limit", "upper_limit")]
-        assert list(limits(model, history)) == pytest.approx(wanted, rel=1e-9), vector["id"]  # scipy's t is as exact
+        for found, limit in zip(limits(model, history), wanted, strict=True):
+            assert found == limit if limit is None else found == pytest.approx(limit, rel=1e-9), vector["id"]
     for invalid in reference["invalid_models"]:
         with pytest.raises(Refusal, match="Invalid model"):
             BencherServer()._check_model(invalid["model"])
@@ -745,17 +746,17 @@ def test_a_slowdown_alerts_under_every_test(
 def test_uploads_over_a_bad_line_killed_at_random_arrive_once_and_in_order(
     server: BencherServer, tmp_path: Path
 ) -> None:
-    uploads = Uploads(server, tmp_path / "results")
-    happened = uploads.chaos(12, seed=3)
+    with Uploads(server, tmp_path / "results") as uploads:
+        happened = uploads.chaos(12, seed=3)
     assert happened["killed"] > 0
     assert uploads.arrived() == list(range(1, 13))
     assert [version.number for version in server.project.branch("main").head.versions] == list(range(12))
 
 
 def test_an_upload_may_be_killed_between_any_two_steps(server: BencherServer, tmp_path: Path) -> None:
-    uploads = Uploads(server, tmp_path / "results")
-    steps = uploads.count_steps()
-    chosen = range(1, steps + 1, steps // 24)
-    for number, step in enumerate(chosen, 1):
-        uploads.kill_at(number, step)
+    with Uploads(server, tmp_path / "results") as uploads:
+        steps = uploads.count_steps()
+        chosen = range(1, steps + 1, steps // 16)
+        for number, step in enumerate(chosen, 1):
+            uploads.kill_at(number, step)
     assert uploads.arrived() == list(range(1, len(chosen) + 1))

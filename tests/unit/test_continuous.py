@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -10,19 +11,23 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.bencher_server import PROJECT_KEY, BencherServer
 from tests.unit.github_server import TOKEN, GitHubServer
 from tests.unit.workflow_player import Player
 
 from ice3_bench.bencher import MEASURES, Line, Outcome
-from ice3_bench.comment import LIMIT, MARKER, Content, comment, escape
+from ice3_bench.comment import LIMIT, MARKER, SUMMARY_LIMIT, Content, comment, escape
 from ice3_bench.errors import UsageError
 from ice3_bench.fork import read_reports
 from ice3_bench.history import History
+from ice3_bench.machine import name_testbed
 from ice3_bench.report import Commit, Report, save_report
 
 if TYPE_CHECKING:
@@ -224,6 +229,7 @@ def test_two_pushes_a_slow_pull_request_a_fork_and_its_close(  # noqa: PLR0915 (
         "head_sha": F,
         "head_branch": "main",
         "head_repository": {"full_name": "someone/ice3", "owner": {"login": "someone"}},
+        "html_url": "https://github.com/org/ice3/actions/runs/5",
     }
     repository.forget()
     completed = {"action": "completed", "workflow_run": run}
@@ -231,6 +237,8 @@ def test_two_pushes_a_slow_pull_request_a_fork_and_its_close(  # noqa: PLR0915 (
     assert played.conclusion == "failure"  # three times as slow
     assert "Alert: ice_adjust" in played.output("fork-upload")
     assert f"{cells} alerts" in github.comments[4][0]["body"]
+    assert "actions/runs/5" in github.comments[4][0]["body"]
+    assert "slower" not in github.comments[4][0]["body"]  # the fork's own text
     assert [version.hash for version in main.head.versions] == [A, B]  # untouched
     ours = "pr/4/someone/main"
     assert [version.hash for version in bencher.project.branch(ours).head.versions] == [A, B, F]
@@ -250,6 +258,93 @@ def test_two_pushes_a_slow_pull_request_a_fork_and_its_close(  # noqa: PLR0915 (
     assert repository.summary.read_text(encoding="utf-8").count("## Benchmarks of") == 5  # appended
 
 
+def test_an_answer_that_is_lost_is_exit_3_and_the_job_run_again_doubles_nothing(
+    tmp_path: Path,
+    bencher: BencherServer,
+    github: GitHubServer,
+    make_report: Callable[..., Report],
+    settings: Settings,
+) -> None:
+    repository = Repository(tmp_path / "runner", bencher, github)
+    description = repository.checkout / "pyproject.toml"
+    text = description.read_text(encoding="utf-8")
+    description.write_text(text.replace('base-branch = "main"', 'base-branch = "main"\ndeadline = 1'), encoding="utf-8")
+    repository.prepare(make_report, settings, A, 1.0)
+    bencher.fault = lambda _method, path: "lose" if path == "/v0/run" else None
+    played = repository.play("benchmarks.yml", "push", {}, A)
+    assert [code for line, code, _ in played.steps if "bench-upload" in line] == [3]
+    assert "2 submissions stay queued" in played.output("bench-upload")
+    assert "could not be sent yet" in repository.summary.read_text(encoding="utf-8")
+    assert len(bencher.project.reports) == 1  # it arrived, and nobody knows
+    bencher.fault = lambda _method, _path: None
+    assert repository.play("benchmarks.yml", "push", {}, A).conclusion == "success"
+    assert [report.testbed.name for report in bencher.project.reports] == ["runner-y", "runner-x"]
+
+
+def test_t13_a_pull_request_that_gets_no_secret_is_compared_and_told(
+    tmp_path: Path,
+    bencher: BencherServer,
+    github: GitHubServer,
+    make_report: Callable[..., Report],
+    settings: Settings,
+) -> None:
+    repository = Repository(tmp_path / "runner", bencher, github)
+    repository.secrets = {}  # as for an update by Dependabot
+    repository.prepare(make_report, settings, C, 1.0)
+    event = {"action": "opened", "pull_request": pull(3, "topic", C, B)}
+    played = repository.play("benchmarks.yml", "pull_request", event, "9" * 40)
+    assert played.conclusion == "success"
+    assert "BENCHER_API_KEY is set but empty" in played.output("bench-upload")
+    assert bencher.log == []
+    assert "Nothing was sent to Bencher." in github.comments[3][0]["body"]
+    assert "| ice_adjust | same |" in github.comments[3][0]["body"]
+
+
+def test_no_secret_in_arguments_output_or_files(
+    runner: Runner, bencher: BencherServer, make_report: Callable[..., Report]
+) -> None:
+    save_report(make_report(), runner.folder / "results/gt_cpu_ifirst-float64/report.json")
+    held: list[str] = []
+
+    def hold(_method: str, path: str) -> str | None:
+        if path != "/v0/run":
+            return None
+        held.append(path)
+        return "hold"
+
+    bencher.delay, bencher.fault = 30, hold
+    environment = runner.environment("push", {}, A, PROJECT_KEY)
+    command = [sys.executable, "-m", "nox", "--no-venv", "--no-install", "-s", "bench-upload"]
+    shutil.copy(PROJECT / "noxfile.py", runner.project)
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    output = runner.folder / "output"
+    with (
+        output.open("wb") as stream,
+        subprocess.Popen(
+            command, cwd=runner.project, env=environment, stdout=stream, stderr=stream, start_new_session=True
+        ) as process,
+    ):
+        deadline = time.monotonic() + 60
+        while not held and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        arguments = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if _alive(path)]
+        os.killpg(process.pid, signal.SIGKILL)
+    assert any(b"bench-upload" in one for one in arguments)
+    assert f"Bearer {PROJECT_KEY}" in bencher.secrets_seen
+    files = [path for path in runner.folder.rglob("*") if path.is_file()]
+    assert {"history.db", "output", "report.json"} <= {path.name for path in files}
+    secret = PROJECT_KEY.encode()
+    assert not [one for one in arguments if secret in one]
+    assert not [path for path in files if secret in path.read_bytes()]
+
+
+def _alive(path: Path) -> bool:
+    try:
+        return bool(path.read_bytes())
+    except OSError:
+        return False
+
+
 def test_an_empty_server_is_checked_and_set_up(runner: Runner, bencher: BencherServer) -> None:
     checked = runner.run("bencher.check", "--testbed", "node")
     assert checked.returncode == 2
@@ -266,6 +361,8 @@ def test_an_empty_server_is_checked_and_set_up(runner: Runner, bencher: BencherS
     checked = runner.run("bencher.check", "--testbed", "node")
     assert checked.returncode == 0, checked.stdout
     assert "Nothing is missing." in checked.stdout
+    # Without reports and without a name, it is about this machine.
+    assert f"testbed {name_testbed()}" in runner.run("bencher.check").stdout
 
 
 def test_check_explains_what_is_wrong(runner: Runner, bencher: BencherServer) -> None:
@@ -275,6 +372,10 @@ def test_check_explains_what_is_wrong(runner: Runner, bencher: BencherServer) ->
     assert "status 401" in refused.stderr
     bencher.projects.pop("ice3")
     assert "status 404" in runner.run("bencher.check", "--testbed", "n").stderr
+    bencher.fault = lambda _method, _path: "503"
+    down = runner.run("bencher.check", "--testbed", "n")
+    assert down.returncode == 3
+    assert "within 10 s" in down.stderr  # it does not wait as long as an upload does
 
 
 @pytest.mark.parametrize("branch", ["main", "release/2"])
@@ -326,8 +427,36 @@ def _spoil_commit(report: Report) -> None:
     report.commit.hash = A
 
 
+def _spoil_changes(report: Report) -> None:
+    report.commit.dirty = True
+
+
+def _spoil_time(report: Report) -> None:
+    report.created = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def _spoil_zone(report: Report) -> None:
+    report.created = report.created.replace(tzinfo=None)
+
+
+def _spoil_duration(report: Report) -> None:
+    report.passes[0].seconds = 1e300
+
+
 @pytest.mark.parametrize(
-    "spoil", [_spoil_name, _spoil_component, _spoil_domain, _spoil_testbed, _spoil_cell, _spoil_commit]
+    "spoil",
+    [
+        _spoil_name,
+        _spoil_component,
+        _spoil_domain,
+        _spoil_testbed,
+        _spoil_cell,
+        _spoil_commit,
+        _spoil_changes,
+        _spoil_time,
+        _spoil_zone,
+        _spoil_duration,
+    ],
 )
 def test_what_a_fork_must_not_say_is_refused(
     make_report: Callable[..., Report], settings: Settings, tmp_path: Path, spoil: Callable[[Report], None]
@@ -363,6 +492,9 @@ def test_large_linked_doubled_and_unknown_reports_of_a_fork_are_refused(
     save_report(make_report(commit=Commit(hash=F), cell="cupy-float64"), link)
     with pytest.raises(UsageError, match="Unknown cell"):
         read_reports(tmp_path, settings, F)
+    link.write_text("[" * 200_000, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"nested|not JSON"):
+        read_reports(tmp_path, settings, F)
 
 
 # --- The comment ------------------------------------------------------------------------------------------------------
@@ -396,6 +528,17 @@ def test_names_cannot_leave_their_cell(settings: Settings) -> None:
     assert escape("a_b") == "a&#95;b"
 
 
+@given(st.text(max_size=60))
+def test_an_escaped_name_is_literal_and_refers_to_nothing(name: str) -> None:
+    text = escape(name)
+    assert re.fullmatch(r"(?:[A-Za-z0-9 ,/+%()-]|&#\d+;)*", text)
+    shown = html.unescape(text)  # GitHub looks for mentions and references in what is shown
+    assert not re.search(r"[@#]\w|GH-\d", shown, re.IGNORECASE)
+    assert "www." not in text
+    if name.isprintable() and "\u200b" not in name:
+        assert shown.replace("\u200b", "") == " ".join(name.split())
+
+
 def test_the_comment_says_what_is_untested_and_what_changed(settings: Settings) -> None:
     memory = line(measure="peak-memory", units="bytes (B)", value=4e7, baseline=3e7, upper_limit=5e7)
     text = comment(
@@ -419,7 +562,11 @@ def test_a_comment_stays_within_githubs_limit(settings: Settings) -> None:
     assert "and 1485 more." in text
     long = comment(Content("c" * 40, settings.bencher, [outcome(many, alerts=1500)], comparison="| x |\n" * 20000))
     assert len(long.encode()) <= LIMIT
-    assert "too long for a comment" in long
+    assert "too long for a comment: see the job summary" in long
+    whole = comment(Content("c" * 40, settings.bencher, [outcome(many, alerts=1500)], "| x |\n" * 20000), SUMMARY_LIMIT)
+    assert "| x |" in whole
+    assert "more." not in whole
+    assert len(whole.encode()) < 2**20
 
 
 def test_only_our_own_comment_is_updated(runner: Runner, github: GitHubServer) -> None:
@@ -437,7 +584,7 @@ def test_only_our_own_comment_is_updated(runner: Runner, github: GitHubServer) -
 # Requests 0 to 6 prepare the project, 7 to 9 are the three submissions.
 @pytest.mark.parametrize(
     ("request_number", "fault"),
-    [(0, "hold"), (3, "slow"), (6, "hold"), (7, "hold"), (7, "slow"), (8, "slow"), (9, "hold"), (9, "slow")],
+    [(3, "slow"), (7, "hold"), (9, "slow")],
 )
 def test_a_killed_upload_loses_and_doubles_nothing(
     runner: Runner, bencher: BencherServer, make_report: Callable[..., Report], request_number: int, fault: str
