@@ -218,7 +218,13 @@ class History:
             for one in draft([self._parse(*row) for row in rows]):
                 cursor = self._connection.execute(
                     "INSERT INTO submission (key, testbed, branch, commit_hash, body) VALUES (?, ?, ?, ?, ?)",
-                    (str(uuid5(NAMESPACE_OID, "\n".join(one.runs))), one.testbed, one.branch, one.commit, one.body),
+                    (
+                        str(uuid5(NAMESPACE_OID, "\n".join(sorted(one.runs)))),
+                        one.testbed,
+                        one.branch,
+                        one.commit,
+                        one.body,
+                    ),
                 )
                 self._connection.executemany(
                     "UPDATE run SET submission = ? WHERE id = ?", [(cursor.lastrowid, run_id) for run_id in one.runs]

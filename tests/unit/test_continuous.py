@@ -11,11 +11,13 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.bencher_server import PROJECT_KEY, BencherServer
@@ -57,7 +59,7 @@ def pull(number: int, ref: str, sha: str, base_sha: str, owner: str = "org") -> 
 
 
 class Runner:
-    """A job of a workflow: a checkout, and the variables GitHub Actions sets; each job starts with empty results."""
+    """A task in a checkout, with the variables that GitHub Actions sets."""
 
     def __init__(self, folder: Path, bencher: BencherServer, github: GitHubServer) -> None:
         self.folder, self.bencher, self.github = folder, bencher, github
@@ -66,17 +68,6 @@ class Runner:
         shutil.copy(PROJECT / "pyproject.toml", self.project)
         shutil.copytree(PROJECT / "tasks", self.project / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
         self.summary = folder / "summary.md"
-        self.new_job()
-
-    def new_job(self) -> None:
-        shutil.rmtree(self.folder / "results", ignore_errors=True)
-        shutil.rmtree(self.folder / "artifacts", ignore_errors=True)
-
-    def artifact(self, *reports: Report) -> None:
-        for report in reports:
-            save_report(
-                report, self.folder / "artifacts" / f"bench-{report.cell}-{report.machine.testbed}" / "report.json"
-            )
 
     def environment(self, event_name: str, event: dict[str, Any], sha: str, key: str | None) -> dict[str, str]:
         path = self.folder / "event.json"
@@ -388,7 +379,7 @@ def test_protected_branches_are_not_archived(runner: Runner, branch: str) -> Non
 def test_a_fork_that_was_pushed_to_since_is_left_alone(
     runner: Runner, bencher: BencherServer, make_report: Callable[..., Report]
 ) -> None:
-    runner.artifact(make_report(commit=Commit(hash=F)))
+    save_report(make_report(commit=Commit(hash=F)), runner.folder / "artifacts/gt_cpu_ifirst-float64/report.json")
     run = {
         "head_sha": F,
         "head_branch": "main",
@@ -622,16 +613,50 @@ def test_a_killed_upload_loses_and_doubles_nothing(
         assert history.pending() == []
 
 
-def test_every_step_of_the_workflows_is_one_line_and_every_action_pinned() -> None:
-    for path in (PROJECT / ".github/workflows").glob("*.yml"):
-        text = path.read_text(encoding="utf-8")
-        assert not re.search(r"run: *[|>]", text), path
-        assert "\npermissions: {}\n" in text, path
-        assert "\nconcurrency:\n" in text, path
-        for used in re.findall(r"uses: (.*)", text):
-            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+", used), used
-        assert (
-            "secrets." not in text
-            or "pull_request:\n" not in text
-            or "head.repo.full_name == github.repository" in text
-        )
+WORKFLOWS = sorted((PROJECT / ".github/workflows").glob("*.yml"))
+RUN = re.compile(
+    r'python3? -m (pip install "nox\[uv\]"|venv .venv && .venv/bin/python -m pip install "nox\[uv\]")'
+    r"|(\.venv/bin/)?nox -[st] [^&|;\n]*"
+    r'|echo "sessions=\$\(nox -l --json .*|cat results/comparison\.md >> "\$GITHUB_STEP_SUMMARY"'
+)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_step_of_a_workflow_is_one_line_and_every_action_pinned(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    described = yaml.safe_load(text)
+    assert described["permissions"] == {}
+    assert described["concurrency"]["group"]
+    for used in re.findall(r"uses: (.*)", text):
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+", used), used
+    for job in described["jobs"].values():
+        assert set(job["permissions"].items()) <= {
+            ("contents", "read"),
+            ("actions", "read"),
+            ("pull-requests", "write"),
+        }
+        for step in job["steps"]:
+            assert RUN.fullmatch(step.get("run", "nox -s tests")), step  # nothing of the event can enter a line
+            if "/cache@" in step.get("uses", "") and "stencils" in step["with"]["path"]:
+                assert all(part in step["with"]["key"] for part in ("runner.os", "runner.arch", "py3"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_no_code_of_a_fork_meets_a_secret(path: Path) -> None:
+    described = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for job in described["jobs"].values():
+        if "secrets." not in json.dumps(job) and "write" not in job["permissions"].values():
+            continue
+        if described[True].keys() & {"pull_request"}:
+            assert "github.event.pull_request.head.repo.full_name == github.repository" in job["if"]
+        elif described[True].keys() & {"pull_request_target", "workflow_run"}:
+            (checkout,) = [step for step in job["steps"] if "/checkout@" in step.get("uses", "")]
+            assert checkout["with"]["ref"] == "${{ github.event.repository.default_branch }}"
+            assert not any("/cache@" in step.get("uses", "") for step in job["steps"])  # a fork may fill caches
+
+
+def test_every_python_that_is_promised_is_tested() -> None:
+    described = yaml.safe_load((PROJECT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    promised = [one.rsplit(" ", 1)[1] for one in project["classifiers"] if "Python :: 3." in one]
+    assert described["jobs"]["tests"]["strategy"]["matrix"]["python"] == promised

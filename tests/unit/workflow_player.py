@@ -211,7 +211,7 @@ class Player:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
         played.steps.append((step["run"], done.returncode, done.stdout))
         secrets = [*self.secrets.values(), TOKEN, READ_TOKEN]
