@@ -46,6 +46,7 @@ KEY = "bencher_run_" + "p" * 30  # of the server
 # A slow reply is given up; results that come late are waited for.
 IMPATIENT = Patience(deadline=0.6, first_wait=0.01, longest_wait=0.02, connect=1.0, reply=0.15, settle=0.6)
 DELAY = 0.2
+PATIENT = Patience(deadline=60.0, first_wait=0.01, longest_wait=0.5)
 FAULTS = (None, None, None, None, "drop", "lose", "slow", "truncate", "503", "429", "500", "halfway", "late")
 
 
@@ -101,7 +102,9 @@ def _where(url: str) -> Connection:
     return where
 
 
-def _upload(url: str, results: Path, settings: Settings, last_step: int, counted: Path | None) -> None:
+def _upload(
+    url: str, results: Path, settings: Settings, patience: Patience, last_step: int, counted: Path | None
+) -> None:
     """Store and send, and die before step ``last_step``; in a process of its own."""
     steps = itertools.count(1)
     reached = 0
@@ -118,7 +121,7 @@ def _upload(url: str, results: Path, settings: Settings, last_step: int, counted
 
     sys.settrace(trace)  # type: ignore[arg-type]
     upload.store(results)
-    with Bencher(_where(url), IMPATIENT) as client:
+    with Bencher(_where(url), patience) as client:
         upload.send(results, client, settings.bencher)
     sys.settrace(None)
     if counted is not None:
@@ -129,12 +132,13 @@ def _serve() -> None:
     """Make an upload for each line of the standard input, in a fork of this process, and print its exit code."""
     settings = load_settings(PROJECT)
     for line in sys.stdin:
-        url, results, last_step, counted = json.loads(line)
+        url, results, patient, last_step, counted = json.loads(line)
+        patience = PATIENT if patient else IMPATIENT
         child = os.fork()  # this process has one thread; that of the server has more
         if child == 0:
             code = 1
             try:
-                _upload(url, Path(results), settings, last_step, Path(counted) if counted else None)
+                _upload(url, Path(results), settings, patience, last_step, Path(counted) if counted else None)
                 code = 0
             finally:
                 os._exit(code)
@@ -164,11 +168,11 @@ class Uploads:
         cell = self.settings.cells[0]
         save_report(make_report(cell, number, float(number)), self.results / cell.id / "report.json")
 
-    def upload(self, last_step: int = 0, counted: Path | None = None) -> bool:
+    def upload(self, last_step: int = 0, counted: Path | None = None, *, patient: bool = True) -> bool:
         """Upload in a process that dies before step ``last_step``, if it gets there; return whether it died."""
         assert self._uploader.stdin is not None
         assert self._uploader.stdout is not None
-        arguments = [self.server.url, str(self.results), last_step, str(counted) if counted else None]
+        arguments = [self.server.url, str(self.results), patient, last_step, str(counted) if counted else None]
         self._uploader.stdin.write(json.dumps(arguments) + "\n")
         code = int(self._uploader.stdout.readline())
         assert code in (0, -signal.SIGKILL), code
@@ -177,10 +181,8 @@ class Uploads:
     def finish(self) -> None:
         """Upload until nothing is queued; the line is good now."""
         self.server.fault = lambda _method, _path: None
-        for _ in range(20):
-            if not self.upload() and not self.queued():
-                return
-        raise AssertionError("reports stay queued")
+        self.upload()
+        assert not self.queued(), "reports stay queued"
 
     def queued(self) -> int:
         """Return how many submissions are queued."""
@@ -227,7 +229,7 @@ class Uploads:
                 upload.store(self.results)  # as a bench session does before it overwrites the report
             self.measure(number)
             self.server.fault = fault
-            if self.upload(dice.randint(1, steps) if number % 3 == 0 else 0):
+            if self.upload(dice.randint(1, steps) if number % 3 == 0 else 0, patient=False):
                 happened["killed"] += 1
         self.finish()
         return happened
