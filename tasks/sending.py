@@ -43,8 +43,8 @@ def send_queued(surroundings: Surroundings, console: Console, revision: Revision
         return Exit.OK
     if where.unencrypted:
         print(f"Warning: the key crosses the network unencrypted to {where.host}.", file=sys.stderr)
-    with surroundings.client() as client:
-        ids = {report.id for report in new}
+    ids = {report.id for report in new}
+    with console.status(f"sending to {where.host}"), surroundings.client() as client:
         sent = send(surroundings.results, client, surroundings.settings.bencher, revision, ids)
     _tell(sent, surroundings, console)
     return sent.code
