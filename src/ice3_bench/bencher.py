@@ -483,13 +483,16 @@ class Bencher:
         }
         outcome = read_outcome(reply, asked, console)
 
+        def missing() -> int:
+            return len(expected - {(line.benchmark, line.measure) for line in outcome.lines})
+
         def complete() -> Outcome:
             nonlocal outcome
-            missing = len(expected - {(line.benchmark, line.measure) for line in outcome.lines})
-            if missing:
+            if missing():
                 again = self._request("GET", f"{self._project}/reports/{outcome.report}")
                 outcome = read_outcome(again, asked, console)
-                raise _TransientError(f"{missing} of {len(expected)} results are missing")
+            if missing():
+                raise _TransientError(f"{missing()} of {len(expected)} results are missing")
             return outcome
 
         try:

@@ -448,6 +448,22 @@ def test_t4_results_that_arrive_after_the_answer_are_waited_for(
     assert values(server) == [[1e6]]
 
 
+def test_t4_results_that_are_there_at_the_last_look_are_not_sent_again(
+    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer
+) -> None:
+    server.delay = 0.3
+    runs, looks = iter(["late"]), iter(["hold"])
+
+    def fault(_method: str, path: str) -> str | None:
+        return next(runs, None) if path == "/v0/run" else next(looks, None) if "/reports/" in path else None
+
+    server.fault = fault
+    # The look takes longer than results are waited for, and finds them.
+    sent = uploader.send(make_report(), patience=Patience(deadline=5.0, first_wait=0.01, settle=0.2))
+    assert sent.code is Exit.OK
+    assert values(server) == [[1e6]]
+
+
 @pytest.mark.parametrize("fault", ["drop", "lose", "truncate", "slow", "503", "500", "429"])
 def test_t5_passing_failures_are_retried_and_nothing_arrives_twice(
     make_report: Callable[..., Report], uploader: Uploader, server: BencherServer, fault: str
