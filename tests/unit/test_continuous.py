@@ -617,7 +617,7 @@ WORKFLOWS = sorted((PROJECT / ".github/workflows").glob("*.yml"))
 RUN = re.compile(
     r'python3? -m (pip install "nox\[uv\]"|venv .venv && .venv/bin/python -m pip install "nox\[uv\]")'
     r"|(\.venv/bin/)?nox -[st] [^&|;\n]*"
-    r'|echo "sessions=\$\(nox -l --json .*|cat results/comparison\.md >> "\$GITHUB_STEP_SUMMARY"'
+    r'|echo "sessions=\$\(nox -l --json .*|cat results/(comparison|gpu)\.md >> "\$GITHUB_STEP_SUMMARY"'
 )
 
 
