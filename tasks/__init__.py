@@ -13,14 +13,14 @@ from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
 from ice3_bench.checks import check, summary
-from ice3_bench.errors import Exit, PassError, UsageError
+from ice3_bench.errors import Exit, PassError
 from ice3_bench.gpu import gpu_table
 from ice3_bench.history import History
 from ice3_bench.passes import REFERENCE_DATA
 from ice3_bench.render import make_console, results_table
 from ice3_bench.report import write_atomically
 from ice3_bench.session import program, run_session, stencil_cache
-from ice3_bench.upload import HISTORY
+from ice3_bench.upload import HISTORY, store
 from tasks import bencher, comparing, looking
 from tasks.common import PROJECT, Surroundings, arguments, explained
 from tasks.sending import discard_submission, upload_reports
@@ -80,8 +80,11 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
     given = arguments()
     console = make_console(quiet="--quiet" in given)
     surroundings.where()  # a credential that cannot be right is said before measuring, not after
+    path = surroundings.results / cell.id / "report.json"
+    if path.exists():
+        store(surroundings.results, [path])  # a session that was killed before it stored its report left it here
     report, code = run_session(PROJECT, surroundings.results, cell, surroundings.settings, given, console)
-    uploaded = upload_reports(surroundings, console, [surroundings.results / cell.id / "report.json"])
+    uploaded = upload_reports(surroundings, console, [path])
     checks = _show(surroundings, report, console)
     _tell(checks, report)
     for benchmark in report.failures:
@@ -96,24 +99,18 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
 @task(
     help={
         "report": "store this report file instead of those of all cells",
-        "folder": "store the reports <name>/report.json in this folder instead of those in results/",
         "discard": "take this submission out of the queue for good",
         "quiet": "print errors only",
     }
 )
 @explained
-def upload(
-    _context: Context, report: str | None = None, folder: str | None = None, discard: int = 0, quiet: bool = False
-) -> None:
+def upload(_context: Context, report: str | None = None, discard: int = 0, quiet: bool = False) -> None:
     """Store what was measured in the local history, and send what is queued to Bencher when a key is set."""
     surroundings, console = Surroundings.read(), make_console(quiet=quiet)
     if discard:
         discard_submission(surroundings, console, discard)
         return
-    paths = [Path(report)] if report else sorted(Path(folder).glob("*/report.json")) if folder else None
-    if paths == []:
-        raise UsageError(f"There are no reports in {folder}: did every measuring job fail before it wrote one?")
-    code = upload_reports(surroundings, console, paths)
+    code = upload_reports(surroundings, console, [Path(report)] if report else None)
     if code is not Exit.OK:
         raise InvokeExit(code=int(code))
 

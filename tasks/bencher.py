@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,12 @@ from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
 from ice3_bench.bencher import Missing, Outcome
-from ice3_bench.comment import MARKER, Content, comment
+from ice3_bench.comment import MARKER, SUMMARY_LIMIT, Content, comment
 from ice3_bench.errors import Exit, UsageError
 from ice3_bench.fork import read_reports
 from ice3_bench.github import GitHub, revision_of_pull_request
 from ice3_bench.history import History
-from ice3_bench.machine import describe_commit
+from ice3_bench.machine import describe_commit, name_testbed
 from ice3_bench.project_setup import foreign_units, missing
 from ice3_bench.render import make_console
 from ice3_bench.report import load_report
@@ -26,8 +27,9 @@ from tasks.sending import send_queued
 if TYPE_CHECKING:
     from ice3_bench.bencher import Revision
 
-TESTBED_HELP = "name of the testbed (default: that of the reports in results/)"
+TESTBED_HELP = "name of the testbed (default: those of the reports in results/, or this machine)"
 KNOWN_VERSION = (0, 6, 12)
+CHECK_SECONDS = 10.0  # a check is waited for, an upload is not
 
 
 @task(help={"testbed": TESTBED_HELP})
@@ -41,7 +43,7 @@ def check(_context: Context, testbed: str | None = None) -> None:
     print(f"host       {where.host}")
     print(f"project    {where.project}")
     print(f"credential {where.kind}" + (": deprecated, create a key instead" if where.kind == "token" else ""))
-    with surroundings.client() as client:
+    with surroundings.client(CHECK_SECONDS) as client:
         version = client.version()
         print(f"server     {version}")
         if tuple(int(part) for part in version.split(".") if part.isdecimal()) < KNOWN_VERSION:
@@ -54,7 +56,8 @@ def check(_context: Context, testbed: str | None = None) -> None:
     for step in steps:
         print(f"missing    {step.said}")
     if steps:
-        raise InvokeExit("Create what is missing with: invoke bencher.setup", code=int(Exit.USAGE))
+        named = f" --testbed {shlex.quote(testbed)}" if testbed else ""
+        raise InvokeExit(f"Create what is missing with: nox -s bencher -- setup{named}", code=int(Exit.USAGE))
     print("Nothing is missing.")
 
 
@@ -83,7 +86,7 @@ def archive(_context: Context, branch: str | None = None) -> None:
         revision = surroundings.revision()
         if revision is None or revision.pull_request is None:
             raise UsageError(
-                "No pull request is closed here: name the branch, as in invoke bencher.archive --branch X."
+                "No pull request is closed here: name the branch, as in nox -s bencher -- archive --branch X."
             )
         branch = revision.branch
     if policy.protects(branch):
@@ -110,36 +113,39 @@ def fork_upload(_context: Context, folder: str) -> None:
         raise UsageError("bencher.fork-upload runs in a workflow with 'on: workflow_run' only.")
     if run.get("conclusion") not in ("success", "failure"):  # failure: a fork's regression fails its own run
         raise UsageError(f"The workflow run of the fork ended with '{run.get('conclusion')}': nothing to send.")
+    if not run.get("head_repository"):
+        print("The fork was deleted: nothing to do.")
+        return
     with _github(actions) as github:
         # Nothing of this comes from the fork's artifact: GitHub itself says whose commit was measured.
         pull = github.pull_request_of(run["head_sha"], run["head_repository"]["owner"]["login"], run["head_branch"])
+    if pull is None:
+        print(f"No open pull request has the head {run['head_sha'][:10]}: closed, or pushed to since. Nothing to do.")
+        return
     revision = revision_of_pull_request(pull, actions.repository, surroundings.settings.bencher)
     reports = read_reports(Path(folder), surroundings.settings, revision.hash)
     with History(surroundings.results / HISTORY) as history:
         for report in reports:
             history.add(report)
-    console = make_console()
-    code = send_queued(surroundings, console, revision)
-    _publish(surroundings, revision, comparison=None)
+    code = send_queued(surroundings, make_console(), revision, reports)
+    _publish(surroundings, revision, comparison=None, run_url=run.get("html_url"))
     if code is not Exit.OK:
         raise InvokeExit(code=int(code))
 
 
-@task(
-    name="comment",
-    help={"folder": "folder with comparison/comparison.md of bench-compare (default: comparison.md in results/)"},
-)
+@task(name="comment")
 @explained
-def comment_task(_context: Context, folder: str | None = None) -> None:
-    """Write the job summary and the comment of the pull request from what Bencher answered to this commit."""
+def comment_task(_context: Context) -> None:
+    """Write job summary and pull request comment: what Bencher answered, and the verdicts of bench-compare."""
     surroundings = Surroundings.read()
-    path = Path(folder, "comparison") if folder else surroundings.results
-    comparison = path / "comparison.md"
+    comparison = surroundings.results / "comparison.md"
     text = comparison.read_text(encoding="utf-8") if comparison.exists() else None
     _publish(surroundings, surroundings.revision(), comparison=text)
 
 
-def _publish(surroundings: Surroundings, revision: Revision | None, comparison: str | None) -> None:
+def _publish(
+    surroundings: Surroundings, revision: Revision | None, comparison: str | None, run_url: str | None = None
+) -> None:
     actions = surroundings.actions
     commit = revision.hash if revision else describe_commit(PROJECT).hash
     with History(surroundings.results / HISTORY) as history:
@@ -152,18 +158,17 @@ def _publish(surroundings: Surroundings, revision: Revision | None, comparison: 
         outcomes=[Outcome.model_validate_json(one.outcome) for one in submissions if one.outcome],
         comparison=comparison,
         notes=notes,
-        run_url=actions.run_url if actions else None,
+        run_url=run_url or (actions.run_url if actions else None),
     )
-    text = comment(content)
     if actions is None:
-        print(text)
+        print(comment(content))
         return
     if actions.summary:
         with actions.summary.open("a", encoding="utf-8") as stream:
-            stream.write(text)
+            stream.write(comment(content, SUMMARY_LIMIT))
     if revision is not None and revision.pull_request is not None:
         with _github(actions) as github:
-            done = github.put_comment(revision.pull_request, MARKER, text)
+            done = github.put_comment(revision.pull_request, MARKER, comment(content))
         print(f"Comment of pull request {revision.pull_request} {done}.")
 
 
@@ -186,9 +191,4 @@ def _testbeds(surroundings: Surroundings, given: str | None) -> list[str]:
     names = {load_report(path).machine.testbed for path in paths}
     if surroundings.settings.testbed:
         names.add(surroundings.settings.testbed)
-    if not names:
-        raise UsageError(
-            "The testbed is not known before something was measured: name it with --testbed, or measure a cell first, "
-            "for example nox -s bench-numpy-float64."
-        )
-    return sorted(names)
+    return sorted(names or {name_testbed()})

@@ -105,12 +105,12 @@ class Surroundings:
             return None
         return revision_of_event(run.event_name, run.event, run.repository, run.ref, run.sha, policy)
 
-    def client(self) -> Bencher:
+    def client(self, deadline: float | None = None) -> Bencher:
         """Return a client of Bencher; raises UsageError where no credential is set."""
         where = self.where()
         if isinstance(where, Missing):
             raise UsageError(where.reason)
-        return Bencher(where, Patience(deadline=self.settings.bencher.deadline))
+        return Bencher(where, Patience(deadline=deadline or self.settings.bencher.deadline))
 
 
 def arguments() -> list[str]:
@@ -128,6 +128,6 @@ def explained(body: Callable[..., None]) -> Callable[..., None]:
         except BenchError as error:
             raise InvokeExit(f"Error: {error}", code=int(error.code)) from error
         except KeyboardInterrupt as error:
-            raise InvokeExit("Interrupted: nothing was stored.", code=int(Exit.INTERRUPTED)) from error
+            raise InvokeExit("Interrupted.", code=int(Exit.INTERRUPTED)) from error
 
     return run

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ice3_bench.bencher import Revision
+    from ice3_bench.report import Report
     from tasks.common import Surroundings
 
 
@@ -30,20 +31,21 @@ def upload_reports(surroundings: Surroundings, console: Console, paths: list[Pat
     )
     for problem in stored.problems:
         print(f"Error: {problem}", file=sys.stderr)
-    code = send_queued(surroundings, console, surroundings.revision())
+    code = send_queued(surroundings, console, surroundings.revision(), stored.new)
     return Exit.FAILED if stored.problems else code
 
 
-def send_queued(surroundings: Surroundings, console: Console, revision: Revision | None) -> Exit:
-    """Send what is queued; say what happened and return the exit code."""
+def send_queued(surroundings: Surroundings, console: Console, revision: Revision | None, new: list[Report]) -> Exit:
+    """Send what is queued, ``new`` being what was just stored; say what happened and return the exit code."""
     where = surroundings.where()
     if isinstance(where, Missing):
         console.print(where.reason, soft_wrap=True, markup=False)
         return Exit.OK
     if where.unencrypted:
         print(f"Warning: the key crosses the network unencrypted to {where.host}.", file=sys.stderr)
-    with surroundings.client() as client:
-        sent = send(surroundings.results, client, surroundings.settings.bencher, revision)
+    ids = {report.id for report in new}
+    with console.status(f"sending to {where.host}"), surroundings.client() as client:
+        sent = send(surroundings.results, client, surroundings.settings.bencher, revision, ids)
     _tell(sent, surroundings, console)
     return sent.code
 
@@ -78,6 +80,8 @@ def _tell(sent: Sent, surroundings: Surroundings, console: Console) -> None:
                     f"(baseline {line.baseline if line.baseline is None else format(line.baseline, '.6g')}).",
                     file=sys.stderr,
                 )
+    if sent.left:
+        console.print(f"{_count(sent.left, 'older report')}, measured on no branch, in the local history only.")
     for problem in sent.problems:
         print(f"Error: {problem}", file=sys.stderr)
     if sent.failure:

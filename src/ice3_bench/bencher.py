@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel, SecretStr
@@ -67,19 +67,19 @@ def merge(reports: Iterable[Report]) -> Document:
                 raise UsageError(
                     f"Benchmark '{benchmark.name}' is in two reports of one upload: Bencher would keep the last only."
                 )
-            _check_length("benchmark", benchmark.name, 1024)
+            _check_length("benchmark", benchmark.name, 1024, "Names come from tests/performance.")
             document[benchmark.name] = {
                 measure: metric.model_dump(exclude_none=True) for measure, metric in benchmark.measures.items()
             }
     return document
 
 
-def _check_length(what: str, name: str, most: int) -> None:
+def _check_length(what: str, name: str, most: int, remedy: str) -> None:
     size = len(name.encode())
     if not 1 <= size <= most or (most == 64 and name != name.strip()):
         raise UsageError(
             f"The {what} name '{name[:80]}' has {size} bytes; Bencher takes 1 to {most} without blanks around them. "
-            "The testbed is set by 'testbed' in [tool.ice3-bench] of pyproject.toml."
+            f"{remedy}"
         )
 
 
@@ -103,11 +103,13 @@ def pull_request_branch(number: int, ref: str, owner: str, *, fork: bool, policy
     return f"pr/{number}/{owner}/{ref}" if fork or policy.protects(ref) else ref
 
 
-def draft(reports: list[Report], policy: BencherPolicy, revision: Revision | None, problems: list[str]) -> list[Draft]:
+def draft(
+    reports: list[Report], policy: BencherPolicy, revision: Revision | None, problems: dict[str, str]
+) -> list[Draft]:
     """Group reports into submissions: one for each testbed and commit, in the order in which they were measured.
 
     A benchmark that was measured twice at one commit opens another submission. Reports that cannot be sent are left
-    out, each with a line in ``problems``.
+    out, and ``problems`` says why by their ids.
     """
     groups: list[_Group] = []
     fresh_heads: set[tuple[str, str | None]] = set()
@@ -115,21 +117,22 @@ def draft(reports: list[Report], policy: BencherPolicy, revision: Revision | Non
         ours = revision is not None and report.commit.hash == revision.hash
         branch = revision.branch if revision is not None and ours else report.commit.branch
         if branch is None:
-            problems.append(
+            problems[report.id] = (
                 f"The report of {report.cell} of {report.created:%Y-%m-%d %H:%M} is of commit "
                 f"{(report.commit.hash or 'none')[:10]}, which was on no branch"
                 f"{' and is not the commit of this run' if revision else ''}: it stays in the local history. "
-                "Measure on a branch to send it."
+                "Measure on a branch to send it, or name one: BENCHER_BRANCH=NAME nox -s bench-upload."
             )
             continue
         commit = report.commit.hash
         if report.commit.dirty:  # neither this commit nor a point of the branch's history
             branch, commit = f"{branch}-uncommitted", None
         try:
-            _check_length("testbed", report.machine.testbed, 64)
+            _check_length("testbed", report.machine.testbed, 64, "It is 'testbed' in [tool.ice3-bench].")
+            _check_length("branch", branch, 256, "Choose another with the variable BENCHER_BRANCH.")
             content = merge([report])
         except UsageError as error:
-            problems.append(f"The report of {report.cell} cannot be sent. {error}")
+            problems[report.id] = f"The report of {report.cell} cannot be sent. {error}"
             continue
         if not content:
             continue
@@ -259,7 +262,7 @@ class Outcome(BaseModel):
         if bare:
             said.append(
                 f"No threshold on branch '{self.branch}', testbed '{self.testbed}' for {_some(bare)}: "
-                "run invoke bencher.setup, or list the measure in 'unwatched' of [tool.ice3-bench.bencher]."
+                "run nox -s bencher -- setup, or list the measure in 'unwatched' of [tool.ice3-bench.bencher]."
             )
         if skipped:
             said.append(f"Not tested, because there is too little history or no spread in it: {_some(skipped)}.")
@@ -312,12 +315,12 @@ def read_outcome(reply: dict[str, Any], asked: dict[str, Any], console: str | No
             console=console,
             lines=lines,
             # Servers before 0.6.9 send no counts; newer ones may leave alerts out of the list.
-            alerts=max(len(alerts), reply.get("counts", {}).get("alerts", {}).get("total", 0)),
+            alerts=max(len(alerts), (reply.get("counts") or {}).get("alerts", {}).get("total", 0)),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UploadError(
             f"Bencher's answer is not a report ({type(error).__name__}: {str(error)[:100]}). "
-            "Check that BENCHER_HOST is the address of the API, not of the console: invoke bencher.check."
+            "Check that BENCHER_HOST is the address of the API, not of the console: nox -s bencher -- check."
         ) from error
 
 
@@ -341,8 +344,8 @@ class Connection:
     @property
     def unencrypted(self) -> bool:
         """Whether the credential crosses a network in clear."""
-        parts = urlsplit(self.host)
-        return parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1")
+        parts = httpx.URL(self.host)
+        return parts.scheme == "http" and parts.host not in ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -389,8 +392,11 @@ def connection(host: str | None, project: str | None, key: str | None, token: st
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", project):
         raise UsageError(f"BENCHER_PROJECT '{project[:80]}' is not a slug or UUID: letters, digits and hyphens.")
     host = (host or CLOUD).rstrip("/")
-    parts = urlsplit(host)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+    try:
+        parts = httpx.URL(host)
+    except httpx.InvalidURL:
+        parts = httpx.URL()
+    if parts.scheme not in ("http", "https") or not parts.host or parts.userinfo or parts.query or parts.fragment:
         raise UsageError("BENCHER_HOST is not an address: write it as in https://api.bencher.dev, without credentials.")
     return Connection(host, project, SecretStr(secret), kind)  # type: ignore[arg-type]
 
@@ -442,7 +448,6 @@ class Bencher:
             base_url=where.host,
             headers={"User-Agent": "ice3-bench"},
             auth=self._authorise,
-            timeout=httpx.Timeout(self.patience.reply, connect=self.patience.connect),
         )
 
     def __enter__(self) -> Self:
@@ -470,7 +475,7 @@ class Bencher:
         if len(whole) > BODY_LIMIT:
             raise UploadError(
                 f"The results of testbed '{asked['testbed']}' are {len(whole)} bytes, more than the {BODY_LIMIT} that "
-                "Bencher takes: upload fewer cells at once (invoke upload --report FILE)."
+                "Bencher takes: give this submission up with nox -s bench-upload -- --discard NUMBER."
             )
         reply = self._request("POST", "/v0/run", content=whole)
         expected = {
@@ -478,13 +483,16 @@ class Bencher:
         }
         outcome = read_outcome(reply, asked, console)
 
+        def missing() -> int:
+            return len(expected - {(line.benchmark, line.measure) for line in outcome.lines})
+
         def complete() -> Outcome:
             nonlocal outcome
-            missing = len(expected - {(line.benchmark, line.measure) for line in outcome.lines})
-            if missing:
+            if missing():
                 again = self._request("GET", f"{self._project}/reports/{outcome.report}")
                 outcome = read_outcome(again, asked, console)
-                raise _TransientError(f"{missing} of {len(expected)} results are missing")
+            if missing():
+                raise _TransientError(f"{missing()} of {len(expected)} results are missing")
             return outcome
 
         try:
@@ -498,13 +506,17 @@ class Bencher:
 
     def version(self) -> str:
         """Version of the server."""
-        return str(self._request("GET", "/v0/server/version")["version"])
+        try:
+            return str(self._request("GET", "/v0/server/version")["version"])
+        except (KeyError, TypeError):
+            raise UploadError(f"{self.where.host} is no Bencher server: set BENCHER_HOST to its API.") from None
 
     def console(self) -> str | None:
-        """URL of the console, or None where the server has none."""
+        """URL of the console, or None where the server has none; links are not worth waiting for."""
+        deadline = min(5.0, self.patience.deadline)
         try:
-            return str(self._request("GET", "/v0/server/config/console")["url"])
-        except (BencherError, KeyError):
+            return str(self._request("GET", "/v0/server/config/console", deadline=deadline)["url"])
+        except (UploadError, KeyError, TypeError):
             return None
 
     def project(self) -> dict[str, Any]:
@@ -586,22 +598,31 @@ class Bencher:
         )
 
     def _request(
-        self, method: str, path: str, *, content: bytes | None = None, params: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        params: dict[str, str] | None = None,
+        deadline: float | None = None,
     ) -> Any:  # noqa: ANN401 (JSON)
+        deadline = self.patience.deadline if deadline is None else deadline
+        end = time.monotonic() + deadline
         try:
-            return self._retrying(self.patience.deadline)(self._once, method, path, content, params)
+            return self._retrying(deadline)(self._once, method, path, content, params, end)
         except _TransientError as error:
             raise UploadError(
-                f"Bencher at {self.where.host} gave no usable answer within {self.patience.deadline:g} s "
-                f"({method} {path}: {error}). Check the server and the network with invoke bencher.check, then run "
-                "nox -s bench-upload."
+                f"Bencher at {self.where.host} gave no usable answer within {deadline:g} s ({method} {path}: {error}). "
+                "Check the server and the network with nox -s bencher -- check, then run nox -s bench-upload."
             ) from None
 
-    def _once(self, method: str, path: str, content: bytes | None, params: dict[str, str] | None) -> Any:  # noqa: ANN401
+    def _once(self, method: str, path: str, content: bytes | None, params: dict[str, str] | None, end: float) -> Any:  # noqa: ANN401
         headers = {"Content-Type": "application/json"} if content is not None else {}
+        left = max(end - time.monotonic(), 0.1)
+        timeout = httpx.Timeout(min(self.patience.reply, left), connect=min(self.patience.connect, left))
         try:
-            reply = self._client.request(method, path, content=content, params=params, headers=headers)
-        except httpx.TransportError as error:
+            reply = self._client.request(method, path, content=content, params=params, headers=headers, timeout=timeout)
+        except httpx.RequestError as error:
             raise _TransientError(f"{type(error).__name__}: {self._redacted(str(error))}") from None
         if reply.status_code >= 500 or reply.status_code == httpx.codes.TOO_MANY_REQUESTS:
             after = reply.headers.get("Retry-After", "")
@@ -613,6 +634,11 @@ class Bencher:
                 f"Bencher at {self.where.host} refused {method} {path} with status {reply.status_code}: "
                 f"{self._message(reply)} {self._remedy(reply.status_code)}",
                 reply.status_code,
+            )
+        if reply.headers.get("Content-Type", "").startswith("text/html"):
+            raise UploadError(
+                f"{self.where.host} answers {method} {path} with a web page: it is no API of Bencher. "
+                "BENCHER_HOST is perhaps the console's address."
             )
         try:
             return reply.json()
@@ -640,5 +666,5 @@ class Bencher:
             401: "The key is unknown, expired, revoked or of another project: create one and set BENCHER_API_KEY.",
             402: "Private projects need a plan: make the project public or subscribe.",
             403: f"The {self.where.kind} may not do this in project '{self.where.project}'.",
-            404: f"Check BENCHER_PROJECT '{self.where.project}' and BENCHER_HOST with invoke bencher.check.",
-        }.get(status, "Run invoke bencher.check.")
+            404: f"Check BENCHER_PROJECT '{self.where.project}' and BENCHER_HOST with nox -s bencher -- check.",
+        }.get(status, "Run nox -s bencher -- check.")

@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scipy import stats
-
 from ice3_bench.comparison import SIDES, Case, Crew, Pairs, Protocol, Side
 from ice3_bench.verdict import Rule, Verdict, decide
 
@@ -45,6 +43,8 @@ class Trials:
 
     def interval(self) -> tuple[float, float]:
         """Exact 95 % interval of the probability of 'slower' (Clopper and Pearson)."""
+        from scipy import stats  # noqa: PLC0415 (takes seconds, and few commands need it)
+
         interval = stats.binomtest(self.slower, len(self.verdicts)).proportion_ci(0.95)
         return float(interval.low), float(interval.high)
 

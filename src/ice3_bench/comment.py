@@ -1,7 +1,8 @@
 """The comment on a pull request and the job summary, in Markdown: one for all testbeds of a commit.
 
 Every name and number from a report goes through ``escape``: reports of forks are written by strangers, and a name could
-otherwise mention people, link, or end a table.
+otherwise mention people, link, or end a table. GitHub looks for mentions after it has decoded the characters, so these
+are broken by an invisible one as well.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ MARKER = "<!-- ice3-bench:report -->"
 """Hidden first line by which the comment is found again; it holds no time and no commit."""
 LIMIT = 65_000
 """GitHub takes 65536 characters; counted in bytes to be safe."""
+SUMMARY_LIMIT = 1_000_000
+"""GitHub takes 1 MiB from each step."""
 SHORT = 15  # rows of a table in the shortened form
 
 
@@ -39,11 +42,12 @@ class Content:
 
 
 def escape(text: str) -> str:
-    """Make text literal in Markdown and HTML, inside tables too."""
-    return re.sub(r"[^A-Za-z0-9 .,/+%()-]", lambda match: f"&#{ord(match[0])};", " ".join(text.split()))
+    """Make text literal in Markdown and HTML, inside tables too: it mentions, links and refers to nothing."""
+    coded = re.sub(r"[^A-Za-z0-9 ,/+%()-]", lambda match: f"&#{ord(match[0])};", " ".join(text.split()))
+    return re.sub(r"(&#(?:64|35);|GH-)", r"\1&#8203;", coded, flags=re.IGNORECASE)
 
 
-def comment(content: Content) -> str:
+def comment(content: Content, limit: int = LIMIT) -> str:
     """Return the comment: in full if it is short enough, then without the list of all values, then shortened."""
     for details, rows, comparison in (
         (True, None, True),
@@ -52,9 +56,9 @@ def comment(content: Content) -> str:
         (False, SHORT, False),
     ):
         text = _render(content, details=details, rows=rows, comparison=comparison)
-        if len(text.encode()) <= LIMIT:
+        if len(text.encode()) <= limit:
             return text
-    shortened = text.encode()[: LIMIT - 40].decode(errors="ignore")
+    shortened = text.encode()[: limit - 40].decode(errors="ignore")
     return shortened.rsplit("\n", 1)[0] + "\n\n(shortened)\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ice3_bench.errors import UsageError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ice3_bench.matrix import Settings
 
 LARGEST = 4 * 2**20  # bytes of one report
+LONGEST = timedelta(days=90)  # artifacts are kept no longer
 TESTBED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+ -]{0,63}")
 BENCHMARK = re.compile(
     r"(?P<component>[a-z][a-z0-9_]{0,39})/(?P<backend>[a-z0-9_]+)/(?P<precision>[a-z0-9]+)/(?P<domain>[0-9x]+)(/[a-z0-9_]{1,20})?"
@@ -43,12 +45,19 @@ def read_reports(folder: Path, settings: Settings, commit: str) -> list[Report]:
 def _read(path: Path, settings: Settings, commit: str) -> Report:
     if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:
         raise UsageError(f"The report {path} is no file of at most {LARGEST} bytes: refused.")
-    report = load_report(path)
+    try:
+        report = load_report(path)
+    except RecursionError:
+        raise UsageError(f"The report {path} is nested too deeply: refused.") from None
     cell = settings.cell_by_id(report.cell)
     if (report.backend, report.precision) != (cell.backend.name, cell.precision):
         raise UsageError(f"The report {path} is of another cell than it says: refused.")
     if report.commit.hash != commit or report.commit.dirty:
         raise UsageError(f"The report {path} is not of commit {commit[:10]}, or of changed files: refused.")
+    if report.created.tzinfo is None or not timedelta(-1) < datetime.now(UTC) - report.created < LONGEST:
+        raise UsageError(f"The report {path} is of {report.created}, which cannot be: refused.")
+    if not all(0 <= one.seconds < LONGEST.total_seconds() for one in report.passes):
+        raise UsageError(f"The report {path} has passes that cannot be: refused.")
     if not TESTBED.fullmatch(report.machine.testbed):
         raise UsageError(f"The report {path} names a testbed with characters that are not allowed: refused.")
     for benchmark in report.benchmarks:

@@ -25,8 +25,9 @@ def revision_of_pull_request(pull: dict[str, Any], repository: str, policy: Benc
     try:
         head, number = pull["head"], int(pull["number"])
         fork = head["repo"] is None or head["repo"]["full_name"].lower() != repository.lower()
+        owner = head["user"]["login"] if head["user"] else "ghost"  # GitHub's name for deleted accounts
         return Revision(
-            branch=pull_request_branch(number, head["ref"], head["user"]["login"], fork=fork, policy=policy),
+            branch=pull_request_branch(number, head["ref"], owner, fork=fork, policy=policy),
             hash=head["sha"],
             base=pull["base"]["ref"],
             base_hash=pull["base"]["sha"],
@@ -92,20 +93,13 @@ class GitHub:
         self._request("POST", f"/issues/{number}/comments", {"body": body})
         return "created"
 
-    def pull_request_of(self, sha: str, owner: str, ref: str) -> dict[str, Any]:
+    def pull_request_of(self, sha: str, owner: str, ref: str) -> dict[str, Any] | None:
         """Return the open pull request whose head is ``sha`` on branch ``ref`` of ``owner``'s repository.
 
-        Raises
-        ------
-        UsageError
-            If there is none (any more): closed, or pushed to since.
+        None if there is none any more: it was closed, or pushed to since.
         """
-        for pull in self._all("/pulls", state="open", head=f"{owner}:{ref}"):
-            if pull["head"]["sha"] == sha:
-                return dict(pull)
-        raise UsageError(
-            f"No open pull request has the head {sha[:10]}: it was closed, or pushed to since. Nothing to do."
-        )
+        pulls = self._all("/pulls", state="open", head=f"{owner}:{ref}")
+        return next((pull for pull in pulls if pull["head"]["sha"] == sha), None)
 
     def _all(self, path: str, **filters: str) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = []

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Self
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from ice3_bench.errors import UsageError
 from ice3_bench.report import Measure, Metric, Report, parse_report
@@ -208,7 +208,8 @@ class History:
     def enqueue(self, draft: Callable[[list[Report]], list[Draft]]) -> None:
         """Turn the reports that are in no submission into submissions, in one transaction.
 
-        ``draft`` gets these reports, oldest first; those it leaves out are offered again the next time.
+        ``draft`` gets these reports, oldest first; those it leaves out are offered again the next time. The idempotency
+        key follows from the reports, so that the same ones, stored again in another history, are not taken twice.
         """
         with self._explained(), self._transaction():
             rows = self._connection.execute(
@@ -217,7 +218,13 @@ class History:
             for one in draft([self._parse(*row) for row in rows]):
                 cursor = self._connection.execute(
                     "INSERT INTO submission (key, testbed, branch, commit_hash, body) VALUES (?, ?, ?, ?, ?)",
-                    (str(uuid4()), one.testbed, one.branch, one.commit, one.body),
+                    (
+                        str(uuid5(NAMESPACE_OID, "\n".join(sorted(one.runs)))),
+                        one.testbed,
+                        one.branch,
+                        one.commit,
+                        one.body,
+                    ),
                 )
                 self._connection.executemany(
                     "UPDATE run SET submission = ? WHERE id = ?", [(cursor.lastrowid, run_id) for run_id in one.runs]
@@ -235,10 +242,12 @@ class History:
             (commit,),
         )
 
-    def new_key(self, number: int) -> None:
-        """Give a queued submission a new idempotency key: the old one is used up by a refused request."""
+    def new_key(self, number: int) -> str:
+        """Give a queued submission a new idempotency key, as the old one is used up, and return it."""
+        key = str(uuid4())
         with self._explained(), self._transaction():
-            self._connection.execute("UPDATE submission SET key = ? WHERE number = ?", (str(uuid4()), number))
+            self._connection.execute("UPDATE submission SET key = ? WHERE number = ?", (key, number))
+        return key
 
     def accept(self, number: int, outcome: str) -> None:
         """Note that Bencher accepted a submission, and what it answered, in one transaction."""

@@ -25,19 +25,27 @@ def describe_machine(threads: int, testbed: str | None, gpu: Gpu | None = None) 
 
     The testbed is named after the processor, for GPU cells after the GPU's model.
     """
-    cpu, cores = processor(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if gpu is not None:
         testbed = f"{testbed} {gpu.name}" if testbed else _slug(gpu.name)
     return Machine(
-        testbed=(testbed or _slug(f"{cpu} {cores}c"))[:64],
-        cpu=cpu,
-        cores=cores,
+        testbed=(testbed or name_testbed())[:64],
+        cpu=processor(),
+        cores=_cores(),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         device=gpu.name if gpu else None,
         gpu=gpu,
         triad_bytes_per_second=triad(threads),
     )
+
+
+def name_testbed() -> str:
+    """Derive the testbed's name of CPU cells from the processor and the number of cores."""
+    return _slug(f"{processor()} {_cores()}c")[:64]
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _slug(text: str) -> str:
@@ -54,6 +62,16 @@ def processor() -> str:
     name = fields.get("model name", platform.machine())
     numbers = [fields[key] for key in ("cpu family", "model") if key in fields]
     return f"{name} ({'/'.join(numbers)})" if numbers else name
+
+
+def instructions() -> list[str]:
+    """Return the instruction sets of the processor; a hypervisor may hide some of them on one machine only."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return []
+    found = re.search(r"^(?:flags|Features)\s*:\s*(.*)$", text, flags=re.MULTILINE)
+    return sorted(found[1].split()) if found else []
 
 
 def compiler_version() -> str | None:

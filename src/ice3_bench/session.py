@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING
 from ice3_bench import passes
 from ice3_bench.errors import BenchError, Exit, Interrupted, PassError, UsageError
 from ice3_bench.gpu import compute_capability, nvcc_version
-from ice3_bench.machine import compiler_version, describe_commit, describe_machine, describe_software, processor
+from ice3_bench.machine import (
+    compiler_version,
+    describe_commit,
+    describe_machine,
+    describe_software,
+    instructions,
+    processor,
+)
 from ice3_bench.render import Progress
 from ice3_bench.report import Metric, PassRecord, Protocol, Report, load_report, save_report, write_atomically
 
@@ -144,13 +151,13 @@ def run_session(
 def stencil_cache(project: Path, threads: int, device: str = "cpu", gpu: int | None = None) -> Path:
     """Folder of the compiled stencils: one for each tool chain, since GT4Py's hash does not see it.
 
-    The folder's name covers the versions of GT4Py, DaCe and the compiler, the processor (for ``-march=native``) and the
-    number of threads (which changes what DaCe generates); for a GPU also the versions of CuPy and nvcc, and the
-    compute capability of the device.
+    The folder's name covers the versions of GT4Py, DaCe and the compiler, the processor and its instruction sets (for
+    ``-march=native``) and the number of threads (which changes what DaCe generates); for a GPU also the versions of
+    CuPy and nvcc, and the compute capability of the device.
     """
     software = describe_software()
     tools = {name: software.packages.get(name) for name in ("gt4py", "dace", "gridtools-cpp", "cupy-cuda12x")}
-    basis = [tools, compiler_version(), processor(), threads, software.python]
+    basis = [tools, compiler_version(), processor(), instructions(), threads, software.python]
     if device == "gpu":
         basis += [software.packages.get("cupy-cuda13x"), nvcc_version(), compute_capability(gpu)]
     digest = hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()

@@ -16,9 +16,11 @@ from ice3_bench.history import History
 from ice3_bench.report import Report, load_report
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from ice3_bench.bencher import Bencher, Revision
+    from ice3_bench.history import Submission
     from ice3_bench.policy import BencherPolicy
 
 HISTORY = "history.db"
@@ -42,7 +44,9 @@ class Sent:
     created: list[str] = field(default_factory=list)
     """Measures that were created."""
     problems: list[str] = field(default_factory=list)
-    """Reports that cannot be sent, each with its remedy."""
+    """New reports that cannot be sent, each with its remedy."""
+    left: int = 0
+    """Number of older reports that cannot be sent either, as was said when they were new."""
     failure: UploadError | None = None
     """Why submissions stay queued."""
 
@@ -84,8 +88,23 @@ def store(results: Path, paths: list[Path] | None = None) -> Stored:
     return stored
 
 
-def send(results: Path, bencher: Bencher, policy: BencherPolicy, revision: Revision | None = None) -> Sent:
+def send(
+    results: Path,
+    bencher: Bencher,
+    policy: BencherPolicy,
+    revision: Revision | None = None,
+    new: Collection[str] = (),
+) -> Sent:
     """Send what is queued, oldest first; stop at the first submission that cannot be sent, so that order is kept.
+
+    Parameters
+    ----------
+    results
+        Folder of the history.
+    bencher, policy, revision
+        Where to send, and as what.
+    new
+        Ids of the reports that were just stored: of these it is an error if they cannot be sent.
 
     Raises
     ------
@@ -93,19 +112,16 @@ def send(results: Path, bencher: Bencher, policy: BencherPolicy, revision: Revis
         If the history cannot be used.
     """
     sent = Sent()
+    problems: dict[str, str] = {}
     with History(results / HISTORY) as history:
-        history.enqueue(lambda reports: draft(reports, policy, revision, sent.problems))
+        history.enqueue(lambda reports: draft(reports, policy, revision, problems))
+        sent.problems = [problem for run, problem in problems.items() if run in new]
+        sent.left = len(problems) - len(sent.problems)
         queue = history.queued()
         try:
             console = _prepare(history, bencher, sent) if queue else None
             for submission in queue:
-                try:
-                    outcome = bencher.submit(submission.key, submission.body, console)
-                except (BencherError, NoResultsError):
-                    # Bencher files a report before it reads the results: the same key would be answered with an
-                    # empty report for ever.
-                    history.new_key(submission.number)
-                    raise
+                outcome = _submit(history, bencher, submission, console)
                 history.accept(submission.number, outcome.model_dump_json())
                 sent.outcomes.append(outcome)
         except UploadError as error:
@@ -116,6 +132,26 @@ def send(results: Path, bencher: Bencher, policy: BencherPolicy, revision: Revis
                 f"the first is number {first.number} (testbed '{first.testbed}', branch '{first.branch}')."
             )
     return sent
+
+
+def _submit(history: History, bencher: Bencher, submission: Submission, console: str | None) -> Outcome:
+    """Send a submission; at once again under a new key where Bencher holds a report of the old one without results.
+
+    Bencher files a report before it reads the results: after a refusal, or a failure half-way, the same key would be
+    answered with an empty report for ever.
+    """
+    try:
+        return bencher.submit(submission.key, submission.body, console)
+    except NoResultsError:
+        key = history.new_key(submission.number)
+    except BencherError:
+        history.new_key(submission.number)
+        raise
+    try:
+        return bencher.submit(key, submission.body, console)
+    except (BencherError, NoResultsError):
+        history.new_key(submission.number)
+        raise
 
 
 def _prepare(history: History, bencher: Bencher, sent: Sent) -> str | None:

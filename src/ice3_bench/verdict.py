@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from scipy import stats
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -108,6 +106,8 @@ def _p_value(ratios: Sequence[float]) -> float:
     logarithms = [math.log(ratio) for ratio in ratios]
     if not any(logarithms):
         return 1.0
+    from scipy import stats  # noqa: PLC0415 (takes seconds, and few commands need it)
+
     return float(stats.wilcoxon(logarithms, zero_method="zsplit", method="auto").pvalue)
 
 
@@ -123,6 +123,8 @@ def _holm(p_values: Mapping[str, float], family: int) -> dict[str, float]:
 def confidence_interval(ratios: Sequence[float], level: float) -> tuple[float, float]:
     """Return the interval of the median between order statistics; the whole range where there are too few values."""
     ordered = sorted(ratios)
+    from scipy import stats  # noqa: PLC0415 (takes seconds, and few commands need it)
+
     below = int(stats.binom.ppf((1.0 - level) / 2.0, len(ordered), 0.5)) - 1
     below = max(below, 0)
     return ordered[below], ordered[-1 - below]

@@ -7,17 +7,22 @@ limits and error bodies.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
+import math
 import re
 import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 import uvicorn
+from scipy import stats
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -153,27 +158,94 @@ class Project:
         return None
 
 
-def limits(model: Json, history: list[float]) -> tuple[float | None, float | None, float | None]:
-    """Baseline, lower and upper limit by the tests ``static`` and ``percentage``; ``history`` is newest first."""
-    least = model.get("min_sample_size")
-    if len(history) < (1 if least is None else least):
+Limits = tuple[float | None, float | None, float | None]
+
+
+def limits(model: Json, history: list[float]) -> Limits:
+    """Baseline, lower and upper limit of a threshold test; ``history`` is newest first. Three Nones: not tested."""
+    least, lower, upper = (model.get(key) for key in ("min_sample_size", "lower_boundary", "upper_boundary"))
+    given = [boundary for boundary in (lower, upper) if boundary is not None]
+    if not _in_domain(model["test"], given):
+        raise Refusal(400, f"Invalid boundary in {model}")
+    if not given or len(history) < (1 if least is None else least):
         return None, None, None
-    lower, upper = model.get("lower_boundary"), model.get("upper_boundary")
     if model["test"] == "static":
         return None, lower, upper
-    if model["test"] == "percentage":
-        if any(b is not None and b < 0 for b in (lower, upper)):
-            raise Refusal(400, f"Invalid percentage boundary in {model}")
-        mean = 0.0
-        for value in history:
-            mean += value
-        mean /= len(history)
-        return (
-            mean,
-            None if lower is None else mean - mean * lower,
-            None if upper is None else mean + mean * upper,
-        )
-    raise NotImplementedError(model["test"])
+    drawn = _drawn(model["test"], history)
+    if drawn is None:
+        return None, None, None
+    baseline, distance = drawn
+    return (
+        baseline,
+        None if lower is None else baseline - distance(lower),
+        None if upper is None else baseline + distance(upper),
+    )
+
+
+def _in_domain(test: str, boundaries: list[float]) -> bool:
+    if test in ("z_score", "t_test", "log_normal"):
+        return all(0.5 <= boundary < 1 for boundary in boundaries)
+    return test == "static" or all(boundary >= 0 for boundary in boundaries)
+
+
+def _drawn(test: str, history: list[float]) -> tuple[float, Callable[[float], float]] | None:
+    """Baseline, and how far from it the limit of a boundary lies; None where Bencher does not test."""
+    if test == "percentage":
+        share = _mean(history)
+        return share, lambda boundary: share * boundary
+    if test in ("iqr", "delta_iqr"):
+        q1, q2, q3 = _quartiles(history)
+        width = q3 - q1
+        if test == "delta_iqr":
+            if len(history) < 2 or 0.0 in history[:-1]:
+                return None
+            d1, _, d3 = _quartiles([abs((older - newer) / newer) for newer, older in pairwise(history)])
+            width = q2 * (d3 - d1)
+        return q2, lambda boundary: width * boundary
+    return _by_variance(test, history)
+
+
+def _by_variance(test: str, history: list[float]) -> tuple[float, Callable[[float], float]] | None:
+    if test == "log_normal" and min(history) <= 0:
+        return None
+    mean, deviation = _spread([math.log(value) for value in history] if test == "log_normal" else history)
+    if not deviation:
+        return None
+    if test == "log_normal":
+        return math.exp(mean), lambda p: math.exp(mean + deviation * _NORMAL.inv_cdf(p)) - math.exp(mean)
+    if test == "z_score":
+        return mean, lambda p: deviation * _NORMAL.inv_cdf(p)
+    count = len(history)
+    return mean, lambda p: deviation * math.sqrt(1 + 1 / count) * float(stats.t.ppf(p, count - 1))
+
+
+_NORMAL = NormalDist()
+
+
+def _mean(values: list[float]) -> float:
+    total = 0.0
+    for value in values:  # from Python 3.12 on, sum() is more exact than Bencher
+        total += value
+    return total / len(values)
+
+
+def _spread(values: list[float]) -> tuple[float, float]:
+    """Mean and standard deviation; 0 where there is none."""
+    mean = _mean(values)
+    squares = [(value - mean) ** 2 for value in values]
+    return mean, math.sqrt(_mean(squares) * len(values) / (len(values) - 1)) if len(values) > 1 else 0.0
+
+
+def _quartiles(values: list[float]) -> tuple[float, float, float]:
+    ordered = sorted(values)
+
+    def at(p: float) -> float:
+        rank = p * (len(ordered) - 1)
+        below = int(rank)
+        above = min(below + 1, len(ordered) - 1)
+        return ordered[below] + (rank - below) * (ordered[above] - ordered[below])
+
+    return at(0.25), at(0.5), at(0.75)
 
 
 class BencherServer:
@@ -186,7 +258,7 @@ class BencherServer:
     results and answers 500, and with ``"late"`` the connection ends and the results come after ``delay``.
     """
 
-    def __init__(self, version: str = "0.6.12", delay: float = 0.3) -> None:
+    def __init__(self, version: str = "0.6.12", delay: float = 0.3, port: int = 0) -> None:
         self.version = version
         self.delay = delay
         self.projects = {"ice3": Project("ice3"), "other": Project("other")}
@@ -196,7 +268,7 @@ class BencherServer:
         self.body_limit = 4 * 2**20
         self.halfway: str | None = None
         self._server = uvicorn.Server(
-            uvicorn.Config(self._application(), port=0, log_level="critical", lifespan="off", ws="none")
+            uvicorn.Config(self._application(), port=port, log_level="critical", lifespan="off", ws="none")
         )
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
@@ -682,17 +754,24 @@ class BencherServer:
         return 201, project.thresholds[-1].as_json()
 
     def _put_threshold(self, request: Request, body: Json) -> tuple[int, Json]:
-        self._check_model(body)
+        removed = "test" in body and body["test"] is None
+        if not removed:
+            self._check_model(body)
         for one in self._readable(request).thresholds:
             if one.uuid == request.path_params["uuid"]:
-                one.model = body
+                one.model = None if removed else body
                 return 200, one.as_json()
         raise Refusal(404, "Threshold not found")
 
     def _check_model(self, model: Json) -> None:
         sizes = [model[key] for key in ("min_sample_size", "max_sample_size") if model.get(key) is not None]
-        boundaries = [model[key] for key in ("lower_boundary", "upper_boundary") if model.get(key) is not None]
-        if not boundaries or (model["test"] == "static" and sizes) or any(size < 1 for size in sizes):
+        given = [model[key] for key in ("lower_boundary", "upper_boundary") if model.get(key) is not None]
+        window, name = model.get("window"), model["test"]
+        right = given and _in_domain(name, given) and (window is None or window >= 1)
+        right = right and sizes == sorted(sizes) and all(size >= (1 if name == "percentage" else 2) for size in sizes)
+        if name == "static":
+            right = right and not sizes and window is None and given == sorted(given)
+        if not right:
             raise Refusal(400, f"Invalid model: {model}")
 
     def _list_alerts(self, request: Request, _body: Json) -> tuple[int, list[Json]]:
@@ -711,3 +790,20 @@ def _slug(name: str) -> str:
 
 def _no_constant(text: str) -> float:
     raise ValueError(text)
+
+
+def main() -> None:
+    """Serve until Ctrl-C, to try the upload without an account."""
+    parser = argparse.ArgumentParser(prog="python -m tests.unit.bencher_server")
+    parser.add_argument("--port", type=int, default=6610)
+    with BencherServer(port=parser.parse_args().port) as server:
+        print(f"export BENCHER_HOST={server.url} BENCHER_PROJECT=ice3 BENCHER_API_KEY={PROJECT_KEY}", flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            for method, path, status in server.log:
+                print(method, path, status)
+
+
+if __name__ == "__main__":
+    main()

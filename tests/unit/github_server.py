@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 TOKEN = "ghs_" + "t" * 36
+READ_TOKEN = "ghs_" + "r" * 36
+"""Token of a job without the permission to write to pull requests."""
 Json = dict[str, Any]
 
 
@@ -62,8 +64,11 @@ class GitHubServer:
         comments.append({"id": 1000 * number + len(comments), "user": {"login": author}, "body": body})
 
     def _answer(self, request: Request, reply: object, status: int = 200) -> JSONResponse:
-        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if token not in (TOKEN, READ_TOKEN):
             reply, status = {"message": "Bad credentials"}, 401
+        elif token == READ_TOKEN and request.method != "GET":
+            reply, status = {"message": "Resource not accessible by integration"}, 403
         self.log.append((request.method, request.url.path, status))
         return JSONResponse(reply, status)
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
+import httpx
 import pytest
+from benchmarks.uploads import Uploads
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
-from tests.unit.bencher_server import OTHER_KEY, PROJECT_KEY, TOKEN, USER_KEY, BencherServer, limits
+from tests.unit.bencher_server import OTHER_KEY, PROJECT_KEY, TOKEN, USER_KEY, BencherServer, Refusal, limits
 
 from ice3_bench.bencher import (
     MEASURES,
@@ -31,7 +32,7 @@ from ice3_bench.bencher import (
 )
 from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.history import History
-from ice3_bench.policy import BencherPolicy, Threshold
+from ice3_bench.policy import BencherPolicy, Test, Threshold
 from ice3_bench.report import UNITS, Benchmark, Commit, Metric, Report
 from ice3_bench.upload import HISTORY, Sent, send
 
@@ -78,7 +79,7 @@ class Uploader:
     def send(self, *reports: Report, revision: Revision | None = None, patience: Patience = QUICK) -> Sent:
         self.add(*reports)
         with Bencher(self.where, patience) as client:
-            return send(self.results, client, self.policy, revision)
+            return send(self.results, client, self.policy, revision, {report.id for report in reports})
 
     def queued(self) -> int:
         with History(self.results / HISTORY) as history:
@@ -190,7 +191,7 @@ def test_cells_of_one_commit_travel_together_and_measuring_again_travels_apart(
         make_report(),
         make_report(commit=commit(7)),
     ]
-    drafts = draft(reports, policy, None, [])
+    drafts = draft(reports, policy, None, {})
     assert [one.runs for one in drafts] == [
         (reports[0].id, reports[1].id),
         (reports[2].id,),
@@ -212,7 +213,7 @@ def test_every_report_is_in_one_submission_and_order_is_kept(
         (second_cell if other else make_report)(*([make_report] if other else []), commit=commit(number, dirty=dirty))
         for number, other, dirty in runs
     ]
-    drafts = draft(reports, policy, None, [])
+    drafts = draft(reports, policy, None, {})
     assert sorted(run for one in drafts for run in one.runs) == sorted(report.id for report in reports)
     position = {report.id: index for index, report in enumerate(reports)}
     assert [position[one.runs[0]] for one in drafts] == sorted(position[one.runs[0]] for one in drafts)
@@ -223,7 +224,7 @@ def test_every_report_is_in_one_submission_and_order_is_kept(
 
 
 def test_t12_every_upload_names_all_thresholds(make_report: Callable[..., Report], policy: BencherPolicy) -> None:
-    (one,) = draft([make_report()], policy, None, [])
+    (one,) = draft([make_report()], policy, None, {})
     thresholds = json.loads(one.body)["thresholds"]
     assert set(thresholds["models"]) == set(policy.thresholds)
     assert thresholds["reset"] is True
@@ -234,7 +235,7 @@ def test_uncommitted_changes_are_no_point_of_the_branchs_history(
     make_report: Callable[..., Report], policy: BencherPolicy
 ) -> None:
     reports = [make_report(commit=commit(1, dirty=True)), second_cell(make_report, commit=commit(1, dirty=True))]
-    drafts = draft(reports, policy, None, [])
+    drafts = draft(reports, policy, None, {})
     assert len(drafts) == 2  # nothing says that both are of the same changes
     bodies = [json.loads(one.body) for one in drafts]
     assert all("hash" not in body and "thresholds" not in body for body in bodies)
@@ -242,15 +243,27 @@ def test_uncommitted_changes_are_no_point_of_the_branchs_history(
 
 
 def test_a_commit_on_no_branch_is_said(make_report: Callable[..., Report], policy: BencherPolicy) -> None:
-    problems: list[str] = []
-    assert draft([make_report(commit=commit(1, None))], policy, None, problems) == []
-    assert "on no branch" in problems[0]
+    problems: dict[str, str] = {}
+    report = make_report(commit=commit(1, None))
+    assert draft([report], policy, None, problems) == []
+    assert "on no branch" in problems[report.id]
+    assert "BENCHER_BRANCH=NAME nox -s bench-upload" in problems[report.id]
+
+
+def test_a_commit_on_no_branch_is_an_error_once(make_report: Callable[..., Report], uploader: Uploader) -> None:
+    first = uploader.send(make_report(commit=commit(1, None)))
+    assert first.code is Exit.NOT_UPLOADED
+    assert "on no branch" in first.problems[0]
+    later = uploader.send(make_report(commit=commit(2)))
+    assert (later.code, later.problems, later.left) == (Exit.OK, [], 1)
+    named = Revision(branch="bisect", hash=commit(1).hash or "")
+    assert uploader.send(revision=named).outcomes[0].branch == "bisect"
 
 
 def test_a_topic_branch_starts_from_the_base_without_reset(
     make_report: Callable[..., Report], policy: BencherPolicy
 ) -> None:
-    (one,) = draft([make_report(commit=commit(1, "topic"))], policy, None, [])
+    (one,) = draft([make_report(commit=commit(1, "topic"))], policy, None, {})
     body = json.loads(one.body)
     assert body["start_point"] == {"branch": "main", "clone_thresholds": True, "max_versions": 255}
     assert "thresholds" not in body
@@ -262,7 +275,7 @@ def test_only_the_first_testbed_of_a_pull_request_resets(
     revision = Revision(branch="topic", hash=HASH, base="main", base_hash="b" * 40, pull_request=3)
     node = make_report().machine.model_copy(update={"testbed": "node"})
     ours = Commit(hash=HASH, branch=None)
-    drafts = draft([make_report(commit=ours), make_report(commit=ours, machine=node)], policy, revision, [])
+    drafts = draft([make_report(commit=ours), make_report(commit=ours, machine=node)], policy, revision, {})
     points = [json.loads(one.body)["start_point"] for one in drafts]
     assert [point["reset"] for point in points] == [True, False]
     assert all(point["hash"] == "b" * 40 and point["clone_thresholds"] for point in points)
@@ -380,12 +393,48 @@ def test_t4_after_a_refusal_the_key_is_never_used_again(
     with Bencher(uploader.where, QUICK) as client, pytest.raises(BencherError, match="status 400"):
         client.submit(submission.key, json.dumps({**body, "settings": {"adapter": "python_pytest"}}))
     assert [report.metrics for report in server.project.reports] == [[]]  # the row is there, the key is used
-    sent = uploader.send(patience=IMPATIENT)
+    assert uploader.send(patience=IMPATIENT).code is Exit.OK  # the empty report is seen, and a new key taken at once
+    assert values(server) == [[], [1e6]]
+    assert len(server.project.keys) == 2
+
+
+def test_t4_a_report_that_stays_empty_is_a_failure(
+    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer
+) -> None:
+    server.fault = lambda _method, path: "halfway" if path == "/v0/run" else None
+    sent = uploader.send(make_report(), patience=IMPATIENT)
     assert "without its results" in str(sent.failure)
     assert sent.code is Exit.NOT_UPLOADED
     assert uploader.queued() == 1
+    server.fault = lambda _method, _path: None
     assert uploader.send().code is Exit.OK
-    assert values(server) == [[], [1e6]]
+    assert values(server) == [[], [], [1e6]]  # the two tries left rows without results
+
+
+def test_a_refused_key_is_not_used_again(
+    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer
+) -> None:
+    keys: list[str] = []
+    for _ in range(2):
+        server.fault = lambda _method, path: "400" if path == "/v0/run" else None
+        uploader.send(*([] if keys else [make_report()]))
+        with History(uploader.results / HISTORY) as history:
+            keys.append(history.queued()[0].key)
+    server.fault = lambda _method, _path: None
+    assert uploader.send().code is Exit.OK
+    (used,) = server.project.keys
+    assert used == keys[1] != keys[0]
+    assert server.runs == [400, 400, 201]  # no refusal is retried
+
+
+def test_the_same_reports_in_another_history_are_not_taken_twice(
+    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer, tmp_path: Path
+) -> None:
+    reports = [make_report(), second_cell(make_report)]
+    uploader.send(*reports)
+    again = Uploader(server, tmp_path / "elsewhere", uploader.policy)  # as when a job of a workflow is run again
+    assert again.send(*reports).code is Exit.OK
+    assert values(server) == [[1e6, 1e6]]
 
 
 def test_t4_results_that_arrive_after_the_answer_are_waited_for(
@@ -396,6 +445,22 @@ def test_t4_results_that_arrive_after_the_answer_are_waited_for(
     sent = uploader.send(make_report())
     assert sent.code is Exit.OK
     assert len(sent.outcomes[0].lines) == 5
+    assert values(server) == [[1e6]]
+
+
+def test_t4_results_that_are_there_at_the_last_look_are_not_sent_again(
+    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer
+) -> None:
+    server.delay = 0.3
+    runs, looks = iter(["late"]), iter(["hold"])
+
+    def fault(_method: str, path: str) -> str | None:
+        return next(runs, None) if path == "/v0/run" else next(looks, None) if "/reports/" in path else None
+
+    server.fault = fault
+    # The look takes longer than results are waited for, and finds them.
+    sent = uploader.send(make_report(), patience=Patience(deadline=5.0, first_wait=0.01, settle=0.2))
+    assert sent.code is Exit.OK
     assert values(server) == [[1e6]]
 
 
@@ -437,7 +502,7 @@ def test_no_server_is_exit_3(make_report: Callable[..., Report], tmp_path: Path,
     ("key", "status", "remedy"),
     [
         (USER_KEY[:-1] + "x", 401, "create one and set BENCHER_API_KEY"),
-        (OTHER_KEY, 404, "invoke bencher.check"),
+        (OTHER_KEY, 404, "nox -s bencher -- check"),
     ],
 )
 def test_refused_credentials_are_explained_without_retry(
@@ -453,6 +518,61 @@ def test_refused_credentials_are_explained_without_retry(
     assert f"status {status}" in str(sent.failure)
     assert remedy in str(sent.failure)
     assert len(server.log) == 1
+
+
+def test_a_web_page_is_no_api(
+    make_report: Callable[..., Report], uploader: Uploader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = httpx.MockTransport(lambda _request: httpx.Response(200, html="<html>console</html>"))
+    client = httpx.Client
+    monkeypatch.setattr(httpx, "Client", lambda **options: client(**options, transport=page))
+    start = time.monotonic()
+    sent = uploader.send(make_report())
+    assert "is no API of Bencher" in str(sent.failure)
+    assert "console" in str(sent.failure)
+    assert sent.code is Exit.NOT_UPLOADED
+    assert time.monotonic() - start < QUICK.deadline  # it is not tried again
+
+
+def test_the_deadline_ends_a_server_that_says_nothing(
+    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer
+) -> None:
+    server.delay, server.fault = 30.0, lambda _method, _path: "hold"
+    start = time.monotonic()
+    sent = uploader.send(make_report(), patience=Patience(deadline=0.5, first_wait=0.01))  # replies may take a minute
+    assert sent.code is Exit.NOT_UPLOADED
+    assert "within 0.5 s" in str(sent.failure)
+    assert time.monotonic() - start < 10.0
+
+
+def test_t6_one_document_is_one_iteration_and_nothing_is_folded(
+    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer, policy: BencherPolicy
+) -> None:
+    reports = [make_report(2e6), second_cell(make_report)]
+    (one,) = draft(reports, policy, None, {})
+    body = json.loads(one.body)
+    assert len(body["results"]) == 1
+    assert "fold" not in body["settings"]
+    uploader.send(*reports)
+    assert sorted(values(server)[0]) == [1e6, 2e6]  # neither is halved
+
+
+def test_t15_an_alert_a_failure_and_wrong_usage_have_exit_codes_of_their_own(
+    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer
+) -> None:
+    assert uploader.send(make_report(commit=commit(1))).code == 0
+    assert uploader.send(make_report(2e6, commit=commit(2))).code == 1
+    server.fault = lambda _method, path: "503" if path == "/v0/run" else None
+    assert uploader.send(make_report(commit=commit(3)), patience=IMPATIENT).code == 3
+    runs = iter([None, *["503"] * 100])
+    server.fault = lambda _method, path: next(runs) if path == "/v0/run" else None
+    uploader.add(make_report(9e6, commit=commit(4)))
+    assert uploader.send(make_report(commit=commit(5)), patience=IMPATIENT).code == 3  # commit 3 went, 4 did not
+    runs = iter([None, *["503"] * 100])
+    assert uploader.send(patience=IMPATIENT).code == 1  # commit 4 alerts, 5 did not go: the regression says more
+    with pytest.raises(UsageError) as error:
+        connection(None, "ice3", "wrong", None)
+    assert error.value.code == 2
 
 
 def test_t11_spreads_are_no_limits(
@@ -531,6 +651,8 @@ def test_t13_empty_credentials_are_said(key: str | None, token: str | None) -> N
         (None, "a/b", USER_KEY, None, "not a slug"),
         ("ftp://x", "ice3", USER_KEY, None, "not an address"),
         ("https://user:pass@x", "ice3", USER_KEY, None, "without credentials"),
+        ("https://x:port", "ice3", USER_KEY, None, "not an address"),
+        ("http://[::1", "ice3", USER_KEY, None, "not an address"),
     ],
 )
 def test_wrong_settings_are_explained_without_quoting_the_credential(
@@ -604,49 +726,53 @@ def test_every_measure_is_decided(policy: BencherPolicy) -> None:
         BencherPolicy(thresholds=dict(list(policy.thresholds.items())[:2]), unwatched=policy.unwatched)
 
 
-def test_the_servers_percentage_test_agrees_with_benchers_own() -> None:
+def test_the_servers_threshold_tests_agree_with_benchers_own() -> None:
     reference = json.loads((PROJECT / "tests/data/bencher_threshold_vectors.json").read_text(encoding="utf-8"))
-    vectors = [vector for vector in reference["vectors"] if vector["model"]["test"] in ("percentage", "static")]
-    assert len(vectors) > 20
-    for vector in vectors:
-        history = reference["sequences"][vector["history_ref"]][::-1][: vector["model"]["max_sample_size"]]
-        expected = vector["expected"]
-        assert limits(vector["model"], history) == (
-            expected["baseline"],
-            expected["lower_limit"],
-            expected["upper_limit"],
-        ), vector["id"]
+    assert {vector["model"]["test"] for vector in reference["vectors"]} == set(get_args(Test))
+    for vector in reference["vectors"]:
+        model, expected = vector["model"], vector["expected"]
+        history = reference["sequences"][vector["history_ref"]][::-1][: model["max_sample_size"]]
+        wanted = [expected[key] for key in ("baseline", "lower_limit", "upper_limit")]
+        for found, limit in zip(limits(model, history), wanted, strict=True):
+            assert found == limit if limit is None else found == pytest.approx(limit, rel=1e-9), vector["id"]
+    for invalid in reference["invalid_models"]:
+        with pytest.raises(Refusal, match="Invalid model"):
+            BencherServer()._check_model(invalid["model"])
 
 
-# --- Exactly once -----------------------------------------------------------------------------------------------------
-
-FAULTS = (None, None, None, "drop", "lose", "slow", "truncate", "503", "429", "500", "halfway", "late")
-
-
-def _everything_arrives_once(make_report: Callable[..., Report], uploader: Uploader, number: int, seed: int) -> None:
-    dice = random.Random(seed)  # noqa: S311 (repeatable on purpose)
-    server = uploader.server
-    server.fault = lambda _method, path: dice.choice(FAULTS) if path == "/v0/run" else None
-    for index in range(number):
-        uploader.send(make_report(float(index + 1), commit=commit(index + 1)), patience=IMPATIENT)
-    server.fault = lambda _method, _path: None
-    while uploader.queued():
-        uploader.send()
-    arrived = [report[0] for report in values(server) if report]
-    assert arrived == [float(index + 1) for index in range(number)]
-    assert [version.number for version in server.project.branch("main").head.versions] == list(range(number))
-
-
-def test_uploads_over_a_bad_line_arrive_once_and_in_order(
-    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer
+@pytest.mark.parametrize("test", ["t_test", "z_score", "log_normal", "iqr", "delta_iqr"])
+def test_a_slowdown_alerts_under_every_test(
+    make_report: Callable[..., Report],
+    server: BencherServer,
+    tmp_path: Path,
+    policy: BencherPolicy,
+    test: Literal["t_test", "z_score", "log_normal", "iqr", "delta_iqr"],
 ) -> None:
-    server.delay = 0.16
-    _everything_arrives_once(make_report, uploader, 30, seed=1)
+    model = Threshold(test=test, upper_boundary=3.0 if "iqr" in test else 0.99)
+    thresholds = {**policy.thresholds, "latency": model}
+    uploader = Uploader(server, tmp_path, policy.model_copy(update={"thresholds": thresholds}))
+    for number, factor in enumerate((1.0, 1.01, 0.99, 1.02, 1.0)):
+        uploader.send(make_report(1e6 * factor, commit=commit(number + 1)))
+    assert uploader.send(make_report(2e6, commit=commit(9))).alerts == 1
 
 
-@pytest.mark.slow
-def test_a_thousand_uploads_over_a_bad_line_arrive_once_and_in_order(
-    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer
+# --- Exactly once: benchmarks/uploads.py does the same at length -----------------------------------------------------
+
+
+def test_uploads_over_a_bad_line_killed_at_random_arrive_once_and_in_order(
+    server: BencherServer, tmp_path: Path
 ) -> None:
-    server.delay = 0.16
-    _everything_arrives_once(make_report, uploader, 1000, seed=2)
+    with Uploads(server, tmp_path / "results") as uploads:
+        happened = uploads.chaos(12, seed=3)
+    assert happened["killed"] > 0
+    assert uploads.arrived() == list(range(1, 13))
+    assert [version.number for version in server.project.branch("main").head.versions] == list(range(12))
+
+
+def test_an_upload_may_be_killed_between_any_two_steps(server: BencherServer, tmp_path: Path) -> None:
+    with Uploads(server, tmp_path / "results") as uploads:
+        steps = uploads.count_steps()
+        chosen = range(1, steps + 1, steps // 16)
+        for number, step in enumerate(chosen, 1):
+            uploads.kill_at(number, step)
+    assert uploads.arrived() == list(range(1, len(chosen) + 1))
