@@ -16,7 +16,7 @@ from ice3_bench.errors import Exit, UsageError
 from ice3_bench.fork import read_reports
 from ice3_bench.github import GitHub, revision_of_pull_request
 from ice3_bench.history import History
-from ice3_bench.machine import describe_commit, name_testbed
+from ice3_bench.machine import describe_commit, machine_name
 from ice3_bench.project_setup import foreign_units, missing
 from ice3_bench.render import make_console
 from ice3_bench.report import load_report
@@ -191,4 +191,4 @@ def _testbeds(surroundings: Surroundings, given: str | None) -> list[str]:
     names = {load_report(path).machine.testbed for path in paths}
     if surroundings.settings.testbed:
         names.add(surroundings.settings.testbed)
-    return sorted(names or {name_testbed()})
+    return sorted(names or {machine_name()})

@@ -1,24 +1,31 @@
-"""A process that measures blocks of calls on request: ``python -m ice3.worker``, one JSON object a line.
+"""A process that measures blocks of calls on request: ``python worker.py``, one JSON object a line.
 
-Two of them, one for each revision, take turns when revisions are compared. The first process only imports and waits;
-each ``start`` forks one that serves the following requests until ``end``, so that a restart costs no import. A process
-is the unit of replication: rounds of one process are not independent.
+Two of them take turns when revisions are compared, one for each: the same worker, with the components of the tree
+that PYTHONPATH names. The first process imports and makes the atmospheres. Each ``start`` forks one that serves the
+following requests until ``end``: it loads the stencils, at another place in memory each time, has components and fields
+of its own, and costs no import. A process is the unit of replication: rounds of one process are not independent.
 
 Requests, each answered by one object (``error`` in it says what went wrong):
 
-    load        component: build or load its stencils, for all processes -> protocol, benchmarks
-    start       fork a process                                           -> protocol
-    prepare     component, domain, mix, extra: build and warm up         -> extra (share of a call that is added)
-    run         rounds                                                   -> cpu_ns, wall_ns, switches
-    memory      component, domain, mix, dump: peak of one call           -> bytes
-    end         end the forked process                                   -> protocol
+    load        component, domain, mix: make its atmosphere, for all processes -> benchmarks
+    start       fork a process
+    memory      component, domain, mix, dump: peak of one call                 -> bytes
+    prepare     component, domain, mix, extra, small: create and warm up       -> ns of a call, extra, small
+                (``extra``: share of a call to add, and the one added; ``small``: domain of the call that adds it)
+    run         rounds                                                         -> cpu_ns, wall_ns, switches
+    count       component, domain, mix, shim, times: call it in the function ``collected`` of the library ``shim``
+    end         end the forked process
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import json
+import mmap
 import os
+import random
 import resource
 import sys
 import time
@@ -32,23 +39,28 @@ from ice3.fields import from_arrays
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from ice3.compilation import Build
+    from ice3.components import Component
     from ice3.fields import Shape, State
 
-PROTOCOL = 1
+    Atmosphere = dict[str, NDArray[Any]]
+
 TIMESTEP = 50.0  # s
-_SLICE = 8  # columns in a row of the extra work
+_SETTLING = 20  # calls
+_ROW = 8  # columns in a row of the extra work
+_WARM = 20_000_000  # ns; the first call of a block is counted where a call is longer, for it costs hardly more
 
 
 class Case:
-    """A component on a synthetic atmosphere, ready to be called again and again from the same state."""
+    """A component on an atmosphere, ready to be called again and again from the same state."""
 
-    def __init__(self, build: Build, component: str, domain: Shape, mix: str, seed: int = 1) -> None:
-        self.component = create(component, domain, build)
-        atmosphere = synthetic_atmosphere(domain, precision=build.precision, seed=seed, timestep=TIMESTEP, mix=mix)
-        self.state: State = from_arrays(self.component.fields, atmosphere, domain, build)
+    def __init__(self, component: Component, atmosphere: Atmosphere, build: Build) -> None:
+        self.component = component
+        self.state: State = from_arrays(component.fields, atmosphere, component.domain, build)
         self._pristine = {
-            field.name: self.state[field.name].copy() for field in self.component.fields if field.intent == "inout"
+            field.name: self.state[field.name].copy() for field in component.fields if field.intent == "inout"
         }
 
     def restore(self) -> None:
@@ -86,92 +98,146 @@ def _switches() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
-def extra_work(build: Build, component: str, domain: Shape, mix: str, share: float, whole: int) -> tuple[Case, float]:
-    """Make a case on fewer columns whose call costs about ``share`` of ``whole`` ns; return it and its true share."""
-    columns = max(_SLICE, round(share * domain[0] * domain[1] / _SLICE) * _SLICE)
-    case, cost = None, 0
-    for _ in range(4):
-        case = Case(build, component, (_SLICE, columns // _SLICE, domain[2]), mix)
-        cost = case.cost(30)
-        wanted = max(_SLICE, round(columns * share * whole / cost / _SLICE) * _SLICE)
-        if wanted == columns:
-            break
-        columns = wanted
-    assert case is not None  # noqa: S101 (the loop ran)
-    return case, cost / whole
-
-
 class Server:
-    """Answers the requests of one forked process."""
+    """Answers requests, in the first process and in those forked from it.
+
+    Parameters
+    ----------
+    build
+        Backend, precision, compiler arguments and cache.
+    """
 
     def __init__(self, build: Build) -> None:
         self.build = build
         self.case: Case | None = None
         self.extra: Case | None = None
+        self._warm = 0
+        self.padding: tuple[mmap.mmap, bytearray] = mmap.mmap(-1, 1), bytearray()
+        self._atmospheres: dict[tuple[Shape, str], Atmosphere] = {}
+
+    def shift(self) -> None:
+        """Let what is loaded and allocated from now on lie elsewhere in memory, as after a start of the program."""
+        chance = random.SystemRandom()  # forks would share the state of another generator
+        self.padding = mmap.mmap(-1, chance.randrange(1, 2**14) * mmap.PAGESIZE), bytearray(chance.randrange(2**20))
+
+    def load(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make the atmosphere of a benchmark; raises ValueError where there is no such benchmark."""
+        if request["component"] not in BENCHMARKS:
+            raise ValueError(f"There is no benchmark '{request['component']}': there are {', '.join(BENCHMARKS)}.")
+        self._atmosphere(request)
+        return {"benchmarks": BENCHMARKS}
 
     def prepare(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Build the component and its atmosphere, and call it until it has settled."""
+        """Create the component and its fields, and call it until it has settled."""
         self.case = self.extra = None
-        domain: Shape = tuple(request["domain"])
-        self.case = Case(self.build, request["component"], domain, request["mix"])
-        whole, share = self.case.cost(3), 0.0
+        self.case = self._create(request)
+        answer: dict[str, Any] = {"ns": self.case.cost(1), "extra": 0.0, "small": None}
+        self._warm = int(answer["ns"] < _WARM)
+        if self._warm:
+            answer["ns"] = self.case.cost(2)  # the first call also loads
         if request.get("extra"):
-            whole = self.case.cost(20)
-            self.extra, share = extra_work(
-                self.build, request["component"], domain, request["mix"], request["extra"], whole
-            )
-        return {"extra": share}
+            answer |= self._add(request, self.case.cost(20))
+        return answer
+
+    def _add(self, request: dict[str, Any], whole: int) -> dict[str, Any]:
+        """Add a call on so few points that it costs about the share ``extra`` of ``whole`` ns; measure its share."""
+        i, j, k = request["domain"]
+        small: Shape | None = request.get("small")
+        points = request["extra"] * i * j * k
+        for _ in range(1 if small else 4):
+            rows = max(1, round(points / (_ROW * k)))
+            extra_domain = small or (_ROW, rows, max(2, round(points / (_ROW * rows))))
+            self.extra = self._create({**request, "domain": extra_domain})
+            cost = self.extra.cost(30)
+            points *= request["extra"] * whole / cost
+        return {"extra": cost / whole, "small": extra_domain}
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
         """Time a block of calls, after one that is not counted."""
         if self.case is None:
             raise ValueError("Nothing is prepared.")
-        measure(self.case, self.extra, 1)
+        measure(self.case, self.extra, self._warm)
         return measure(self.case, self.extra, request["rounds"])
 
     def memory(self, request: dict[str, Any]) -> dict[str, Any]:
         """Trace the fields and one call with memray; return the peak."""
         import memray  # noqa: PLC0415 (only this request needs it)
 
-        domain: Shape = tuple(request["domain"])
-        Case(self.build, request["component"], domain, request["mix"]).call()  # loads what stays
+        self._create(request).call()  # loads what stays
         dump = Path(request["dump"])
         dump.unlink(missing_ok=True)
-        atmosphere = synthetic_atmosphere(domain, precision=self.build.precision, seed=1, mix=request["mix"])
-        component = create(request["component"], domain, self.build)
+        atmosphere = self._atmosphere(request)
+        component = create(request["component"], tuple(request["domain"]), self.build)
         with memray.Tracker(dump):
-            component(from_arrays(component.fields, atmosphere, domain, self.build), TIMESTEP)
+            component(from_arrays(component.fields, atmosphere, component.domain, self.build), TIMESTEP)
         with memray.FileReader(dump) as reader:
             peak = reader.metadata.peak_memory
         dump.unlink()
         return {"bytes": peak}
 
+    def count(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Call the component inside the C function ``collected``, as valgrind wants it, once it has settled."""
+        gc.disable()
+        case = self._create(request)
+        collected = ctypes.CDLL(request["shim"]).collected
+        call = ctypes.CFUNCTYPE(None)(case.call)
+        for _ in range(_SETTLING):  # until Python has specialised the code
+            case.restore()
+            case.call()
+        for _ in range(request["times"]):
+            case.restore()
+            collected(call)
+        return {}
 
-def _serve(build: Build, answer: Callable[[dict[str, Any]], None]) -> None:
-    server = Server(build)
+    def _create(self, request: dict[str, Any]) -> Case:
+        component = create(request["component"], tuple(request["domain"]), self.build)
+        return Case(component, self._atmosphere(request), self.build)
+
+    def _atmosphere(self, request: dict[str, Any]) -> Atmosphere:
+        domain: Shape = tuple(request["domain"])
+        key = (domain, request["mix"])
+        if key not in self._atmospheres:
+            self._atmospheres[key] = synthetic_atmosphere(
+                domain, precision=self.build.precision, seed=1, timestep=TIMESTEP, mix=request["mix"]
+            )
+        return self._atmospheres[key]
+
+
+def _serve(server: Server, answer: Callable[[dict[str, Any]], None]) -> bool:
+    """Answer requests until ``end`` (True) or the end of the input; ``start`` has them answered by a fork."""
     while line := sys.stdin.readline():
         request = json.loads(line)
         if request["do"] == "end":
-            return
+            return True
+        if request["do"] == "start":
+            answer(_fork(server, answer))
+            continue
         try:
             answer(getattr(server, request["do"])(request))
         except Exception as error:  # noqa: BLE001 (whatever it is, the other side must hear of it)
             answer({"error": f"{type(error).__name__}: {error}"})
+    return False
 
 
-def _load(build: Build, component: str) -> dict[str, Any]:
-    if component not in BENCHMARKS:
-        return {"error": f"There is no benchmark of '{component}': there are {', '.join(BENCHMARKS)}."}
-    try:
-        create(component, (2, 2, 3), build)
-    except Exception as error:  # noqa: BLE001 (whatever it is, the other side must hear of it)
-        return {"error": f"{type(error).__name__}: {error}"}
-    return {"protocol": PROTOCOL, "benchmarks": BENCHMARKS}
+def _fork(server: Server, answer: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Let a new process answer the requests until ``end``; return what is to be said of its end."""
+    gc.collect()
+    gc.freeze()  # what the new process inherits is not touched again by its collector
+    child = os.fork()
+    if child == 0:
+        gc.disable()
+        server.shift()
+        answer({})
+        _serve(server, answer)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return {"error": f"The process ended with code {code}."} if code else {}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve requests until the input ends."""
-    parser = argparse.ArgumentParser(prog="python -m ice3.worker", description="Measure blocks of calls on request.")
+    parser = argparse.ArgumentParser(prog="python worker.py", description="Measure blocks of calls on request.")
     add_build_options(parser)
     build = build_from(parser.parse_args(arguments))
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -181,19 +247,9 @@ def main(arguments: list[str] | None = None) -> int:
         channel.write(json.dumps(value) + "\n")
         channel.flush()
 
-    while line := sys.stdin.readline():
-        request = json.loads(line)
-        if request["do"] == "load":
-            answer(_load(build, request["component"]))
-            continue
-        child = os.fork()
-        if child == 0:
-            answer({"protocol": PROTOCOL})
-            _serve(build, answer)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        code = os.waitstatus_to_exitcode(status)
-        answer({"protocol": PROTOCOL} if code == 0 else {"error": f"The process ended with code {code}."})
+    server = Server(build)
+    while _serve(server, answer):
+        answer({})  # an ``end`` without a forked process: that one ended by itself
     return 0
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import statistics
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ice3_bench.comparison import SIDES, Case, Crew, Pairs, Protocol, Side
-from ice3_bench.verdict import Rule, Verdict, decide
+from ice3_bench.comparison import SIDES, Case, Pairs, Protocol, judge, measure
+from ice3_bench.errors import UsageError
+from ice3_bench.verdict import Verdict
+from ice3_bench.workers import Crew, Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,86 +30,169 @@ class Trials:
         Slowdown asked for; 0 for a comparison of a revision with itself.
     true
         Slowdown of each trial: the cost of the extra call over that of the call, as the worker measured it.
-    changes, verdicts
-        What each trial found.
+    changes, verdicts, pairs, seconds
+        What each trial found, from how many pairs of processes, in how long.
     """
 
     injected: float
     true: list[float] = field(default_factory=list)
     changes: list[float] = field(default_factory=list)
-    verdicts: list[Verdict] = field(default_factory=list)
+    verdicts: list[str] = field(default_factory=list)
+    pairs: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.verdicts)
 
     @property
     def slower(self) -> int:
         """Number of trials that said slower."""
-        return sum(verdict is Verdict.SLOWER for verdict in self.verdicts)
+        return self.verdicts.count(Verdict.SLOWER)
+
+    @property
+    def alarms(self) -> int:
+        """Number of trials that said slower or faster: false alarms where nothing was injected."""
+        return self.slower + self.verdicts.count(Verdict.FASTER)
 
     def interval(self) -> tuple[float, float]:
-        """Exact 95 % interval of the probability of 'slower' (Clopper and Pearson)."""
+        """Exact 95 % interval of the probability of an alarm, or of 'slower' (Clopper and Pearson)."""
         from scipy import stats  # noqa: PLC0415 (takes seconds, and few commands need it)
 
-        interval = stats.binomtest(self.slower, len(self.verdicts)).proportion_ci(0.95)
+        found = self.slower if self.injected else self.alarms
+        interval = stats.binomtest(found, len(self)).proportion_ci(0.95)
         return float(interval.low), float(interval.high)
 
 
 @dataclass
 class Calibration:
-    """What the trials of a benchmark showed."""
+    """What the trials of a benchmark showed on a machine."""
 
+    machine: str
     benchmark: str
+    protocol: dict[str, Any]
+    """The procedure that was proven."""
     trials: list[Trials]
-    seconds: float
-    pairs: int
+    seconds: float = 0.0
 
     @property
     def detectable(self) -> float | None:
         """Smallest injected slowdown found in at least 95 % of the trials."""
-        found = [t.injected for t in self.trials if t.injected and t.verdicts and t.slower >= 0.95 * len(t.verdicts)]
+        found = [t.injected for t in self.trials if t.injected and t.verdicts and t.slower >= 0.95 * len(t)]
         return min(found, default=None)
+
+    @property
+    def statement(self) -> str:
+        """One sentence for reports."""
+        parts = []
+        for trials in self.trials:
+            if not trials.verdicts:
+                continue
+            low, high = trials.interval()
+            if trials.injected:
+                true = statistics.median(trials.true)
+                parts.append(f"found {true:+.1%} in {trials.slower} of {len(trials)} trials (at least {low:.1%})")
+            else:
+                parts.insert(0, f"raised {trials.alarms} false alarms in {len(trials)} trials (at most {high:.1%})")
+        return f"on this machine the comparison {', '.join(parts)}, on {self.benchmark}"
 
     def as_json(self) -> str:
         """Return everything as JSON."""
-        return json.dumps({**asdict(self), "detectable": self.detectable}, indent=1)
+        return json.dumps({**asdict(self), "detectable": self.detectable, "statement": self.statement}, indent=1)
+
+    @classmethod
+    def load(cls, path: Path) -> Calibration:
+        """Read what ``as_json`` wrote.
+
+        Raises
+        ------
+        UsageError
+            If it is not that.
+        """
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            trials = [Trials(**entry) for entry in record["trials"]]
+            return cls(record["machine"], record["benchmark"], record["protocol"], trials, record["seconds"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{path} is no calibration ({error}): remove it, or start over with --fresh.") from error
+
+
+def place(folder: Path, machine: str, benchmark: str, protocol: Protocol) -> Path:
+    """File of a calibration; one for each machine, benchmark and procedure."""
+    key = json.dumps([machine, benchmark, asdict(protocol)], sort_keys=True)
+    return folder / f"{benchmark.replace('/', '-')}-{hashlib.sha256(key.encode()).hexdigest()[:8]}.json"
+
+
+def statements(folder: Path, machine: str, protocol: Protocol) -> list[str]:
+    """Return what the stored calibrations of this machine and procedure say; one that cannot be read says nothing."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            calibration = Calibration.load(path)
+        except UsageError:
+            continue
+        if path == place(folder, machine, calibration.benchmark, protocol) and any(calibration.trials):
+            found.append(calibration.statement)
+    return found
 
 
 def calibrate(
     side: Side,
     case: Case,
-    options: list[str],
-    threads: int,
+    calibration: Calibration,
     *,
     injected: tuple[float, ...],
     budget: float,
+    trials: int,
     protocol: Protocol,
     store: Callable[[Calibration], None],
+    notify: Callable[[str], None],
 ) -> Calibration:
-    """Run trials of each kind in turn until the budget is spent; every trial is a whole comparison of one benchmark.
+    """Add trials of each kind in turn; every trial is a whole comparison of one benchmark, with its looks at the data.
 
     Parameters
     ----------
+    calibration
+        What is known already; it is added to.
     injected
         Slowdowns, 0 first.
     budget
         Seconds.
+    trials
+        Number of trials of each kind, the known ones included.
     store
         Called after each round of trials, so that an interruption loses none.
     """
-    rule = Rule(looks=1)
-    pairs_of_trial = protocol.pairs
-    calibration = Calibration(case.name, [Trials(share) for share in injected], 0.0, pairs_of_trial)
-    start = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        crew = Crew({label: Side(label, side.python, side.tree) for label in SIDES}, options, threads, Path(folder))
-        while time.monotonic() - start < budget:
-            with crew.started([case.component]) as workers:
-                for trials in calibration.trials:
-                    pairs = Pairs()
-                    for _ in range(pairs_of_trial):
-                        pairs.measure(workers, case, protocol, trials.injected)
-                    decision = decide({case.name: pairs.ratios}, rule)[case.name]
-                    trials.verdicts.append(decision.verdict)
-                    trials.changes.append(decision.change)
-                    trials.true.append(statistics.median(pairs.extra) if pairs.extra else 0.0)
-            calibration.seconds = time.monotonic() - start
+    kinds = [_kind(calibration, share) for share in injected]
+    start, before = time.monotonic(), calibration.seconds
+    with tempfile.TemporaryDirectory(prefix="ice3-bench-") as folder:
+        crew = Crew({label: replace(side, label=label) for label in SIDES}, Path(folder))
+        while (missing := [kind for kind in kinds if len(kind) < trials]) and time.monotonic() - start < budget:
+            group = [Pairs(case, kind.injected) for kind in missing]
+            decisions = measure(
+                crew,
+                group,
+                protocol,
+                family=1,
+                judged=lambda alone: [judge([pairs], protocol.rule, 1, side.threads)[0] for pairs in alone],
+                notify=lambda what: notify(f"{len(missing[-1])} of {trials} trials of each kind; {what}"),
+            )
+            for kind, pairs in zip(missing, group, strict=True):
+                if pairs.problem is not None:
+                    raise UsageError(f"{case.name} cannot be calibrated: {pairs.problem}")
+                decision = decisions[pairs.name]
+                kind.verdicts.append(decision.verdict)
+                kind.changes.append(decision.change)
+                kind.true.append(statistics.median(pairs.added) if pairs.added else 0.0)
+                kind.pairs.append(decision.pairs)
+                kind.seconds.append(pairs.seconds)
+            calibration.seconds = before + time.monotonic() - start
             store(calibration)
     return calibration
+
+
+def _kind(calibration: Calibration, share: float) -> Trials:
+    for trials in calibration.trials:
+        if trials.injected == share:
+            return trials
+    calibration.trials.append(Trials(share))
+    return calibration.trials[-1]

@@ -1,38 +1,32 @@
-"""Compare two revisions on this machine: persistent workers take turns, one value per process, until all is decided."""
+"""Compare two revisions on this machine: workers take turns, one value per process, until all is decided."""
 
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from ice3_bench.errors import Exit, PassError
+from ice3_bench.errors import Exit
 from ice3_bench.matrix import parse_domain
-from ice3_bench.passes import REFERENCE_DATA, STABLE_ENVIRONMENT
-from ice3_bench.verdict import Decision, Rule, Verdict, decide
+from ice3_bench.passes import REFERENCE_DATA
+from ice3_bench.verdict import Decision, Rule, Verdict, combine, decide
+from ice3_bench.workers import Crew, Side, Worker, WorkerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
-    from ice3_bench.matrix import Cell
+    from ice3_bench.instructions import Count
 
-PROTOCOL = 1
 ORDER = ("base", "contender", "contender", "base")
 """Blocks of a turn; every other pair begins with the contender, also when the processes are prepared."""
 SIDES = ("base", "contender")
 LARGER = 0.01
 """Relative growth of the peak memory that counts; the peak itself repeats to the byte."""
-
-
-class WorkerError(PassError):
-    """A worker could not do what it was asked to."""
 
 
 @dataclass(frozen=True)
@@ -60,26 +54,27 @@ class Case:
 class Protocol:
     """How much is measured."""
 
+    version: int = 2
+    """Of the whole procedure; calibrations of another one say nothing of this."""
+
     rounds: int = 10
-    """Calls in a block."""
+    """Calls in a block, at most."""
     turns: int = 3
     """Turns of four blocks, A B B A; each process does two blocks a turn."""
+    block: float = 0.06
+    """Seconds of a block: slow calls fill it with fewer rounds, and one that takes longer has a single turn."""
     pairs: int = 16
     """Pairs of processes before the first look at the data; each further look needs as many again."""
     restart: int = 8
-    """Pairs after which the workers start anew: what they loaded lies elsewhere in memory then, which can cost 1 %."""
+    """Pairs after which the workers start anew: what they imported lies elsewhere in memory then."""
     budget: float = 75.0
-    """Seconds for each benchmark."""
+    """Seconds for each benchmark; the first look may take twice as long."""
     rule: Rule = field(default_factory=Rule)
 
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two trees and the Python that runs it."""
-
-    label: str
-    python: Path
-    tree: Path
+    def blocks(self, nanoseconds: float) -> tuple[int, int]:
+        """Return the rounds of a block and the turns of a pair, for a call that takes so long."""
+        rounds = int(1e9 * self.block / nanoseconds)
+        return (min(rounds, self.rounds), self.turns) if rounds > 1 else (1, 1)
 
 
 @dataclass
@@ -93,11 +88,16 @@ class Comparison:
     contender_ns: float | None = None
     wall_change: float | None = None
     preempted: float | None = None
-    """Share of the rounds with an involuntary context switch: wall time says little where it is large."""
+    """Share of the rounds with an involuntary context switch: wall time is not judged where it is large."""
     base_bytes: int | None = None
     contender_bytes: int | None = None
+    seconds: float = 0.0
+    """Time spent on its pairs of processes."""
     missing: str | None = None
     """Why the benchmark could not be compared."""
+    at_fault: str | None = None
+    """The side on which it failed."""
+    instructions: Count | None = None
 
     @property
     def larger(self) -> bool:
@@ -107,142 +107,98 @@ class Comparison:
         return self.contender_bytes > self.base_bytes * (1.0 + LARGER)
 
 
+@dataclass(frozen=True)
+class Inaccuracy:
+    """An output whose error against the reference data is larger in the contender than in the base."""
+
+    component: str
+    field: str
+    base: float
+    contender: float
+    tolerance: float
+    failed: bool
+    """Whether it is out of tolerance and was not in the base."""
+
+
 @dataclass
 class CellComparison:
     """The benchmarks of a cell, and the accuracy of both revisions."""
 
     cell: str
     benchmarks: list[Comparison] = field(default_factory=list)
-    less_accurate: list[str] = field(default_factory=list)
-    """What the contender fails and the base does not."""
-    errors: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Largest normalised error by component and side."""
-    problem: str | None = None
-    """Why the cell could not be compared."""
-
-
-class Worker:
-    """A process ``python -m ice3.worker`` of one tree."""
-
-    def __init__(self, side: Side, options: list[str], threads: int, log: Path) -> None:
-        self.side = side
-        self._log = log
-        environment = {**os.environ, **STABLE_ENVIRONMENT, "OMP_NUM_THREADS": str(threads)}
-        environment["PYTHONPATH"] = str(side.tree / "src")
-        with log.open("w", encoding="utf-8") as messages:
-            self._process = subprocess.Popen(
-                [str(side.python), "-m", "ice3.worker", *options],
-                cwd=side.tree,
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=messages,
-                text=True,
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            _close(stream)
-
-    def request(self, do: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Ask and wait for the answer.
-
-        Raises
-        ------
-        WorkerError
-            If the worker answers with an error, or has ended.
-        """
-        assert self._process.stdin is not None  # noqa: S101 (it is a pipe)
-        assert self._process.stdout is not None  # noqa: S101
-        try:
-            self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise WorkerError(f"The worker of the {self.side.label} ended: {self._last_lines()}")
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise WorkerError(f"In the {self.side.label}: {answer['error']}")
-        return answer
-
-    @contextmanager
-    def process(self) -> Iterator[None]:
-        """Serve the requests inside by a fresh process."""
-        self.request("start")
-        yield
-        self.request("end")
-
-    def _last_lines(self) -> str:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return " | ".join(lines[-3:]) or "it said nothing"
-
-
-def _close(stream: IO[str] | None) -> None:
-    if stream is not None:
-        stream.close()
-
-
-@dataclass(frozen=True)
-class Crew:
-    """Starts the workers of both sides."""
-
-    sides: dict[str, Side]
-    options: list[str]
-    threads: int
-    folder: Path
-    """Where they write what libraries say."""
-
-    @contextmanager
-    def started(self, components: Iterable[str] = ()) -> Iterator[dict[str, Worker]]:
-        """Start a worker of each side, with the stencils of ``components`` loaded."""
-        with ExitStack() as stack:
-            workers = {
-                label: stack.enter_context(Worker(side, self.options, self.threads, self.folder / f"{label}.log"))
-                for label, side in self.sides.items()
-            }
-            for worker in workers.values():
-                for component in components:
-                    worker.request("load", component=component)
-            yield workers
+    less_accurate: list[Inaccuracy] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    """What else is to be said: environments that differ, an accuracy that could not be checked."""
+    broken: bool = False
+    """Whether something of the contender failed that is no benchmark: its environment, or its accuracy check."""
 
 
 @dataclass
 class Pairs:
-    """What the pairs of processes of one benchmark gave."""
+    """The pairs of processes of one benchmark, and what they gave.
 
+    Attributes
+    ----------
+    extra
+        Share of a call that is added to the contender, to see whether it is found.
+    added
+        The share that was added indeed, in each pair.
+    problem, at_fault
+        Why the benchmark cannot be measured, and on which side.
+    """
+
+    case: Case
+    extra: float = 0.0
     minimum: dict[str, list[float]] = field(default_factory=lambda: {side: [] for side in SIDES})
     wall: dict[str, list[float]] = field(default_factory=lambda: {side: [] for side in SIDES})
     switched: list[bool] = field(default_factory=list)
-    extra: list[float] = field(default_factory=list)
+    added: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    problem: str | None = None
+    at_fault: str | None = None
+    _small: list[int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.minimum["base"])
 
     @property
-    def ratios(self) -> list[float]:
-        """CPU time of contender / base, one for each pair."""
-        return [c / b for b, c in zip(self.minimum["base"], self.minimum["contender"], strict=True)]
+    def name(self) -> str:
+        """The benchmark's, and what is added to it."""
+        return f"{self.case.name} + {self.extra:.1%}" if self.extra else self.case.name
 
-    def measure(self, workers: dict[str, Worker], case: Case, protocol: Protocol, extra: float = 0.0) -> None:
-        """Add a pair: restart both workers and let them take turns, the base first in every other pair."""
+    @property
+    def preempted(self) -> float:
+        """Share of the rounds that were preempted."""
+        return statistics.fmean(self.switched)
+
+    def ratios(self, clock: str) -> list[float]:
+        """Return the ``cpu`` or ``wall`` time of contender / base, one for each pair."""
+        times = self.minimum if clock == "cpu" else self.wall
+        return [c / b for b, c in zip(times["base"], times["contender"], strict=True)]
+
+    def fail(self, error: WorkerError) -> None:
+        """Give up: a worker said why."""
+        self.problem, self.at_fault = str(error), error.side
+
+    def measure(self, workers: dict[str, Worker], protocol: Protocol) -> None:
+        """Add a pair: fresh processes on both sides that take turns, the base first in every other pair."""
         start = time.monotonic()
-        order = ORDER if len(self.minimum["base"]) % 2 == 0 else ("contender", "base", "base", "contender")
+        order = ORDER if len(self) % 2 == 0 else ("contender", "base", "base", "contender")
         cpu: dict[str, list[int]] = {side: [] for side in SIDES}
         wall: dict[str, list[int]] = {side: [] for side in SIDES}
+        cost = 0
         with ExitStack() as processes:
             for side in order[:2]:
                 processes.enter_context(workers[side].process())
-                added = extra if side == "contender" else 0.0
-                answer = workers[side].request("prepare", **case.request, extra=added)
-                if added:
-                    self.extra.append(answer["extra"])
-            for side in order * protocol.turns:
-                block = workers[side].request("run", rounds=protocol.rounds)
+                extra = self.extra if side == "contender" else 0.0
+                answer = workers[side].request("prepare", **self.case.request, extra=extra, small=self._small)
+                cost = max(cost, answer["ns"])
+                if extra:
+                    self.added.append(answer["extra"])
+                    self._small = answer["small"]
+            rounds, turns = protocol.blocks(cost)
+            for side in order * turns:
+                block = workers[side].request("run", rounds=rounds)
                 cpu[side] += block["cpu_ns"]
                 wall[side] += block["wall_ns"]
                 self.switched += [count > 0 for count in block["switches"]]
@@ -252,12 +208,85 @@ class Pairs:
         self.seconds += time.monotonic() - start
 
 
+def judge(group: list[Pairs], rule: Rule, family: int, threads: int) -> list[Decision]:
+    """Judge benchmarks by CPU time, and by wall time where they were not preempted; ``family`` counts benchmarks."""
+    ratios = {(number, "cpu"): pairs.ratios("cpu") for number, pairs in enumerate(group)}
+    ratios |= {
+        (number, "wall"): pairs.ratios("wall")
+        for number, pairs in enumerate(group)
+        if pairs.preempted <= rule.preempted
+    }
+    decisions = decide(ratios, rule, 2 * family)
+    return [combine(decisions[number, "cpu"], decisions.get((number, "wall")), threads) for number in range(len(group))]
+
+
+def measure(
+    crew: Crew,
+    group: list[Pairs],
+    protocol: Protocol,
+    family: int,
+    judged: Callable[[list[Pairs]], list[Decision]],
+    notify: Callable[[str], None],
+) -> dict[str, Decision]:
+    """Measure until every benchmark is decided or has used its budget; return the decisions of those that did not fail.
+
+    Parameters
+    ----------
+    family
+        Number of benchmarks over all cells.
+    judged
+        Decides, from all that was measured so far.
+    """
+    first = max(protocol.pairs, protocol.rule.pairs_needed(2 * family))
+    decisions: dict[str, Decision] = {}
+    unsettled = group
+    for look in range(protocol.rule.looks):
+        _bring(crew, unsettled, first * (look + 1), protocol.budget * (1 if look else 2), protocol, notify)
+        sound = [pairs for pairs in group if pairs.problem is None]
+        if not sound:
+            return {}
+        decisions = {pairs.name: decision for pairs, decision in zip(sound, judged(sound), strict=True)}
+        unsettled = [
+            pairs
+            for pairs in sound
+            if decisions[pairs.name].verdict is Verdict.UNDECIDED and pairs.seconds < protocol.budget
+        ]
+    return decisions
+
+
+def _bring(
+    crew: Crew, group: list[Pairs], target: int, seconds: float, protocol: Protocol, notify: Callable[[str], None]
+) -> None:
+    """Measure ``group`` until each has ``target`` pairs, has failed, or has spent ``seconds``."""
+
+    def wanting(pairs: Pairs) -> bool:
+        return pairs.problem is None and len(pairs) < target and pairs.seconds < seconds
+
+    while waiting := [pairs for pairs in group if wanting(pairs)]:
+        pairs = waiting[0]
+        with crew.started() as workers:
+            try:
+                for pairs in waiting:
+                    _load(workers, pairs.case)
+                for _ in range(protocol.restart):
+                    for pairs in filter(wanting, waiting):
+                        notify(f"{pairs.name}: pair {len(pairs) + 1} of {target}")
+                        pairs.measure(workers, protocol)
+            except WorkerError as error:  # the others go on with new workers
+                pairs.fail(error)
+
+
+def _load(workers: dict[str, Worker], case: Case) -> None:
+    for worker in workers.values():
+        worker.ask("load", **case.request)
+    for worker in workers.values():
+        worker.answer()
+
+
 def compare_cell(
-    cell: Cell,
+    cell: str,
     sides: dict[str, Side],
     cases: list[Case],
-    options: list[str],
-    threads: int,
     protocol: Protocol,
     family: int,
     notify: Callable[[str], None],
@@ -266,39 +295,55 @@ def compare_cell(
 
     Parameters
     ----------
+    cell
+        Its id.
     sides
         ``base`` and ``contender``.
-    options
-        What builds the stencils: backend, precision, compiler arguments, cache.
     family
         Number of benchmarks over all cells, for the family-wise error.
     notify
         Called with what is being done.
     """
-    result = CellComparison(cell.id)
-    ready: list[tuple[Case, Comparison, Pairs]] = []
-    with tempfile.TemporaryDirectory() as temporary:
-        crew = Crew(sides, options, threads, Path(temporary))
-        with crew.started() as workers:
-            for case in cases:
-                comparison = Comparison(case.name)
-                result.benchmarks.append(comparison)
-                try:
-                    for label, worker in workers.items():
-                        notify(f"building {case.name} of the {label}")
-                        worker.request("load", component=case.component)
-                    ready.append((case, comparison, Pairs()))
-                except WorkerError as error:
-                    comparison.missing = str(error)
-            for case, comparison, _ in ready:
-                notify(f"memory of {case.name}")
-                comparison.base_bytes, comparison.contender_bytes = (
-                    _peak(worker, case, Path(temporary, "peak.bin")) for worker in workers.values()
-                )
-        _measure(crew, ready, protocol, family, notify)
-    notify(f"accuracy of {cell.id}")
-    _compare_accuracy(result, sides, options, threads)
+    result = CellComparison(cell, [Comparison(case.name) for case in cases])
+    group = [Pairs(case) for case in cases]
+    threads = sides["contender"].threads
+    with tempfile.TemporaryDirectory(prefix="ice3-bench-") as temporary:
+        crew = Crew(sides, Path(temporary))
+        _measure_memory(crew, list(zip(group, result.benchmarks, strict=True)), notify)
+        decisions = measure(
+            crew,
+            [pairs for pairs in group if pairs.problem is None],
+            protocol,
+            family,
+            lambda sound: judge(sound, protocol.rule, family, threads),
+            notify,
+        )
+    for pairs, comparison in zip(group, result.benchmarks, strict=True):
+        comparison.missing, comparison.at_fault, comparison.seconds = pairs.problem, pairs.at_fault, pairs.seconds
+        comparison.decision = decisions.get(pairs.name)
+        if comparison.decision:
+            comparison.base_ns = statistics.median(pairs.minimum["base"])
+            comparison.contender_ns = statistics.median(pairs.minimum["contender"])
+            comparison.wall_change = statistics.median(pairs.ratios("wall")) - 1.0
+            comparison.preempted = pairs.preempted
+    notify(f"accuracy of {cell}")
+    _compare_accuracy(result, sides)
     return result
+
+
+def _measure_memory(crew: Crew, waiting: list[tuple[Pairs, Comparison]], notify: Callable[[str], None]) -> None:
+    """Build the stencils of each benchmark, call it once and keep the peak memory, on both sides."""
+    while waiting:
+        with crew.started() as workers:
+            try:
+                while waiting:
+                    pairs, comparison = waiting.pop(0)
+                    notify(f"stencils and memory of {comparison.name}")
+                    _load(workers, pairs.case)
+                    peaks = [_peak(worker, pairs.case, crew.folder / "peak.bin") for worker in workers.values()]
+                    comparison.base_bytes, comparison.contender_bytes = peaks
+            except WorkerError as error:  # the others go on with new workers
+                pairs.fail(error)
 
 
 def _peak(worker: Worker, case: Case, dump: Path) -> int:
@@ -307,89 +352,57 @@ def _peak(worker: Worker, case: Case, dump: Path) -> int:
         return peak
 
 
-def _measure(
-    crew: Crew,
-    ready: list[tuple[Case, Comparison, Pairs]],
-    protocol: Protocol,
-    family: int,
-    notify: Callable[[str], None],
-) -> None:
-    """Measure until every benchmark is decided or has used its budget."""
-    rule = protocol.rule
-    first = max(protocol.pairs, rule.pairs_needed(max(family, 1)))
-    open_cases = list(ready)
-    for look in range(rule.looks):
-        target = first * (look + 1)
-        while waiting := [
-            (case, pairs)
-            for case, _, pairs in open_cases
-            if len(pairs.ratios) < target and (len(pairs.ratios) < first or pairs.seconds < protocol.budget)
-        ]:
-            with crew.started({case.component for case, _ in waiting}) as workers:
-                for _ in range(protocol.restart):
-                    for case, pairs in waiting:
-                        if len(pairs.ratios) < target:
-                            notify(f"{case.name}: pair {len(pairs.ratios) + 1} of {target}")
-                            pairs.measure(workers, case, protocol)
-        decisions = decide({case.name: pairs.ratios for case, _, pairs in ready}, rule, family) if ready else {}
-        for case, comparison, pairs in ready:
-            comparison.decision = decisions[case.name]
-            comparison.base_ns = statistics.median(pairs.minimum["base"])
-            comparison.contender_ns = statistics.median(pairs.minimum["contender"])
-            wall = [c / b for b, c in zip(pairs.wall["base"], pairs.wall["contender"], strict=True)]
-            comparison.wall_change = statistics.median(wall) - 1.0
-            comparison.preempted = statistics.fmean(pairs.switched)
-        open_cases = [
-            (case, comparison, pairs)
-            for case, comparison, pairs in ready
-            if decisions[case.name].verdict is Verdict.UNDECIDED and pairs.seconds < protocol.budget
-        ]
-        if not open_cases:
-            return
-
-
-def _compare_accuracy(result: CellComparison, sides: dict[str, Side], options: list[str], threads: int) -> None:
+def _compare_accuracy(result: CellComparison, sides: dict[str, Side]) -> None:
     """Run the accuracy check of each tree on its own reference data."""
-    passed: dict[str, dict[str, bool]] = {}
+    errors: dict[str, dict[tuple[str, str, str], dict[str, Any]]] = {}
     for label, side in sides.items():
         data = sorted((side.tree / REFERENCE_DATA).glob("*.nc"))
-        environment = {**os.environ, **STABLE_ENVIRONMENT, "OMP_NUM_THREADS": str(threads)}
-        environment["PYTHONPATH"] = str(side.tree / "src")
-        run = subprocess.run(
-            [str(side.python), "-m", "ice3.accuracy", *options, "--json", *(f"--file={path}" for path in data)],
-            cwd=side.tree,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        files = (f"--file={path}" for path in data)
+        code, output, messages = side.run("-m", "ice3.accuracy", *side.options, "--json", *files)
         try:
-            records = json.loads(run.stdout)
+            records = json.loads(output)
         except json.JSONDecodeError:
-            lines = run.stderr.strip().splitlines()
-            result.problem = f"The accuracy of the {label} cannot be checked: {lines[-1] if lines else run.returncode}"
+            lines = messages.strip().splitlines()
+            result.remarks.append(f"the accuracy of the {label} cannot be checked: {lines[-1] if lines else code}")
+            result.broken |= label == "contender"
             continue
-        passed[label] = {}
-        for record in records:
-            component = record["component"]
-            worst = max(entry["error"] for entry in record["fields"])
-            result.errors.setdefault(component, {})[label] = worst
-            passed[label][component] = all(entry["passed"] for entry in record["fields"])
-    for component, right in passed.get("contender", {}).items():
-        if not right and passed.get("base", {}).get(component, True):
-            result.less_accurate.append(component)
+        errors[label] = {
+            (record["data_set"], record["component"], entry["field"]): entry
+            for record in records
+            for entry in record["fields"]
+        }
+    base = errors.get("base", {})
+    for (data_set, component, name), entry in errors.get("contender", {}).items():
+        before = base.get((data_set, component, name), {"error": 0.0, "passed": True})
+        failed = not entry["passed"] and before["passed"]
+        if failed or (base and entry["error"] > before["error"]):
+            result.less_accurate.append(
+                Inaccuracy(component, name, before["error"], entry["error"], entry["tolerance"], failed)
+            )
 
 
 def exit_code(cells: list[CellComparison], undecided: int) -> int:
-    """1 where the contender is slower, larger, less accurate or cannot be measured; ``undecided`` where nothing is."""
+    """Return the exit code of a comparison.
+
+    1 where the contender is slower, larger, less accurate beyond tolerance, or fails; ``undecided`` where something is
+    not decided, for want of pairs or because the base fails; 0 otherwise.
+    """
     benchmarks = [benchmark for cell in cells for benchmark in cell.benchmarks]
     verdicts = {benchmark.decision.verdict for benchmark in benchmarks if benchmark.decision}
-    worse = any(benchmark.larger or benchmark.missing for benchmark in benchmarks)
-    if worse or Verdict.SLOWER in verdicts or any(cell.less_accurate or cell.problem for cell in cells):
+    worse = any(benchmark.larger or benchmark.at_fault == "contender" for benchmark in benchmarks)
+    worse |= any(cell.broken or any(entry.failed for entry in cell.less_accurate) for cell in cells)
+    if worse or Verdict.SLOWER in verdicts:
         return int(Exit.FAILED)
-    return undecided if Verdict.UNDECIDED in verdicts else int(Exit.OK)
+    open_ = Verdict.UNDECIDED in verdicts or any(benchmark.missing for benchmark in benchmarks)
+    return undecided if open_ else int(Exit.OK)
 
 
-def as_json(cells: list[CellComparison], base: str, contender: str) -> str:
-    """Return everything as JSON."""
-    return json.dumps({"base": base, "contender": contender, "cells": [asdict(cell) for cell in cells]}, indent=1)
+def as_json(cells: list[CellComparison], base: str, contender: str, calibration: str) -> str:
+    """Return everything as JSON; ``calibration`` says what is known of the comparison on this machine."""
+    entries = [asdict(cell) for cell in cells]
+    for entry, cell in zip(entries, cells, strict=True):
+        for line, benchmark in zip(entry["benchmarks"], cell.benchmarks, strict=True):
+            line["larger"] = benchmark.larger
+            if count := benchmark.instructions:
+                line["instructions"] |= {"change": count.change, "verdict": count.verdict}
+    return json.dumps({"base": base, "contender": contender, "calibration": calibration, "cells": entries}, indent=1)

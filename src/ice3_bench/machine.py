@@ -28,9 +28,9 @@ def describe_machine(threads: int, testbed: str | None, gpu: Gpu | None = None) 
     if gpu is not None:
         testbed = f"{testbed} {gpu.name}" if testbed else _slug(gpu.name)
     return Machine(
-        testbed=(testbed or name_testbed())[:64],
+        testbed=machine_name(testbed),
         cpu=processor(),
-        cores=_cores(),
+        cores=cores(),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         device=gpu.name if gpu else None,
@@ -39,17 +39,18 @@ def describe_machine(threads: int, testbed: str | None, gpu: Gpu | None = None) 
     )
 
 
-def name_testbed() -> str:
-    """Derive the testbed's name of CPU cells from the processor and the number of cores."""
-    return _slug(f"{processor()} {_cores()}c")[:64]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def machine_name(testbed: str | None = None) -> str:
+    """Return the name of this machine in the results: ``testbed``, or one made of the processor and its cores."""
+    return (testbed or _slug(f"{processor()} {cores()}c"))[:64]
 
 
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:

@@ -57,6 +57,13 @@ class Backend(_Strict):
     """Compiler arguments of this backend, added to those of the profile."""
     domains: Annotated[tuple[Annotated[str, AfterValidator(_domain)], ...], Field(min_length=1)]
     """Domains it is measured on."""
+    compare_domain: Annotated[str, AfterValidator(_domain)] | None = None
+    """Domain on which revisions are compared; ``None``: the first of ``domains``."""
+
+    @property
+    def answers(self) -> set[str]:
+        """The names by which its cells may be selected."""
+        return {self.name, self.id, self.device, *self.tags}
 
 
 class Cell(BaseModel):
@@ -137,6 +144,23 @@ class Settings(_Strict):
         if precision not in self.precisions:
             raise UsageError(f"Unknown precision '{precision}': known are {_listed(self.precisions)}.")
         return Cell(backend=self.backend(backend), precision=precision)
+
+    def select(self, names: Iterable[str]) -> tuple[Cell, ...]:
+        """Find the cells that are called, or tagged, by one of ``names``; ``all`` are all of them.
+
+        A cell answers to its id, its backend's name, id, device and tags, and its precision.
+
+        Raises
+        ------
+        UsageError
+            If a name fits no cell; the message lists what would.
+        """
+        answers = {cell.id: {cell.id, cell.precision, "all", *cell.backend.answers} for cell in self.cells}
+        known = set().union(*answers.values())
+        for name in names:
+            if name not in known:
+                raise UsageError(f"No cell is called or tagged '{name}': known are {_listed(sorted(known))}.")
+        return tuple(cell for cell in self.cells if not answers[cell.id].isdisjoint(names))
 
     def cell_by_id(self, cell_id: str) -> Cell:
         """Find a cell by its id, such as ``gt_cpu_ifirst-float64``; raises UsageError if there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -14,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ice3_bench.errors import UsageError
+from ice3_bench.machine import PACKAGES, compiler_version, processor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WORKTREE = "worktree"
-"""The contender that is the files as they are, uncommitted changes included."""
+"""The contender that is the files as they are, uncommitted and untracked ones included."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,9 @@ class Revision:
     """What the user called it."""
     commit: str
     tree: Path
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.commit[:12]}{self.commit[40:]})"
 
 
 def git(project: Path, *arguments: str) -> str:
@@ -66,32 +71,59 @@ def default_base(project: Path) -> str:
 
 @contextmanager
 def checked_out(project: Path, name: str) -> Iterator[Revision]:
-    """Check out a revision in a worktree that is removed at the end; ``worktree`` is the project as it is.
+    """Check out a revision in a worktree that is removed at the end.
+
+    ``worktree`` is a copy of the files as they are, uncommitted and untracked ones included and ignored ones not, so
+    that what is edited meanwhile disturbs nothing.
 
     Raises
     ------
     UsageError
         If git knows no such revision.
     """
-    if name == WORKTREE:
-        yield Revision(WORKTREE, git(project, "rev-parse", "HEAD") + " and uncommitted changes", project)
-        return
-    commit = git(project, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-    folder = Path(tempfile.mkdtemp(prefix="ice3-bench-"))
-    tree = folder / commit[:12]
+    commit = _commit(project, "HEAD" if name == WORKTREE else name)
+    with tempfile.TemporaryDirectory(prefix="ice3-bench-", ignore_cleanup_errors=True) as folder:
+        tree = Path(folder) / commit[:12]
+        if name == WORKTREE:
+            _copy(project, tree)
+            changed = git(project, "status", "--porcelain")
+            yield Revision(name, commit + (" and uncommitted changes" if changed else ""), tree)
+            return
+        try:
+            git(project, "worktree", "add", "--detach", str(tree), commit)
+            yield Revision(name, commit, tree)
+        finally:
+            for command in (["remove", "--force", str(tree)], ["prune"]):
+                subprocess.run(["git", "worktree", *command], cwd=project, capture_output=True, check=False)
+
+
+def _commit(project: Path, name: str) -> str:
     try:
-        git(project, "worktree", "add", "--detach", str(tree), commit)
-        yield Revision(name, commit, tree)
-    finally:
-        subprocess.run(
-            ["git", "worktree", "remove", "--force", str(tree)], cwd=project, capture_output=True, check=False
-        )
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run(["git", "worktree", "prune"], cwd=project, capture_output=True, check=False)
+        return git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    except UsageError as error:
+        raise UsageError(
+            f"git knows no revision '{name}': name a branch, tag or commit. In a shallow clone, git fetch --unshallow."
+        ) from error
 
 
-def environment(revision: Revision, extra: str, cache: Path, side: str) -> Path:
-    """Create, or find again, the environment of a revision; return its Python.
+def _copy(project: Path, tree: Path) -> None:
+    for name in git(project, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
+        source, target = project / name, tree / name
+        if name and (source.is_file() or source.is_symlink()):  # not one that is deleted, nor a submodule
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target, follow_symlinks=False)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where a revision runs: its Python, and the versions of the packages that matter to the results."""
+
+    python: Path
+    packages: dict[str, str]
+
+
+def environment(revision: Revision, extra: str, cache: Path, side: str) -> Environment:
+    """Create, or find again, the environment of a revision.
 
     It holds the dependencies that the revision's pyproject.toml asks for with ``extra``, and memray; the code itself is
     taken from the tree.
@@ -99,14 +131,18 @@ def environment(revision: Revision, extra: str, cache: Path, side: str) -> Path:
     Raises
     ------
     UsageError
-        If the installation fails; the message quotes its last lines.
+        If there is no pyproject.toml or the installation fails; the message quotes its last lines.
     """
-    description = (revision.tree / "pyproject.toml").read_text(encoding="utf-8") + extra + sys.version
+    what = f"The environment of {revision.name} ({revision.commit[:12]})"
+    try:
+        description = (revision.tree / "pyproject.toml").read_text(encoding="utf-8") + extra + sys.version
+    except OSError as error:
+        raise UsageError(f"{what} cannot be made: there is no pyproject.toml.") from error
     folder = cache / f"{side}-{hashlib.sha256(description.encode()).hexdigest()[:12]}"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     complete = folder / "complete"
     if complete.exists():
-        return python
+        return Environment(python, json.loads(complete.read_text(encoding="utf-8")))
     shutil.rmtree(folder, ignore_errors=True)
     uv = shutil.which("uv")
     create = [uv, "venv", "--quiet", "--python", sys.executable, str(folder)] if uv else None
@@ -114,12 +150,37 @@ def environment(revision: Revision, extra: str, cache: Path, side: str) -> Path:
     commands = [
         create or [sys.executable, "-m", "venv", str(folder)],
         [*(install or [str(python), "-m", "pip", "install", "--quiet"]), f"{revision.tree}[{extra}]", "memray"],
+        [str(python), "-c", _VERSIONS],
     ]
-    for command in commands:
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode:
+    try:
+        for command in commands:
+            run = subprocess.run(command, capture_output=True, text=True, check=False)
+            if run.returncode:
+                lines = "\n".join((run.stderr or run.stdout).strip().splitlines()[-5:])
+                raise UsageError(f"{what} cannot be made:\n{lines}")
+        found = json.loads(run.stdout)
+        packages = {name: found[name] for name in ("python", *PACKAGES) if name in found}
+        complete.write_text(json.dumps(packages), encoding="utf-8")
+    finally:
+        if not complete.exists():
             shutil.rmtree(folder, ignore_errors=True)
-            lines = "\n".join((run.stderr or run.stdout).strip().splitlines()[-5:])
-            raise UsageError(f"The environment of {revision.name} ({revision.commit[:12]}) cannot be made:\n{lines}")
-    complete.touch()
-    return python
+    return Environment(python, packages)
+
+
+_VERSIONS = """
+import importlib.metadata, json, platform
+found = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
+print(json.dumps(found | {"python": platform.python_version()}))
+"""
+
+
+def stencils(project: Path, revision: Revision, packages: dict[str, str], threads: int) -> Path:
+    """Folder of the compiled stencils of a revision: one for all that GT4Py's hash does not see.
+
+    These are the tool chain, the processor (``-march=native``), the number of threads (which changes what DaCe
+    generates), and the revision's own headers.
+    """
+    headers = sorted((revision.tree / "src").rglob("*.hpp"))
+    texts = [path.read_text(encoding="utf-8") for path in headers]
+    basis = json.dumps([packages, compiler_version(), processor(), threads, texts], sort_keys=True)
+    return project / ".cache" / "stencils" / hashlib.sha256(basis.encode()).hexdigest()[:12]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
+
+Key = TypeVar("Key", bound="Hashable")
 
 POWER_QUANTILE = 1.645
 """Normal quantile of 95 % power."""
@@ -44,12 +46,15 @@ class Rule:
         Family-wise probability of a false alarm, over all benchmarks and looks at the data.
     looks
         How often the data may be looked at before the budget is spent.
+    preempted
+        Share of preempted rounds above which wall time is not judged.
     """
 
     threshold: float = 0.01
     equivalence: float = 0.02
     significance: float = 0.01
     looks: int = 3
+    preempted: float = 0.05
 
     def pairs_needed(self, benchmarks: int) -> int:
         """Pairs of processes without which no p-value could be small enough; at least 8."""
@@ -84,10 +89,10 @@ class Decision:
     reason: str
 
 
-def decide(ratios: Mapping[str, Sequence[float]], rule: Rule, family: int = 0) -> dict[str, Decision]:
+def decide(ratios: Mapping[Key, Sequence[float]], rule: Rule, family: int = 0) -> dict[Key, Decision]:
     """Judge every benchmark from its ratios contender / base, one for each pair of processes.
 
-    ``family`` is the number of benchmarks of the whole comparison, where more are to come than are in ``ratios``.
+    ``family`` is the number of tests of the whole comparison, where more are to come than are in ``ratios``.
 
     Raises
     ------
@@ -102,6 +107,21 @@ def decide(ratios: Mapping[str, Sequence[float]], rule: Rule, family: int = 0) -
     return {name: _judge(values, min(1.0, adjusted[name]), rule) for name, values in ratios.items()}
 
 
+def combine(cpu: Decision, wall: Decision | None, threads: int) -> Decision:
+    """Judge a benchmark by both clocks; ``wall`` is None where too many rounds were preempted.
+
+    CPU time decides, for it is the quieter clock. Wall time adds what CPU time cannot see: that the contender waits,
+    and with several threads that they work side by side no longer, or better than before.
+    """
+    if wall is None:
+        return cpu
+    scaling = threads > 1 and wall.verdict is not Verdict.UNDECIDED
+    waiting = wall.verdict is Verdict.SLOWER and cpu.verdict is not Verdict.SLOWER
+    if scaling or waiting:
+        return replace(wall, reason=f"by wall time {wall.reason}; CPU time {cpu.verdict}: {cpu.reason}")
+    return cpu
+
+
 def _p_value(ratios: Sequence[float]) -> float:
     logarithms = [math.log(ratio) for ratio in ratios]
     if not any(logarithms):
@@ -111,8 +131,8 @@ def _p_value(ratios: Sequence[float]) -> float:
     return float(stats.wilcoxon(logarithms, zero_method="zsplit", method="auto").pvalue)
 
 
-def _holm(p_values: Mapping[str, float], family: int) -> dict[str, float]:
-    adjusted: dict[str, float] = {}
+def _holm(p_values: Mapping[Key, float], family: int) -> dict[Key, float]:
+    adjusted: dict[Key, float] = {}
     largest = 0.0
     for rank, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
         largest = max(largest, p_values[name] * (family - rank))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,21 +11,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ice3.compilation import Build
+from ice3.worker import Server
+from ice3_bench.calibrate import Calibration, statements
 from ice3_bench.comparison import (
     Case,
     CellComparison,
     Comparison,
+    Inaccuracy,
     Pairs,
     Protocol,
-    Side,
-    Worker,
-    WorkerError,
+    as_json,
     exit_code,
+    judge,
 )
 from ice3_bench.errors import UsageError
-from ice3_bench.render import comparison_markdown
-from ice3_bench.revisions import WORKTREE, checked_out, default_base, environment
-from ice3_bench.verdict import Decision, Verdict
+from ice3_bench.instructions import Count
+from ice3_bench.render import comparison_markdown, comparison_table, make_console
+from ice3_bench.revisions import WORKTREE, Revision, checked_out, default_base, environment, stencils
+from ice3_bench.verdict import Decision, Rule, Verdict
+from ice3_bench.workers import Side, Worker, WorkerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,10 +71,26 @@ def test_nothing_is_left_behind_after_ctrl_c(repository: Path) -> None:
     assert git(repository, "status", "--porcelain") == ""
 
 
-def test_the_worktree_is_the_project_itself(repository: Path) -> None:
+def test_the_worktree_is_copied_with_all_that_is_not_ignored(repository: Path) -> None:
+    (repository / "file").write_text("changed", encoding="utf-8")
+    (repository / "untracked").mkdir()
+    (repository / "untracked/new").write_text("new", encoding="utf-8")
+    (repository / ".gitignore").write_text("ignored\n", encoding="utf-8")
+    (repository / "ignored").write_text("x", encoding="utf-8")
     with checked_out(repository, WORKTREE) as revision:
-        assert revision.tree == repository
-    assert repository.exists()
+        (repository / "file").write_text("changed again", encoding="utf-8")
+        assert (revision.tree / "file").read_text(encoding="utf-8") == "changed"
+        assert (revision.tree / "untracked/new").exists()
+        assert not (revision.tree / "ignored").exists()
+        assert str(revision).endswith(" and uncommitted changes)")
+    assert not revision.tree.exists()
+    assert (repository / "file").read_text(encoding="utf-8") == "changed again"
+
+
+def test_a_file_that_is_deleted_but_not_committed_is_not_in_the_copy(repository: Path) -> None:
+    (repository / "file").unlink()
+    with checked_out(repository, WORKTREE) as revision:
+        assert not (revision.tree / "file").exists()
 
 
 def test_an_unknown_revision_is_named(repository: Path) -> None:
@@ -95,59 +118,109 @@ def test_an_environment_that_cannot_be_made_says_why(repository: Path, tmp_path:
     assert not list((tmp_path / "environments").glob("*/complete"))
 
 
+def test_what_the_hash_of_stencils_does_not_see_has_its_own_folder(tmp_path: Path) -> None:
+    revision = Revision("a", "0" * 40, tmp_path)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/stride.hpp").write_text("1", encoding="utf-8")
+    first = stencils(tmp_path, revision, {"gt4py": "1"}, 1)
+    assert stencils(tmp_path, revision, {"gt4py": "1"}, 1) == first
+    assert stencils(tmp_path, revision, {"gt4py": "2"}, 1) != first
+    assert stencils(tmp_path, revision, {"gt4py": "1"}, 2) != first
+    (tmp_path / "src/stride.hpp").write_text("2", encoding="utf-8")
+    assert stencils(tmp_path, revision, {"gt4py": "1"}, 1) != first
+
+
 # The worker -------------------------------------------------------------------------------------------------------
 
 CASE = Case.parse("ice_adjust/numpy/float64/8x8x20")
 
 
 @pytest.fixture(scope="module")
-def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Worker]]:
+def side(tmp_path_factory: pytest.TempPathFactory) -> Side:
+    options = ("--backend=numpy", "--precision=float64", f"--cache={tmp_path_factory.mktemp('cache')}")
+    return Side("base", Path(sys.executable), PROJECT, options)
+
+
+@pytest.fixture(scope="module")
+def workers(side: Side, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Worker]]:
     folder = tmp_path_factory.mktemp("workers")
-    options = ["--backend=numpy", "--precision=float64", f"--cache={folder}"]
-    side = Side("base", Path(sys.executable), PROJECT)
-    with (
-        Worker(side, options, 1, folder / "base.log") as base,
-        Worker(side, options, 1, folder / "contender.log") as contender,
-    ):
+    with Worker.started(side, folder / "base.log") as base, Worker.started(side, folder / "contender.log") as contender:
         for worker in (base, contender):
-            assert worker.request("load", component="ice_adjust")["protocol"] == 1
+            assert "ice_adjust" in worker.request("load", **CASE.request)["benchmarks"]
         yield {"base": base, "contender": contender}
 
 
 def test_workers_take_turns(workers: dict[str, Worker]) -> None:
-    pairs = Pairs()
+    pairs = Pairs(CASE)
     for _ in range(2):
-        pairs.measure(workers, CASE, Protocol(rounds=2, turns=2))
-    assert len(pairs.ratios) == 2
+        pairs.measure(workers, Protocol(rounds=2, turns=2))
+    assert len(pairs) == len(pairs.ratios("cpu")) == len(pairs.ratios("wall")) == 2
     assert len(pairs.switched) == 2 * 2 * 4 * 2
-    assert all(0.1 < ratio < 10.0 for ratio in pairs.ratios)
+    assert all(0.1 < ratio < 10.0 for ratio in pairs.ratios("cpu"))
 
 
 def test_extra_calls_slow_the_contender(workers: dict[str, Worker]) -> None:
-    pairs = Pairs()
+    pairs = Pairs(CASE, extra=1.0)
     for _ in range(3):
-        pairs.measure(workers, CASE, Protocol(rounds=5, turns=1), extra=1.0)
-    assert all(0.3 < extra < 3.0 for extra in pairs.extra)
-    assert sorted(pairs.ratios)[1] > 1.2
+        pairs.measure(workers, Protocol(rounds=5, turns=1))
+    assert all(0.3 < added < 3.0 for added in pairs.added)
+    assert sorted(pairs.ratios("cpu"))[1] > 1.2
+
+
+def test_slow_calls_are_measured_less_often() -> None:
+    protocol = Protocol()
+    assert protocol.blocks(1.3e6) == (10, 3)
+    assert protocol.blocks(20e6) == (3, 3)
+    assert protocol.blocks(2e9) == (1, 1)
 
 
 def test_a_bad_request_is_answered_and_the_worker_lives(workers: dict[str, Worker]) -> None:
-    with pytest.raises(WorkerError, match=r"In the base: There is no benchmark of 'hail': there are ice_adjust"):
-        workers["base"].request("load", component="hail")
-    with workers["base"].process():
-        with pytest.raises(WorkerError, match="Nothing is prepared"):
-            workers["base"].request("run", rounds=1)
-        workers["base"].request("prepare", **CASE.request)
-        assert len(workers["base"].request("run", rounds=3)["cpu_ns"]) == 3
+    base = workers["base"]
+    with pytest.raises(WorkerError, match=r"base: ValueError: There is no benchmark 'hail': there are ice_adjust"):
+        base.request("load", component="hail", domain=(2, 2, 3), mix="rich")
+    with pytest.raises(WorkerError, match="Nothing is prepared"), base.process():
+        base.request("run", rounds=1)
+    with base.process():
+        base.request("prepare", **CASE.request)
+        assert len(base.request("run", rounds=3)["cpu_ns"]) == 3
+
+
+def test_every_process_lies_elsewhere_in_memory() -> None:
+    """Also where they are forked from one process, whose generator of random numbers they share."""
+    server = Server(Build("numpy"))
+    sizes = set()
+    for _ in range(4):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            server.shift()
+            os.write(writer, str(len(server.padding[0])).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        sizes.add(os.read(reader, 100))
+        os.close(reader)
+        os.close(writer)
+    assert len(sizes) > 2
 
 
 def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
-    side = Side("contender", Path(sys.executable), tmp_path)
+    side = Side("contender", Path(sys.executable), tmp_path, ("--backend=nonsense", "--precision=float64"))
     with (
-        Worker(side, ["--backend=nonsense", "--precision=float64"], 1, tmp_path / "log") as worker,
-        pytest.raises(WorkerError, match=r"The worker of the contender ended: .*"),
+        Worker.started(side, tmp_path / "log") as worker,
+        pytest.raises(WorkerError, match=r"contender: the worker ended: .*"),
     ):
-        worker.request("load", component="ice_adjust")
+        worker.request("load", **CASE.request)
+
+
+# Calibration ------------------------------------------------------------------------------------------------------
+
+
+def test_a_broken_calibration_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "broken.json"
+    path.write_text("{}", encoding="utf-8")
+    with pytest.raises(UsageError, match="--fresh"):
+        Calibration.load(path)
+    assert statements(tmp_path, "machine", Protocol()) == []
 
 
 # What comes of it -------------------------------------------------------------------------------------------------
@@ -170,20 +243,86 @@ def compared(verdict: Verdict, **changes: object) -> list[CellComparison]:
         (Verdict.UNDECIDED, {}, 4),
         (Verdict.SAME, {"contender_bytes": 102}, 1),
         (Verdict.SAME, {"contender_bytes": 101}, 0),
-        (Verdict.SAME, {"missing": "it does not build"}, 1),
+        (Verdict.SAME, {"missing": "it does not build", "at_fault": "contender"}, 1),
+        (Verdict.SAME, {"missing": "it does not build", "at_fault": "base"}, 4),
     ],
 )
 def test_the_exit_code(verdict: Verdict, changes: dict[str, object], code: int) -> None:
     assert exit_code(compared(verdict, **changes), undecided=4) == code
 
 
-def test_less_accurate_fails() -> None:
+@pytest.mark.parametrize(("failed", "code"), [(True, 1), (False, 0)])
+def test_less_accurate_fails_beyond_tolerance_and_is_shown_within(failed: bool, code: int) -> None:
     cells = compared(Verdict.SAME)
-    cells[0].less_accurate.append("ice_adjust")
-    assert exit_code(cells, undecided=0) == 1
+    cells[0].less_accurate.append(Inaccuracy("ice_adjust", "rvs", 1e-15, 2e-15, 1e-12, failed))
+    assert exit_code(cells, undecided=0) == code
+    assert "'rvs', whose error is 2.00e-15 and was 1.00e-15" in comparison_markdown(cells, "base", "contender", "")
 
 
 def test_names_cannot_break_the_markdown_table() -> None:
-    lines = comparison_markdown(compared(Verdict.SAME), "base", "contender").splitlines()
+    lines = comparison_markdown(compared(Verdict.SAME), "base", "contender", "").splitlines()
     table = [line.replace("\\|", "") for line in lines if line.startswith("|")]
     assert {line.count("|") for line in table} == {10}
+
+
+def test_instructions_are_a_column_where_they_were_counted() -> None:
+    cells = compared(Verdict.SAME, instructions=Count(1_000_000, 1_030_000))
+    (line,) = json.loads(as_json(cells, "base", "contender", ""))["cells"][0]["benchmarks"]
+    assert line["instructions"]["verdict"] == "more"
+    text = comparison_markdown(cells, "base", "contender", "")
+    assert "| more (+3.000%) |" in text
+    assert "counted by callgrind" in text
+    console = make_console()
+    with console.capture() as captured:
+        console.print(comparison_table(cells, "base", "contender", "Calibration: none."))
+    assert "more" in captured.get()
+    assert "Calibration: none." in captured.get()
+
+
+@pytest.mark.parametrize(("contender", "verdict"), [(1_000_100, "equal"), (1_002_000, "more"), (998_000, "fewer")])
+def test_counts_differ_from_a_thousandth(contender: int, verdict: str) -> None:
+    assert Count(1_000_000, contender).verdict == verdict
+
+
+# Both clocks ------------------------------------------------------------------------------------------------------
+
+
+def both_clocks(cpu: float, wall: float, *, preempted: bool = False) -> Pairs:
+    """Pairs whose contender takes so much more CPU and wall time."""
+    pairs = Pairs(CASE)
+    for number in range(16):
+        base = 1.0 + 1e-4 * (number % 5)
+        pairs.minimum["base"].append(base)
+        pairs.minimum["contender"].append((1.0 + cpu) * (1.0 + 1e-4 * (number % 3)))
+        pairs.wall["base"].append(base)
+        pairs.wall["contender"].append((1.0 + wall) * (1.0 + 1e-4 * (number % 3)))
+    pairs.switched = [preempted]
+    return pairs
+
+
+@pytest.mark.parametrize(
+    ("cpu", "wall", "preempted", "threads", "verdict"),
+    [
+        (0.0, 0.0, False, 1, Verdict.SAME),
+        (0.03, 0.03, False, 1, Verdict.SLOWER),
+        (0.0, 0.1, False, 1, Verdict.SLOWER),  # it waits
+        (0.0, 0.1, True, 1, Verdict.SAME),
+        (0.0, -0.1, False, 1, Verdict.SAME),
+        (0.0, 0.1, False, 2, Verdict.SLOWER),  # it scales worse
+        (0.05, -0.3, False, 2, Verdict.FASTER),  # it scales better
+        (0.05, -0.3, True, 2, Verdict.SLOWER),
+    ],
+)
+def test_wall_time_is_judged_where_nothing_was_preempted(
+    cpu: float, wall: float, preempted: bool, threads: int, verdict: Verdict
+) -> None:
+    (decision,) = judge([both_clocks(cpu, wall, preempted=preempted)], Rule(), 1, threads)
+    assert decision.verdict is verdict
+    assert ("wall time" in decision.reason) == (verdict is not Verdict.SAME and cpu != wall and not preempted)
+
+
+def test_both_clocks_are_paid_for() -> None:
+    pairs = both_clocks(0.03, 0.03)
+    (alone,) = judge([pairs], Rule(), 1, 1)
+    (among_many,) = judge([pairs], Rule(), 10, 1)
+    assert among_many.p == pytest.approx(10 * alone.p)

@@ -29,7 +29,7 @@ from ice3_bench.comment import LIMIT, MARKER, SUMMARY_LIMIT, Content, comment, e
 from ice3_bench.errors import UsageError
 from ice3_bench.fork import read_reports
 from ice3_bench.history import History
-from ice3_bench.machine import name_testbed
+from ice3_bench.machine import machine_name
 from ice3_bench.report import Commit, Report, save_report
 
 if TYPE_CHECKING:
@@ -353,7 +353,7 @@ def test_an_empty_server_is_checked_and_set_up(runner: Runner, bencher: BencherS
     assert checked.returncode == 0, checked.stdout
     assert "Nothing is missing." in checked.stdout
     # Without reports and without a name, it is about this machine.
-    assert f"testbed {name_testbed()}" in runner.run("bencher.check").stdout
+    assert f"testbed {machine_name()}" in runner.run("bencher.check").stdout
 
 
 def test_check_explains_what_is_wrong(runner: Runner, bencher: BencherServer) -> None:

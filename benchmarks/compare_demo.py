@@ -1,0 +1,197 @@
+"""Play it through: work is added and called slower, removed and called the same, and documentation changes nothing.
+
+    python benchmarks/compare_demo.py --rounds 10 --load 1
+
+In a throw-away clone it makes a commit that has IceAdjust check that its outputs are finite, one that removes
+this again, and one that changes documentation; it compares each with a commit before it by ``bench-compare`` and prints
+the verdicts. How much work was added is measured apart, by alternating calls in one process. It needs the extra ``cpu``
+and a C++ compiler; ``--load`` keeps cores busy meanwhile. Exit code 1 if a verdict is not what it should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ice3_bench.matrix import load_settings
+from ice3_bench.passes import STABLE_ENVIRONMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROJECT = Path(__file__).parents[1]
+SOURCE = "src/ice3/ice_adjust.py"
+IMPORTED = "from ice3 import constants\n"
+CREATED = "        self._names = tuple(field.name for field in self.fields)\n"
+CALLED = "        self._run(**arguments, **self._absent, tstep=scalar(timestep), over_tstep=scalar(1.0 / timestep))\n"
+ADDED_CREATED = "        self._checked = {fields}\n"
+ADDED_CALLED = """\
+        for name in self._checked:
+            if not np.isfinite(state[name]).all():
+                raise FloatingPointError(f"Field '{name}' is not finite.")
+"""
+FIELDS = ("rvs", "rcs", "ris", "ths", "srcs", "cldfr", "hlc_hrc", "hlc_hcf", "hli_hri", "hli_hcf")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git and return what it prints."""
+    identity = ["-c", "user.name=demo", "-c", "user.email=demo@example.org"]
+    run = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return run.stdout.strip()
+
+
+def commit(clone: Path, name: str, text: str, message: str) -> str:
+    """Commit a file's new text and return the commit."""
+    (clone / name).write_text(text, encoding="utf-8")
+    git(clone, "commit", "--all", "--message", message)
+    return git(clone, "rev-parse", "HEAD")
+
+
+def make_commits(clone: Path, fields: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """Make the commits; return (base, contender) of each comparison."""
+    start = git(clone, "rev-parse", "HEAD")
+    before = (clone / SOURCE).read_text(encoding="utf-8")
+    if any(before.count(line) != 1 for line in (IMPORTED, CREATED, CALLED)):
+        raise SystemExit(f"{SOURCE} has changed: adapt the places where this script adds work.")
+    after = before.replace(IMPORTED, "import numpy as np\n\n" + IMPORTED)
+    after = after.replace(CREATED, CREATED + ADDED_CREATED.format(fields=fields)).replace(CALLED, CALLED + ADDED_CALLED)
+    slower = commit(clone, SOURCE, after, "add work")
+    removed = commit(clone, SOURCE, before, "remove it")
+    readme = (clone / "README.md").read_text(encoding="utf-8")
+    documented = commit(clone, "README.md", readme + "\nOne more line.\n", "say more")
+    return {"slower": (start, slower), "removed": (start, removed), "documentation": (removed, documented)}
+
+
+MEASURE = """
+import sys, time
+from pathlib import Path
+from ice3.atmosphere import synthetic_atmosphere
+from ice3.compilation import Build
+from ice3.components import create
+from ice3.fields import from_arrays
+domain = (30, 30, 60)
+build = Build("gt:cpu_ifirst", "float64", tuple(sys.argv[2:]), Path(sys.argv[1]))
+component = create("ice_adjust", domain, build)
+state = from_arrays(component.fields, synthetic_atmosphere(domain, seed=1), domain, build)
+component(state, 50.0)
+checked = component._checked
+times = {True: [], False: []}
+for number in range(2000):
+    added = number % 2 == 0
+    component._checked = checked if added else ()
+    start = time.process_time_ns()
+    component(state, 50.0)
+    times[added].append(time.process_time_ns() - start)
+print(min(times[True]) / min(times[False]) - 1.0)
+"""
+"""Calls with and without the work that was added take turns."""
+
+
+def measure(clone: Path, commit: str) -> float:
+    """Return the share of a call that a commit adds, from alternating calls with and without it in one process."""
+    git(clone, "checkout", "--quiet", commit)
+    settings = load_settings(clone)
+    arguments = settings.compile_args(settings.backend("gt:cpu_ifirst"), "production")
+    run = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(clone / ".cache/stencils/demo"), *arguments],
+        env={**os.environ, **STABLE_ENVIRONMENT, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(clone / "src")},
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    git(clone, "checkout", "--quiet", "-")
+    return float(run.stdout.splitlines()[-1])
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """Keep ``count`` cores busy."""
+    with ExitStack() as stack:
+        for _ in range(count):
+            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            stack.callback(process.kill)
+        yield
+
+
+def compare(clone: Path, base: str, contender: str, arguments: list[str]) -> tuple[str, float, int, float]:
+    """Compare two commits; return verdict, change, exit code and seconds."""
+    results = clone / "results"
+    start = time.monotonic()
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "invoke",
+            "compare",
+            "--",
+            "--quiet",
+            "--base",
+            base,
+            "--contender",
+            contender,
+            *arguments,
+        ],
+        cwd=clone,
+        env={**os.environ, "ICE3_BENCH_RESULTS": str(results)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        output, _ = process.communicate()
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        process.wait()  # it cleans up
+        raise
+    if process.returncode not in (0, 1) or not (results / "comparison.json").exists():
+        raise SystemExit(output)
+    (benchmark,) = json.loads((results / "comparison.json").read_text(encoding="utf-8"))["cells"][0]["benchmarks"]
+    if benchmark["decision"] is None:
+        raise SystemExit(benchmark["missing"])
+    decision = benchmark["decision"]
+    return decision["verdict"], decision["change"], process.returncode, time.monotonic() - start
+
+
+def main() -> int:
+    """Play it and print the verdicts."""
+    parser = argparse.ArgumentParser(description="Verdicts on commits whose effect is known.")
+    parser.add_argument("--rounds", type=int, default=1, help="times each comparison is made")
+    parser.add_argument("--load", type=int, default=0, help="cores kept busy meanwhile")
+    parser.add_argument("--fields", type=int, choices=range(1, 11), default=8, help="outputs that are checked")
+    options = parser.parse_args()
+    arguments = ["--benchmarks", "ice_adjust", "--cells", "gt_cpu_ifirst-float64"]
+    wanted = {"slower": "slower", "removed": "same", "documentation": "same"}
+    wrong = 0
+    with tempfile.TemporaryDirectory(prefix="ice3-bench-demo-") as folder, busy(options.load):
+        clone = Path(folder, "clone")
+        git(PROJECT, "clone", "--quiet", str(PROJECT), str(clone))
+        (PROJECT / ".cache").mkdir(exist_ok=True)
+        (clone / ".cache").symlink_to(PROJECT / ".cache")
+        commits = make_commits(clone, FIELDS[: options.fields])
+        print(f"The work added is {measure(clone, commits['slower'][1]):.2%} of a call.", flush=True)
+        for number in range(options.rounds):
+            for name, (base, contender) in commits.items():
+                verdict, change, code, seconds = compare(clone, base, contender, arguments)
+                right = verdict == wanted[name] and code == int(verdict == "slower")
+                wrong += not right
+                print(
+                    f"round {number + 1}, {name:<13}: {verdict:<9} {change:+.2%}, exit code {code}, {seconds:.0f} s"
+                    f"{'' if right else '   <- wrong'}",
+                    flush=True,
+                )
+    print(f"{wrong} of {options.rounds * len(commits)} verdicts are wrong.")
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
