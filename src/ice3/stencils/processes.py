@@ -732,7 +732,7 @@ def new_sources(
     change_g = share * (rg - tstep * (rgs - rgt * over_tstep) - rgt)
     taken = min(rvs, nucleated * over_tstep)
     s_th, s_v, s_c, s_r, s_i, s_s, s_g = repair_negative(
-        ths + (change_c + change_r) * lv + (change_i + change_s + change_g + taken) * ls,
+        ths + ((change_c + change_r) * lv + (change_i + change_s + change_g + taken) * ls),
         rvs + change_v - taken,
         rcs + change_c,
         rrs + change_r,
