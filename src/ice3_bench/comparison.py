@@ -26,7 +26,7 @@ ORDER = ("base", "contender", "contender", "base")
 """Blocks of a turn; every other pair begins with the contender, also when the processes are prepared."""
 SIDES = ("base", "contender")
 LARGER = 0.01
-"""Relative growth of the peak memory that counts; the peak itself repeats to the byte."""
+"""Relative growth of the peak memory that counts; the peak itself repeats to 0.1 %."""
 
 
 @dataclass(frozen=True)
