@@ -252,6 +252,7 @@ class Report(_Record):
             "cpu": self.machine.cpu,
             "cores": self.machine.cores,
             "device": self.machine.device,
+            "python": ".".join(self.software.python.split(".")[:2]),
             "compiler": self.software.compiler,
             "compile_args": self.protocol.compile_args,
             "threads": self.protocol.threads,

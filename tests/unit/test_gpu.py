@@ -87,9 +87,9 @@ def test_the_testbed_is_named_after_the_model(gpu: Gpu) -> None:
     assert describe_machine(1, "node").testbed == "node"
 
 
-def test_the_key_of_a_cpu_report_is_what_it_was(make_report: Callable[..., Report]) -> None:
+def test_the_key_of_a_cpu_report_knows_no_gpu(make_report: Callable[..., Report]) -> None:
     assert set(make_report().comparability_basis) == {
-        "testbed", "cpu", "cores", "device", "compiler", "compile_args", "threads", "environment",
+        "testbed", "cpu", "cores", "device", "python", "compiler", "compile_args", "threads", "environment",
     }  # fmt: skip
 
 

@@ -99,6 +99,7 @@ def test_what_must_not_be_compared_has_another_key(make_report: Callable[..., Re
         make_report(protocol=Protocol(**{**protocol.model_dump(), "threads": 2})),
         make_report(protocol=Protocol(**{**protocol.model_dump(), "compile_args": ["-O2"]})),
         make_report(software=report.software.model_copy(update={"compiler": "clang 19"})),
+        make_report(software=report.software.model_copy(update={"python": "3.99.1"})),
     ]
     assert make_report(latency=2e6).comparability == report.comparability
     keys = {other.comparability for other in others} | {report.comparability}
