@@ -87,7 +87,10 @@ def _cells(settings: Settings, names: list[str], console_say: Callable[[str], No
     selected = settings.select(names)
     cells = [cell for cell in selected if cell.backend.device == "cpu"]
     if not cells:
-        raise UsageError("Revisions are compared on CPU cells: --cells cpu are all of them.")
+        raise UsageError(
+            f"Revisions cannot be compared in cell {selected[0].id}: the clock is CPU time. Compare CPU cells "
+            f"(--cells cpu are all of them); nox -s {selected[0].session} measures this one."
+        )
     if len(cells) < len(selected):
         console_say(f"{len(selected) - len(cells)} GPU cells are left out: revisions are compared on CPU cells.")
     return cells
@@ -268,7 +271,7 @@ def calibrate(_context: Context) -> None:
     options = _parse_calibration(_arguments())
     surroundings = Surroundings.read()
     settings = surroundings.settings
-    cell = settings.cell_by_id(options.cell)
+    (cell,) = _cells(settings, [settings.cell_by_id(options.cell).id], print)
     case = next(case for case in _cases([cell], options.domain, [])[cell.id] if case.component == options.component)
     protocol, machine = Protocol(), machine_name(settings.testbed)
     path = place(surroundings.results / "calibrations", machine, case.name, protocol)

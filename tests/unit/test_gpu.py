@@ -185,7 +185,7 @@ def test_revisions_are_not_compared_by_the_cpu_time_of_launches(place: Place, ar
         check=False,
     )
     assert run.returncode == Exit.USAGE, run.stderr
-    assert f"cannot be compared in cell {CELL}" in run.stderr
+    assert f"Revisions cannot be compared in cell {CELL}" in run.stderr
     assert "nox -s bench-gt_gpu-float64" in run.stderr
 
 
