@@ -218,6 +218,9 @@ def cloud_water_split(rc, rhodref, sigs):
 def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodref, sigs):
     """Evaluate all rates that later substeps keep (PHYEX: ICE4_SLOW, ICE4_WARM, ICE4_FAST_RI, _RS and _RG).
 
+    Exponentials are half of the cost. Powers that follow from others are products of them (EX0DEPG = EX_G - 1,
+    EXRCFRI = EXICFRR - 3), and those that do for PHYEX's values only are where these values hold.
+
     Returns
     -------
     The rates under PHYEX's names, and the raw quantities from which ``snow_transfers`` and ``graupel_transfers`` limit
@@ -242,7 +245,6 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
         DRYINTP2S,
         EPSILO,
         ESTT,
-        EX0DEPG,
         EX0DEPS,
         EX0EVAR,
         EX1DEPG,
@@ -255,7 +257,6 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
         EXIAGGS,
         EXICFRR,
         EXPONENT_MAX,
-        EXRCFRI,
         EXSRIMCG,
         EXSRIMCG2,
         FCACCR,
@@ -358,8 +359,11 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
     ice_excess = rv * (pabs - ei) / (EPSILO * ei) - 1.0
     resistance = ls * ls / (conductivity * RV * t * t) + RV * t / (diffusivity * ei)
     growth = ice_excess / (rhodref * resistance)
-    snow_ventilation = X0DEPS * exp(EX0DEPS * ln_s) + X1DEPS * ventilation * exp(EX1DEPS * ln_s)
-    graupel_ventilation = X0DEPG * exp(EX0DEPG * ln_g) + X1DEPG * ventilation * exp(EX1DEPG * ln_g)
+    snow_ventilation = X0DEPS + X1DEPS * ventilation * exp(EX1DEPS * ln_s)
+    if __INLINED(EX0DEPS != 0.0):
+        snow_ventilation = X0DEPS * exp(EX0DEPS * ln_s) + X1DEPS * ventilation * exp(EX1DEPS * ln_s)
+    graupel_number = exp(EX_G * ln_g)
+    graupel_ventilation = X0DEPG * (graupel_number * over_g) + X1DEPG * ventilation * exp(EX1DEPG * ln_g)
 
     # Heat that a particle at 0 deg C gives to the air, and what that can freeze.
     vapour = rv * pabs / (EPSILO + rv)
@@ -378,7 +382,8 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
     choni = has_c * above(TT - 35.0, t) * choni
     vdeps = has_v * has_s * growth * snow_ventilation
     vdepg = has_v * has_g * growth * graupel_ventilation
-    iaggs = FIAGGS * exp(COLEXIS * warmth) * ri * exp(EXIAGGS * ln_s) * speed
+    stickiness = exp(COLEXIS * warmth)
+    iaggs = FIAGGS * stickiness * ri * exp(EXIAGGS * ln_s) * speed
     iaggs = has_i * has_s * iaggs
     iauts = TIMAUTI * exp(TEXAUTI * warmth) * max(ri - ice_threshold(t), 0.0)
     iauts = has_i * iauts
@@ -396,7 +401,10 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
         caccr = has_c * has_r * caccr
         deficit = max(1.0 - rv * (pabs - ew) / (EPSILO * ew), 0.0)
         resistance = lv * lv / (conductivity * RV * t * t) + RV * t / (diffusivity * ew)
-        revav = X0EVAR * exp(EX0EVAR * ln_r) + X1EVAR * ventilation * exp(EX1EVAR * ln_r)
+        revav = X0EVAR * (over_r * over_r)
+        if __INLINED(EX0EVAR != -2.0):
+            revav = X0EVAR * exp(EX0EVAR * ln_r)
+        revav = revav + X1EVAR * ventilation * exp(EX1EVAR * ln_r)
         revav = deficit / (rhodref * resistance) * revav
         revav = has_r * (1.0 - has_c) * revav
 
@@ -418,8 +426,12 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
     rim_tot = CRIMSS * rc * exp(EXCRIMSS * ln_s) * speed
     rim_tot = has_c * has_s * rim_tot
     rim_sml = small * rim_tot
-    snow_mass = SRIMCG * exp(EXSRIMCG * ln_s) * (1.0 - rimmed)
-    graupel_mass = FRACM90 * (SRIMCG2 * exp(EXSRIMCG2 * ln_s) * (1.0 - graupelled))
+    mass_power = exp(EXSRIMCG * ln_s)
+    snow_mass = SRIMCG * mass_power * (1.0 - rimmed)
+    graupel_power = mass_power * mass_power
+    if __INLINED(EXSRIMCG2 != 2.0 * EXSRIMCG):
+        graupel_power = exp(EXSRIMCG2 * ln_s)
+    graupel_mass = FRACM90 * (SRIMCG2 * graupel_power * (1.0 - graupelled))
     rim_cnv = (rim_tot - rim_sml) * snow_mass / max(1e-20, graupel_mass - FRACM90 * snow_mass)
 
     # Accretion of rain by snow.
@@ -435,11 +447,11 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
     kernel_large = lookup_2d(tables, columns, level, first + SR_LARGE, ACC_COLUMNS, weight_s, weight_r)
     both = has_r * has_s
     moments = LBRACCS1 * over_s * over_s + LBRACCS2 * over_s * over_r + LBRACCS3 * over_r * over_r
-    swept = FRACCSS * over_r * over_r * over_r * over_r * exp(ln_s) * speed_over_rho * moments
+    swept = FRACCSS * over_r * over_r * over_r * over_r / over_s * speed_over_rho * moments
     acc_sml = both * kernel_small * swept
     acc_tot = both * kernel_all * swept
     moments = LBSACCR1 * over_r * over_r + LBSACCR2 * over_r * over_s + LBSACCR3 * over_s * over_s
-    acc_cnv = kernel_large * FSACCRG * over_r * exp(EXSRIMCG * ln_s) * speed_over_rho * moments
+    acc_cnv = kernel_large * FSACCRG * over_r * mass_power * speed_over_rho * moments
     acc_cnv = both * acc_cnv
 
     # Conversion-melting of snow.
@@ -450,8 +462,9 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
 
     # Contact freezing of rain.
     both = has_i * has_r
-    ice = ICFRR * ri * exp(EXICFRR * ln_r) * speed
-    water = RCFRI * ni * exp(EXRCFRI * ln_r) * speed_over_rho
+    section = exp(EXICFRR * ln_r)
+    ice = ICFRR * ri * section * speed
+    water = RCFRI * ni * (section * over_r * over_r * over_r) * speed_over_rho
     frozen = -(ice * CI + water * CL) * warmth / max(1e-20, LVTT * water)
     frozen = min(max(frozen, 0.0), 1.0)
     icfrrg = both * frozen * ice
@@ -459,7 +472,9 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
     icfrr = both * ((1.0 - frozen) * ice)
 
     # Collection by graupel.
-    efficiency = COLIG * exp(COLEXIG * warmth)
+    efficiency = COLIG * (stickiness * stickiness)
+    if __INLINED(COLEXIG != 2.0 * COLEXIS):
+        efficiency = COLIG * exp(COLEXIG * warmth)
     sweep = exp(EXFCDRYG * ln_g) * speed
     cdry = FCDRYG * rc * sweep
     cdry = has_g * has_c * cdry
@@ -473,9 +488,9 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
     column = int32(place)
     weight_s = place - column
     kernel_snow = lookup_2d(tables, columns, level, row * DRY_COLUMNS + column + SG, DRY_COLUMNS, weight_g, weight_s)
-    number = exp(EX_G * ln_g) * speed_over_rho
+    number = graupel_number * speed_over_rho
     moments = LBSDRYG1 * over_g * over_g + LBSDRYG2 * over_g * over_s + LBSDRYG3 * over_s * over_s
-    swet = FSWETG * kernel_snow * exp(EXSRIMCG * ln_s) * number * moments
+    swet = FSWETG * kernel_snow * mass_power * number * moments
     swet = has_g * has_s * swet
     moments = LBRDRYG1 * over_g * over_g + LBRDRYG2 * over_g * over_r + LBRDRYG3 * over_r * over_r
     rdry = FRDRYG * over_r * over_r * over_r * over_r * kernel_rain * number * moments
