@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
@@ -27,7 +26,7 @@ from ice3_bench.render import calibration_table, comparison_markdown, comparison
 from ice3_bench.report import write_atomically
 from ice3_bench.revisions import WORKTREE, checked_out, default_base, environment, stencils
 from ice3_bench.workers import Side
-from tasks.common import PROJECT, Surroundings, explained
+from tasks.common import PROJECT, Surroundings, arguments, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,11 +37,6 @@ if TYPE_CHECKING:
 ENVIRONMENTS = PROJECT / ".cache" / "environments"
 COUNTED_DOMAIN = "16x16x60"
 """Largest domain whose instructions are counted; valgrind runs 50 times as long as the processor."""
-
-
-def _arguments() -> list[str]:
-    """Return what the user wrote after ``--``."""
-    return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
 
 
 def _clean_up_when_interrupted() -> None:
@@ -64,7 +58,7 @@ def _positive(text: str) -> float:
     return value
 
 
-def _parse(arguments: list[str]) -> argparse.Namespace:
+def _parse(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nox -s bench-compare --", description="Compare two revisions.")
     parser.add_argument("--base", help="revision to compare with (default: the merge base with the default branch)")
     parser.add_argument("--contender", default=WORKTREE, help=f"revision, or '{WORKTREE}': the files as they are")
@@ -79,7 +73,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--instructions", action="store_true", help="also count instructions, with valgrind")
     parser.add_argument("--undecided-exit", type=int, default=0, help="exit code when something stays undecided")
     parser.add_argument("--quiet", action="store_true", help="print the table only")
-    return parser.parse_args(arguments)
+    return parser.parse_args(given)
 
 
 def _cells(settings: Settings, names: list[str], console_say: Callable[[str], None]) -> list[Cell]:
@@ -120,12 +114,12 @@ def _domain(cell: Cell) -> str:
 
 
 def _build_options(settings: Settings, cell: Cell, cache: Path, profile: str) -> tuple[str, ...]:
-    arguments = settings.compile_args(settings.backend(cell.backend.name), profile)
+    compile_args = settings.compile_args(settings.backend(cell.backend.name), profile)
     return (
         f"--backend={cell.backend.name}",
         f"--precision={cell.precision}",
         f"--cache={cache}",
-        *(f"--compile-arg={argument}" for argument in arguments),
+        *(f"--compile-arg={argument}" for argument in compile_args),
     )
 
 
@@ -208,7 +202,7 @@ class _Job:
 def compare(_context: Context) -> None:
     """Compare two revisions on this machine: faster, slower, same or undecided. Arguments after --: see -- --help."""
     _clean_up_when_interrupted()
-    options = _parse(_arguments())
+    options = _parse(arguments())
     surroundings = Surroundings.read()
     settings = surroundings.settings
     console = make_console(quiet=options.quiet)
@@ -251,7 +245,7 @@ def _key(protocol: Protocol) -> Protocol:
     return replace(protocol, budget=Protocol().budget)
 
 
-def _parse_calibration(arguments: list[str]) -> argparse.Namespace:
+def _parse_calibration(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nox -s bench-calibrate --", description="Prove bench-compare here.")
     parser.add_argument("--budget", type=_positive, default=3600.0, help="seconds of trials")
     parser.add_argument("--trials", type=int, default=100, help="trials of each kind, those already stored included")
@@ -260,7 +254,7 @@ def _parse_calibration(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--component", default="ice_adjust", choices=list(BENCHMARKS), help="what is called")
     parser.add_argument("--domain", help="domain instead of the backend's compare-domain")
     parser.add_argument("--injected", type=_positive, nargs="+", default=[0.02, 0.03], help="known slowdowns")
-    return parser.parse_args(arguments)
+    return parser.parse_args(given)
 
 
 @task
@@ -268,7 +262,7 @@ def _parse_calibration(arguments: list[str]) -> argparse.Namespace:
 def calibrate(_context: Context) -> None:
     """Measure false alarms and power of bench-compare on this machine. Arguments after --: see -- --help."""
     _clean_up_when_interrupted()
-    options = _parse_calibration(_arguments())
+    options = _parse_calibration(arguments())
     surroundings = Surroundings.read()
     settings = surroundings.settings
     (cell,) = _cells(settings, [settings.cell_by_id(options.cell).id], print)
