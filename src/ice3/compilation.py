@@ -79,6 +79,11 @@ class Build:
         """Whether fields live in GPU memory."""
         return self.backend.endswith("gpu") or ":gpu" in self.backend
 
+    @property
+    def along_i(self) -> bool:
+        """Whether the backend computes vectors of neighbouring columns, which have to follow each other in memory."""
+        return self.backend == "gt:cpu_ifirst"
+
     def from_cache(self) -> Build:
         """Return the same build, which raises NotCachedError instead of compiling."""
         return replace(self, cached_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 Shape = tuple[int, int, int]
 State = dict[str, Any]
 """Fields by name: NumPy arrays, or CuPy arrays on a GPU."""
+
+CACHE_LINE = 64
+"""bytes"""
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,24 @@ class Field:
 
 def allocate(fields: Iterable[Field], domain: Shape, build: Build) -> State:
     """Allocate zero-filled storages for ``fields`` in the memory layout of the backend."""
-    from gt4py import storage  # noqa: PLC0415
+    from gt4py import storage  # noqa: PLC0415 (importing GT4Py takes seconds)
 
     return {
-        field.name: storage.zeros(
+        field.name: _aligned(field.shape(domain), build.dtype)
+        if build.along_i
+        else storage.zeros(
             field.shape(domain), dtype=build.dtype, backend=build.backend, dimensions=tuple(field.dims.upper())
         )
         for field in fields
     }
+
+
+def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return zeros, i first, that begin with a cache line: no vector of a row then straddles two."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.zeros(size + CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE
+    return memory[start : start + size].view(dtype).reshape(shape, order="F")
 
 
 def from_arrays(fields: Iterable[Field], arrays: Mapping[str, NDArray[Any]], domain: Shape, build: Build) -> State:
@@ -101,6 +115,20 @@ def copy_into(storage: Any, array: NDArray[Any]) -> None:  # noqa: ANN401
 def to_array(storage: Any) -> NDArray[Any]:  # noqa: ANN401
     """Return a storage as a host array, without a copy where it is one already."""
     return storage if isinstance(storage, np.ndarray) else np.asarray(storage.get(order="A"))
+
+
+def one_row(fields: Mapping[str, Any]) -> State | None:
+    """View fields of shape (i, j[, k]) as one row of columns, shape (i * j, 1[, k]).
+
+    Returns None where the rows of a field do not follow each other in memory, as in a part of a larger array.
+    """
+    rows: State = {}
+    for name, field in fields.items():
+        columns, _, *levels = field.shape
+        if field.strides[1] != columns * field.strides[0]:
+            return None
+        rows[name] = field.reshape((-1, 1, *levels), order="F")
+    return rows
 
 
 def check(fields: Iterable[Field], state: Mapping[str, Any], domain: Shape, dtype: np.dtype[Any]) -> None:

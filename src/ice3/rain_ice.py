@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ice3 import constants
-from ice3.fields import Field, check
+from ice3.fields import Field, check, one_row
 from ice3.ice_adjust import ice_threshold_law
 from ice3.parameters import GRAUPEL, SMALLEST, Parameters
 from ice3.stencils.microphysics import microphysics, microphysics_by_point, process_rates
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ice3.compilation import Build
     from ice3.fields import Shape
 
-SLAB = 256
+SLAB = 512
 """Columns that a call takes through both stencils before the next ones: their fields and temporaries stay in cache."""
 
 VECTORISING = ("gt:cpu_ifirst", "numpy", "debug")
@@ -332,9 +332,7 @@ class RainIce:
         by_point = options.XTSTEP_TS > 0.0 or options.XMRSTEP > 0.0 or build.backend not in VECTORISING
         self._constants: dict[str, Any] = _table_arguments(domain, build)
         self._constants |= {} if fluxes else dict.fromkeys(field.name for field in _FLUXES)
-        self._constants["flux_i"] = storage.zeros(
-            domain[:2], dtype=build.dtype, backend=build.backend, dimensions=("I", "J")
-        )
+        self._flux = storage.zeros(domain[:2], dtype=build.dtype, backend=build.backend, dimensions=("I", "J"))
         stencils: list[tuple[Callable[..., None], tuple[str, ...]]] = [
             (sedimentation_down if top_first else sedimentation_up, _FALLING),
             (microphysics_by_point, (*_POINTWISE, "interval_between", "evaluations"))
@@ -344,15 +342,10 @@ class RainIce:
         if options.LDEPOSC:
             stencils.append((deposition_down if top_first else deposition_up, _DEPOSITED))
         built = [(build.stencil(definition, externals), names) for definition, names in stencils]
-        rows = domain[1] if build.on_device else max(1, SLAB // domain[0])
-        self._steps = [
-            (
-                stencil.freeze(origin=_origins(names, row), domain=(domain[0], min(rows, domain[1] - row), domain[2])),
-                names,
-            )
-            for row in range(0, domain[1], rows)
-            for stencil, names in built
-        ]
+        columns = domain[0] * domain[1]
+        slab = columns if build.on_device else SLAB
+        self._steps = _freeze(built, domain, slab)
+        self._steps_of_row = _freeze(built, (columns, 1, domain[2]), slab) if build.along_i else []
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
         """Advance ``state`` in place over ``timestep`` seconds.
@@ -363,13 +356,16 @@ class RainIce:
             If a field is missing or has another shape or dtype than the component was built for.
         """
         check(self.fields, state, self.domain, self.build.dtype)
+        steps, fields = self._steps, {"flux_i": self._flux, **{field.name: state[field.name] for field in self.fields}}
+        if self._steps_of_row and (row := one_row(fields)):
+            steps, fields = self._steps_of_row, row
         scalar = self.build.dtype.type
-        arguments = {**state, **self._constants, "tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
+        arguments = {**fields, **self._constants, "tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
         limit = self.config.XTSTEP_TS
         parts = max(1, int(timestep / limit)) if limit > 0.0 else 1
         arguments["interval_between"] = scalar(timestep / parts)
         arguments["evaluations"] = scalar(max(self.config.NMAXITER_MICRO, parts))
-        for step, names in self._steps:
+        for step, names in steps:
             step(**{name: arguments[name] for name in names})
 
 
@@ -405,7 +401,7 @@ class ProcessRates:
         names = tuple(field.name for field in self.fields)
         self._tables = _table_arguments(domain, build)
         stencil = build.stencil(process_rates, _externals(self.config, build))
-        self._run = stencil.freeze(origin=_origins((*names, *_TABLES), 0), domain=domain)
+        self._run = stencil.freeze(origin=_origins((*names, *_TABLES), (0, 0)), domain=domain)
 
     def __call__(self, state: Mapping[str, Any]) -> None:
         """Write the rates of ``state`` into its output fields.
@@ -419,10 +415,27 @@ class ProcessRates:
         self._run(**{field.name: state[field.name] for field in self.fields}, **self._tables)
 
 
-def _origins(names: Iterable[str], row: int) -> dict[str, tuple[int, ...]]:
-    """Where each field begins, for a slab of columns that begins at ``row``."""
+def _freeze(
+    stencils: Iterable[tuple[Any, tuple[str, ...]]], domain: Shape, size: int
+) -> list[tuple[Callable[..., None], tuple[str, ...]]]:
+    """Fix the stencils on slab after slab of some ``size`` columns, which are part of a row or whole rows."""
+    i, j, k = domain
+    if j == 1:
+        slabs = [((first, 0), (min(size, i - first), 1)) for first in range(0, i, size)]
+    else:
+        rows = max(1, size // i)
+        slabs = [((0, first), (i, min(rows, j - first))) for first in range(0, j, rows)]
+    return [
+        (stencil.freeze(origin=_origins(names, origin), domain=(*shape, k)), names)
+        for origin, shape in slabs
+        for stencil, names in stencils
+    ]
+
+
+def _origins(names: Iterable[str], origin: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+    """Where each field begins, for a slab of columns that begins at ``origin``."""
     flat = {field.name for field in (*_SURFACE, *_RATES, _DEPOSITION)} | {"flux_i"}
-    origins: dict[str, tuple[int, ...]] = {name: (0, row) if name in flat else (0, row, 0) for name in names}
+    origins: dict[str, tuple[int, ...]] = {name: origin if name in flat else (*origin, 0) for name in names}
     return origins | {"level": (0,), "tables": (0,)}
 
 

@@ -283,6 +283,27 @@ def test_slabs_of_columns_do_not_change_the_result(
         np.testing.assert_allclose(slabbed[name], after[name], rtol=1e-13, atol=1e-22)
 
 
+@pytest.mark.compiled
+def test_fields_may_be_parts_of_larger_arrays(
+    make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose columns are not one row; the slabs are then rows."""
+    monkeypatch.setattr("ice3.rain_ice.SLAB", 14)
+    build, domain = make_build("gt:cpu_ifirst"), (7, 5, 30)
+    component = RainIce(domain, build, fluxes=True)
+    state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)
+    parts = {}
+    for name, field in state.items():
+        around = np.full((9, 8, *field.shape[2:]), np.nan, order="F")
+        parts[name] = around[1:8, 1:6]
+        parts[name][...] = field
+    component(state, TIMESTEP)
+    component(parts, TIMESTEP)
+    for name, field in state.items():
+        np.testing.assert_array_equal(parts[name], field)
+        assert np.isnan(parts[name].base).sum() == parts[name].base.size - field.size
+
+
 def test_the_chain_is_the_components_one_after_the_other(make_build: Callable[..., Build]) -> None:
     build, domain = make_build("numpy"), (5, 4, 30)
     before = synthetic_atmosphere(domain)
