@@ -78,7 +78,7 @@ from ice3.atmosphere import synthetic_atmosphere
 from ice3.compilation import Build
 from ice3.components import create
 from ice3.fields import from_arrays
-domain = (30, 30, 60)
+domain = (32, 32, 60)
 build = Build("gt:cpu_ifirst", "float64", tuple(sys.argv[2:]), Path(sys.argv[1]))
 component = create("ice_adjust", domain, build)
 state = from_arrays(component.fields, synthetic_atmosphere(domain, seed=1), domain, build)

@@ -117,18 +117,13 @@ def to_array(storage: Any) -> NDArray[Any]:  # noqa: ANN401
     return storage if isinstance(storage, np.ndarray) else np.asarray(storage.get(order="A"))
 
 
-def one_row(fields: Mapping[str, Any]) -> State | None:
-    """View fields of shape (i, j[, k]) as one row of columns, shape (i * j, 1[, k]).
+def is_one_row(fields: Iterable[Any]) -> bool:
+    """Say whether the columns of all fields (i, j[, k]) follow each other in memory, from row to row.
 
-    Returns None where the rows of a field do not follow each other in memory, as in a part of a larger array.
+    A stencil may then take them as a single row: the point after the last of a row is the first of the next. GT4Py's
+    frozen stencils, which do not check the domain, are told so by the domain (i * j, 1, k).
     """
-    rows: State = {}
-    for name, field in fields.items():
-        columns, _, *levels = field.shape
-        if field.strides[1] != columns * field.strides[0]:
-            return None
-        rows[name] = field.reshape((-1, 1, *levels), order="F")
-    return rows
+    return all(field.flags.f_contiguous for field in fields)
 
 
 def check(fields: Iterable[Field], state: Mapping[str, Any], domain: Shape, dtype: np.dtype[Any]) -> None:

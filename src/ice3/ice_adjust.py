@@ -9,7 +9,7 @@ from math import log10
 from typing import TYPE_CHECKING, Any
 
 from ice3 import constants
-from ice3.fields import Field, check, one_row
+from ice3.fields import Field, check, is_one_row
 from ice3.stencils.ice_adjust import ice_adjust
 from ice3.stencils.thermodynamics import thermodynamic_externals
 
@@ -248,7 +248,7 @@ class IceAdjust:
         origin = {field.name: (0,) * len(field.dims) for field in _ARGUMENTS}
         self._run = stencil.freeze(origin=origin, domain=domain)
         row = (domain[0] * domain[1], 1, domain[2])
-        self._run_row = stencil.freeze(origin=origin, domain=row) if build.along_i else None
+        self._run_row = stencil.freeze(origin=origin, domain=row)
         self._names = tuple(field.name for field in self.fields)
         self._absent = {field.name: None for field in _ARGUMENTS if field not in self.fields}
 
@@ -261,8 +261,7 @@ class IceAdjust:
             If a field is missing or has another shape or dtype than the component was built for.
         """
         check(self.fields, state, self.domain, self.build.dtype)
-        run, arguments = self._run, {name: state[name] for name in self._names}
-        if self._run_row and (row := one_row(arguments)):
-            run, arguments = self._run_row, row
+        arguments = {name: state[name] for name in self._names}
+        run = self._run_row if self.build.along_i and is_one_row(arguments.values()) else self._run
         scalar = self.build.dtype.type
         run(**arguments, **self._absent, tstep=scalar(timestep), over_tstep=scalar(1.0 / timestep))

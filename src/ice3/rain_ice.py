@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ice3 import constants
-from ice3.fields import Field, check, one_row
+from ice3.fields import Field, check, is_one_row
 from ice3.ice_adjust import ice_threshold_law
 from ice3.parameters import GRAUPEL, SMALLEST, Parameters
 from ice3.stencils.microphysics import microphysics, microphysics_by_point, process_rates
@@ -332,7 +332,9 @@ class RainIce:
         by_point = options.XTSTEP_TS > 0.0 or options.XMRSTEP > 0.0 or build.backend not in VECTORISING
         self._constants: dict[str, Any] = _table_arguments(domain, build)
         self._constants |= {} if fluxes else dict.fromkeys(field.name for field in _FLUXES)
-        self._flux = storage.zeros(domain[:2], dtype=build.dtype, backend=build.backend, dimensions=("I", "J"))
+        self._constants["flux_i"] = storage.zeros(
+            domain[:2], dtype=build.dtype, backend=build.backend, dimensions=("I", "J")
+        )
         stencils: list[tuple[Callable[..., None], tuple[str, ...]]] = [
             (sedimentation_down if top_first else sedimentation_up, _FALLING),
             (microphysics_by_point, (*_POINTWISE, "interval_between", "evaluations"))
@@ -345,7 +347,7 @@ class RainIce:
         columns = domain[0] * domain[1]
         slab = columns if build.on_device else SLAB
         self._steps = _freeze(built, domain, slab)
-        self._steps_of_row = _freeze(built, (columns, 1, domain[2]), slab) if build.along_i else []
+        self._steps_of_row = _freeze(built, (columns, 1, domain[2]), slab)
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
         """Advance ``state`` in place over ``timestep`` seconds.
@@ -356,16 +358,14 @@ class RainIce:
             If a field is missing or has another shape or dtype than the component was built for.
         """
         check(self.fields, state, self.domain, self.build.dtype)
-        steps, fields = self._steps, {"flux_i": self._flux, **{field.name: state[field.name] for field in self.fields}}
-        if self._steps_of_row and (row := one_row(fields)):
-            steps, fields = self._steps_of_row, row
+        one_row = self.build.along_i and is_one_row(state[field.name] for field in self.fields)
         scalar = self.build.dtype.type
-        arguments = {**fields, **self._constants, "tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
+        arguments = {**state, **self._constants, "tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
         limit = self.config.XTSTEP_TS
         parts = max(1, int(timestep / limit)) if limit > 0.0 else 1
         arguments["interval_between"] = scalar(timestep / parts)
         arguments["evaluations"] = scalar(max(self.config.NMAXITER_MICRO, parts))
-        for step, names in steps:
+        for step, names in self._steps_of_row if one_row else self._steps:
             step(**{name: arguments[name] for name in names})
 
 
