@@ -10,8 +10,8 @@ Requests, each answered by one object (``error`` in it says what went wrong):
     load        component, domain, mix: make its atmosphere, for all processes -> benchmarks
     start       fork a process
     memory      component, domain, mix, dump: peak of one call                 -> bytes
-    prepare     component, domain, mix, extra, small: create and warm up       -> ns of a call, extra, small
-                (``extra``: share of a call to add, and the one added; ``small``: domain of the call that adds it)
+    prepare     component, domain, mix, extra, calls: create and warm up       -> ns of a call, extra, calls
+                (``extra``: share of a call to add, and the one added; ``calls``: those of ``Extra`` that add it)
     run         rounds                                                         -> cpu_ns, wall_ns, switches
     count       component, domain, mix, shim, times: call it in the function ``collected`` of the library ``shim``
     end         end the forked process
@@ -23,6 +23,7 @@ import argparse
 import ctypes
 import gc
 import json
+import math
 import mmap
 import os
 import random
@@ -31,6 +32,8 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ice3.atmosphere import synthetic_atmosphere
 from ice3.components import BENCHMARKS, add_build_options, build_from, create
@@ -49,7 +52,6 @@ if TYPE_CHECKING:
 
 TIMESTEP = 50.0  # s
 _SETTLING = 20  # calls
-_ROW = 8  # columns in a row of the extra work
 _WARM = 20_000_000  # ns; the first call of a block is counted where a call is longer, for it costs hardly more
 
 
@@ -74,20 +76,42 @@ class Case:
 
     def cost(self, rounds: int) -> int:
         """Return the shortest CPU time of a call, ns."""
-        return min(measure(self, None, rounds)["cpu_ns"])
+        return min(measure(self, Extra(), rounds)["cpu_ns"])
 
 
-def measure(case: Case, extra: Case | None, rounds: int) -> dict[str, list[int]]:
-    """Time calls of ``case``, each followed by one of ``extra``: CPU and wall time and involuntary switches of each."""
+class Extra:
+    """Work of known cost to add to a call: calls of ``exp`` on a hundred points, which the first-level cache holds."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._points = np.linspace(-1.0, 1.0, 100)
+        self._result = np.empty_like(self._points)
+
+    def call(self) -> None:
+        """Do the work."""
+        for _ in range(self.calls):
+            np.exp(self._points, out=self._result)
+
+    def cost(self) -> float:
+        """Return the CPU time of one of its calls, ns: the shortest mean of a thousand."""
+        calls, self.calls = self.calls, 1000
+        shortest = math.inf
+        for _ in range(10):
+            start = time.process_time_ns()
+            self.call()
+            shortest = min(shortest, time.process_time_ns() - start)
+        mean, self.calls = shortest / self.calls, calls
+        return mean
+
+
+def measure(case: Case, extra: Extra, rounds: int) -> dict[str, list[int]]:
+    """Time calls of ``case``, each with the extra work: CPU and wall time and involuntary switches of each."""
     result: dict[str, list[int]] = {"cpu_ns": [], "wall_ns": [], "switches": []}
     for _ in range(rounds):
         case.restore()
-        if extra:
-            extra.restore()
         switches, wall, cpu = _switches(), time.perf_counter_ns(), time.process_time_ns()
         case.call()
-        if extra:
-            extra.call()
+        extra.call()
         result["cpu_ns"].append(time.process_time_ns() - cpu)
         result["wall_ns"].append(time.perf_counter_ns() - wall)
         result["switches"].append(_switches() - switches)
@@ -110,7 +134,7 @@ class Server:
     def __init__(self, build: Build) -> None:
         self.build = build
         self.case: Case | None = None
-        self.extra: Case | None = None
+        self.extra = Extra()
         self._warm = 0
         self.padding: tuple[mmap.mmap, bytearray] = mmap.mmap(-1, 1), bytearray()
         self._atmospheres: dict[tuple[Shape, str], Atmosphere] = {}
@@ -129,28 +153,17 @@ class Server:
 
     def prepare(self, request: dict[str, Any]) -> dict[str, Any]:
         """Create the component and its fields, and call it until it has settled."""
-        self.case = self.extra = None
+        self.case, self.extra = None, Extra()
         self.case = self._create(request)
-        answer: dict[str, Any] = {"ns": self.case.cost(1), "extra": 0.0, "small": None}
-        self._warm = int(answer["ns"] < _WARM)
+        nanoseconds = self.case.cost(1)
+        self._warm = int(nanoseconds < _WARM)
         if self._warm:
-            answer["ns"] = self.case.cost(2)  # the first call also loads
-        if request.get("extra"):
-            answer |= self._add(request, self.case.cost(20))
-        return answer
-
-    def _add(self, request: dict[str, Any], whole: int) -> dict[str, Any]:
-        """Add a call on so few points that it costs about the share ``extra`` of ``whole`` ns; measure its share."""
-        i, j, k = request["domain"]
-        small: Shape | None = request.get("small")
-        points = request["extra"] * i * j * k
-        for _ in range(1 if small else 4):
-            rows = max(1, round(points / (_ROW * k)))
-            extra_domain = small or (_ROW, rows, max(2, round(points / (_ROW * rows))))
-            self.extra = self._create({**request, "domain": extra_domain})
-            cost = self.extra.cost(30)
-            points *= request["extra"] * whole / cost
-        return {"extra": cost / whole, "small": extra_domain}
+            nanoseconds = self.case.cost(2)  # the first call also loads
+        if not request.get("extra"):
+            return {"ns": nanoseconds}
+        whole, one = self.case.cost(20), self.extra.cost()
+        self.extra.calls = request.get("calls") or max(1, round(request["extra"] * whole / one))
+        return {"ns": nanoseconds, "extra": self.extra.calls * one / whole, "calls": self.extra.calls}
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
         """Time a block of calls, after one that is not counted."""

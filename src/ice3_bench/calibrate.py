@@ -29,7 +29,7 @@ class Trials:
     injected
         Slowdown asked for; 0 for a comparison of a revision with itself.
     true
-        Slowdown of each trial: the cost of the extra call over that of the call, as the worker measured it.
+        Slowdown of each trial: the cost of what was added over that of the call, as the worker measured it.
     changes, verdicts, pairs, seconds
         What each trial found, from how many pairs of processes, in how long.
     """

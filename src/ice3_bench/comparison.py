@@ -54,7 +54,7 @@ class Case:
 class Protocol:
     """How much is measured."""
 
-    version: int = 2
+    version: int = 3
     """Of the whole procedure; calibrations of another one say nothing of this."""
 
     rounds: int = 10
@@ -156,7 +156,7 @@ class Pairs:
     seconds: float = 0.0
     problem: str | None = None
     at_fault: str | None = None
-    _small: list[int] | None = None
+    _calls: int | None = None
 
     def __len__(self) -> int:
         return len(self.minimum["base"])
@@ -191,11 +191,11 @@ class Pairs:
             for side in order[:2]:
                 processes.enter_context(workers[side].process())
                 extra = self.extra if side == "contender" else 0.0
-                answer = workers[side].request("prepare", **self.case.request, extra=extra, small=self._small)
+                answer = workers[side].request("prepare", **self.case.request, extra=extra, calls=self._calls)
                 cost = max(cost, answer["ns"])
                 if extra:
                     self.added.append(answer["extra"])
-                    self._small = answer["small"]
+                    self._calls = answer["calls"]
             rounds, turns = protocol.blocks(cost)
             for side in order * turns:
                 block = workers[side].request("run", rounds=rounds)
