@@ -80,6 +80,11 @@ class Build:
         return self.backend.endswith("gpu") or ":gpu" in self.backend
 
     @property
+    def compiled(self) -> bool:
+        """Whether a compiler builds the stencils; otherwise they are Python."""
+        return self.backend not in ("debug", "numpy")
+
+    @property
     def along_i(self) -> bool:
         """Whether the backend computes vectors of neighbouring columns, which have to follow each other in memory."""
         return self.backend == "gt:cpu_ifirst"
@@ -92,7 +97,7 @@ class Build:
         """Raise ToolchainError, saying what is missing, if the backend cannot build or run on this machine."""
         if self.on_device:
             _require_gpu(self.backend)
-        elif self.backend not in ("debug", "numpy"):
+        elif self.compiled:
             _require_compiler(self.backend)
 
     def stencil(self, definition: Callable[..., None], externals: Mapping[str, Any]) -> Any:  # noqa: ANN401
@@ -117,7 +122,7 @@ class Build:
             options["cache_settings"] = {"root_path": str(self.cache), "dir_name": ".gt_cache"}
         dtypes: dict[str, DTypeLike] = {"float": self.dtype.type, "int": np.int32}
         try:
-            with _compiler_arguments("cuda" if self.on_device else "cxx", self.compile_args):
+            with _compiler_arguments("cuda" if self.on_device else "cxx", self.compile_args if self.compiled else ()):
                 return gtscript.stencil(
                     backend=self.backend,
                     definition=definition,
