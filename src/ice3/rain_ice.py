@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ice3.compilation import Build
     from ice3.fields import Shape
 
-SLAB = 512
+SLAB = 384
 """Columns that a call takes through both stencils before the next ones: their fields and temporaries stay in cache."""
 
 VECTORISING = ("gt:cpu_ifirst", "numpy", "debug")
