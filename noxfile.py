@@ -136,7 +136,14 @@ def bench_report(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, all that need no GPU; arguments reach pytest."""
     _install(session, "tests", extra="dace")
-    session.run("pytest", "--numprocesses=auto", "--dist=loadgroup", "--no-loadscope-reorder", "--durations=15", *session.posargs)
+    session.run(
+        "pytest",
+        "--numprocesses=auto",
+        "--dist=loadgroup",
+        "--no-loadscope-reorder",
+        "--durations=15",
+        *session.posargs,
+    )
 
 
 @nox.session(name="gpu-build", default=False)
