@@ -136,14 +136,8 @@ def bench_report(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, all that need no GPU; arguments reach pytest."""
     _install(session, "tests", extra="dace")
-    session.run(
-        "pytest",
-        "--numprocesses=auto",
-        "--dist=loadgroup",
-        "--no-loadscope-reorder",
-        "--durations=15",
-        *session.posargs,
-    )
+    options = ["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder", "--durations=15"]
+    session.run("pytest", *options, *session.posargs)
 
 
 @nox.session(name="gpu-build", default=False)

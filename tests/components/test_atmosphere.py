@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,12 +7,6 @@ from hypothesis import strategies as st
 
 from ice3 import constants
 from ice3.atmosphere import synthetic_atmosphere
-from ice3.components import create
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ice3.compilation import Build
 
 DOMAIN = (20, 20, 60)
 
@@ -92,10 +84,3 @@ def test_a_mix_has_its_share_of_active_points(mix: str, share: float) -> None:
 def test_an_unknown_mix_is_refused() -> None:
     with pytest.raises(ValueError, match="Unknown weather mix 'dry': expected one of rich, typical"):
         synthetic_atmosphere((2, 2, 4), mix="dry")
-
-
-@pytest.mark.parametrize("name", ["ice_adjust", "rain_ice", "microphysics"])
-def test_it_feeds_every_component(make_build: Callable[..., Build], name: str) -> None:
-    fields = synthetic_atmosphere((2, 2, 8))
-    component = create(name, (2, 2, 8), make_build("numpy"))
-    assert {field.name for field in component.fields if field.intent != "out"} <= set(fields)
