@@ -32,7 +32,7 @@ PROJECT = Path(__file__).parents[1]
 SOURCE = "src/ice3/ice_adjust.py"
 IMPORTED = "from ice3 import constants\n"
 CREATED = "        self._names = tuple(field.name for field in self.fields)\n"
-CALLED = "        self._run(**arguments, **self._absent, tstep=scalar(timestep), over_tstep=scalar(1.0 / timestep))\n"
+CALLED = "        run(**arguments, **self._absent, tstep=scalar(timestep), over_tstep=scalar(1.0 / timestep))\n"
 ADDED_CREATED = "        self._checked = {fields}\n"
 ADDED_CALLED = """\
         for name in self._checked:
@@ -167,7 +167,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Verdicts on commits whose effect is known.")
     parser.add_argument("--rounds", type=int, default=1, help="times each comparison is made")
     parser.add_argument("--load", type=int, default=0, help="cores kept busy meanwhile")
-    parser.add_argument("--fields", type=int, choices=range(1, 11), default=8, help="outputs that are checked")
+    parser.add_argument("--fields", type=int, choices=range(1, 11), default=4, help="outputs that are checked")
     options = parser.parse_args()
     arguments = ["--benchmarks", "ice_adjust", "--cells", "gt_cpu_ifirst-float64"]
     wanted = {"slower": "slower", "removed": "same", "documentation": "same"}

@@ -58,6 +58,7 @@ def test_float32_is_within_its_quantiles(make_build: Callable[..., Build], backe
 
 
 @pytest.mark.compiled
+@pytest.mark.slow  # and what the accuracy pass of every bench session checks
 def test_the_production_profile_is_within_its_tolerance(make_build: Callable[..., Build]) -> None:
     assert check_file(LITE, make_build("gt:cpu_ifirst", profile="production")).passed
 

@@ -43,6 +43,7 @@ def test_float32_is_within_the_errors_of_the_fortran_in_float32(make_build: Call
     assert max(field.maximum for field in result.fields) > 1e-9, "not computed in float32"
 
 
+@pytest.mark.slow  # and what the accuracy pass of every bench session checks
 def test_the_production_profile_is_within_its_tolerance(make_build: Callable[..., Build]) -> None:
     assert check_file(WHOLE_CALL, make_build("gt:cpu_ifirst", profile="production")).passed
 
