@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 results = Path(sys.argv[1])
@@ -15,5 +16,6 @@ for cell in ("numpy-float64", "gt_cpu_ifirst-float64"):
         missing = {"latency", "throughput", "bandwidth", "peak-memory", "accuracy"} - set(benchmark["measures"])
         assert benchmark["error"] is None and not missing, (benchmark["name"], benchmark["error"], missing)
         print(f"{benchmark['name']}: {benchmark['measures']['latency']['value'] / 1e6:.3f} ms")
-(runs,) = sqlite3.connect(results / "history.db").execute("SELECT count(*) FROM run").fetchone()
+with closing(sqlite3.connect(results / "history.db")) as history:
+    (runs,) = history.execute("SELECT count(*) FROM run").fetchone()
 assert runs == 3, f"the history holds {runs} runs, not 3"

@@ -200,8 +200,10 @@ def _require_gpu(backend: str) -> None:
 @contextmanager
 def _compiler_arguments(compiler: Literal["cxx", "cuda"], arguments: tuple[str, ...]) -> Iterator[None]:
     """Set GT4Py's extra compiler arguments, which are module variables, for the duration of one build."""
+    import setuptools  # noqa: PLC0415
     from gt4py.cartesian import config  # noqa: PLC0415
 
+    setuptools.distutils.sysconfig.get_config_vars()  # GT4Py edits them, and on Python 3.14 nobody else has loaded them
     compile_args = config.build_settings["extra_compile_args"]
     flags, fingerprint = compile_args[compiler], config.GT4PY_EXTRA_COMPILE_ARGS
     compile_args[compiler] = [*flags, f"-I{INCLUDE}", *arguments]

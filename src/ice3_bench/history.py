@@ -7,7 +7,7 @@ the file as it was before or after its transaction. The schema version is SQLite
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -135,9 +135,12 @@ class History:
         with self._explained():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
-            self._connection.execute("PRAGMA foreign_keys = ON")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._migrate()
+            with ExitStack() as refused:  # a file that is refused is closed again
+                refused.callback(self._connection.close)
+                self._connection.execute("PRAGMA foreign_keys = ON")
+                self._connection.execute("PRAGMA synchronous = FULL")
+                self._migrate()
+                refused.pop_all()
         return self
 
     def __exit__(
