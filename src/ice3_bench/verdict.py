@@ -56,9 +56,14 @@ class Rule:
     looks: int = 3
     preempted: float = 0.05
 
+    @property
+    def least_pairs(self) -> int:
+        """Pairs of processes without which not even their whole range is an interval of the level 1 - significance."""
+        return math.ceil(1.0 - math.log2(self.significance))
+
     def pairs_needed(self, benchmarks: int) -> int:
-        """Pairs of processes without which no p-value could be small enough; at least 8."""
-        return max(8, math.ceil(1.0 - math.log2(self.significance / (benchmarks * self.looks))))
+        """Pairs of processes without which no p-value could be small enough; at least ``least_pairs``."""
+        return max(self.least_pairs, math.floor(2.0 - math.log2(self.significance / (benchmarks * self.looks))))
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,8 @@ class Decision:
     change
         Median of the paired ratios contender / base, minus 1.
     low, high
-        Confidence interval of the change (order statistics; level 1 - significance).
+        Confidence interval of the change (order statistics; level 1 - significance); of fewer than ``least_pairs`` only
+        their range.
     p
         Wilcoxon signed-rank test, two-sided, adjusted by Holm's method for the number of benchmarks and looks.
     detectable
@@ -160,6 +166,12 @@ def _judge(ratios: Sequence[float], p: float, rule: Rule) -> Decision:
     if significant and abs(change) >= rule.threshold:
         verdict = Verdict.SLOWER if change > 0.0 else Verdict.FASTER
         reason = f"{numbers}: the change exceeds {rule.threshold:.0%} and p is below {rule.significance:.0%}"
+    elif len(ratios) < rule.least_pairs:
+        verdict = Verdict.UNDECIDED
+        reason = (
+            f"{numbers}: too few for a {1.0 - rule.significance:.0%} interval, {rule.least_pairs} pairs at least "
+            "would decide it (a larger --budget or --total; building took its share where stencils were not cached)"
+        )
     elif -rule.equivalence < low and high < rule.equivalence:
         verdict = Verdict.SAME
         reason = f"{numbers}: the interval lies within {rule.equivalence:.0%}"
@@ -167,5 +179,8 @@ def _judge(ratios: Sequence[float], p: float, rule: Rule) -> Decision:
         verdict = Verdict.UNDECIDED
         width = (high - low) / 2.0
         needed = max(len(ratios) + 1, math.ceil(len(ratios) * (width / rule.equivalence) ** 2))
-        reason = f"{numbers}: neither is shown; about {needed} pairs would decide it (a larger --budget), or less noise"
+        reason = (
+            f"{numbers}: neither is shown; about {needed} pairs would decide it "
+            "(a larger --budget or --total), or less noise"
+        )
     return Decision(verdict, change, low, high, p, detectable, len(ratios), reason)

@@ -48,6 +48,12 @@ def test_noise_leaves_it_undecided_and_says_so() -> None:
     assert decision.detectable > 0.02
 
 
+def test_too_few_pairs_decide_nothing_however_much_they_agree() -> None:
+    found = [decide({"a": [1.001] * pairs}, Rule())["a"] for pairs in range(1, 9)]
+    assert [decision.verdict for decision in found] == [Verdict.UNDECIDED] * 7 + [Verdict.SAME]
+    assert "8 pairs at least" in found[0].reason
+
+
 def test_the_number_of_benchmarks_is_paid_for() -> None:
     ratios = simulated(0.03, 0.002, 10, 1)
     alone = decide({"a": ratios}, Rule(looks=1))["a"]
