@@ -147,6 +147,18 @@ class Build:
             ) from failure
 
 
+def freeze(stencil: Any, origin: Mapping[str, tuple[int, ...]], domain: tuple[int, int, int]) -> Callable[..., None]:  # noqa: ANN401
+    """Fix where the fields of a stencil begin and on how many points it works.
+
+    The ``freeze`` of DaCe's stencils also writes a graph of its own for each domain, which takes a second and which
+    only programs that DaCe orchestrates need.
+    """
+    from gt4py.cartesian.stencil_object import FrozenStencil  # noqa: PLC0415
+
+    frozen: Callable[..., None] = FrozenStencil(stencil, origin, domain)
+    return frozen
+
+
 def _require_compiler(backend: str) -> None:
     if not any(shutil.which(name) for name in ("g++", "c++", "clang++")):
         raise ToolchainError(

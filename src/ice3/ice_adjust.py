@@ -9,6 +9,7 @@ from math import log10
 from typing import TYPE_CHECKING, Any
 
 from ice3 import constants
+from ice3.compilation import freeze
 from ice3.fields import Field, check, is_one_row
 from ice3.stencils.ice_adjust import ice_adjust
 from ice3.stencils.thermodynamics import thermodynamic_externals
@@ -246,9 +247,9 @@ class IceAdjust:
         }
         stencil = build.stencil(ice_adjust, externals)
         origin = {field.name: (0,) * len(field.dims) for field in _ARGUMENTS}
-        self._run = stencil.freeze(origin=origin, domain=domain)
+        self._run = freeze(stencil, origin=origin, domain=domain)
         row = (domain[0] * domain[1], 1, domain[2])
-        self._run_row = stencil.freeze(origin=origin, domain=row)
+        self._run_row = freeze(stencil, origin=origin, domain=row)
         self._names = tuple(field.name for field in self.fields)
         self._absent = {field.name: None for field in _ARGUMENTS if field not in self.fields}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ice3.compilation import freeze
 from ice3.fields import Field, check
 from ice3.ice_adjust import IceAdjust, IceAdjustConfig
 from ice3.rain_ice import RainIce, RainIceConfig
@@ -59,8 +60,8 @@ class Microphysics:
         self._ice_adjust = IceAdjust(domain, build, ice_adjust)
         self._rain_ice = RainIce(domain, build, rain_ice)
         names = (*_ADJUSTED, *_ADJUSTED.values())
-        self._adjusted_state = build.stencil(adjusted_state, {}).freeze(
-            origin=dict.fromkeys(names, (0, 0, 0)), domain=domain
+        self._adjusted_state = freeze(
+            build.stencil(adjusted_state, {}), origin=dict.fromkeys(names, (0, 0, 0)), domain=domain
         )
         self._names = names
         first = {field.name: field for field in self._ice_adjust.fields}

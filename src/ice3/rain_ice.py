@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ice3 import constants
+from ice3.compilation import freeze
 from ice3.fields import Field, check, is_one_row
 from ice3.ice_adjust import ice_threshold_law
 from ice3.parameters import GRAUPEL, SMALLEST, Parameters
@@ -401,7 +402,7 @@ class ProcessRates:
         names = tuple(field.name for field in self.fields)
         self._tables = _table_arguments(domain, build)
         stencil = build.stencil(process_rates, _externals(self.config, build))
-        self._run = stencil.freeze(origin=_origins((*names, *_TABLES), (0, 0)), domain=domain)
+        self._run = freeze(stencil, origin=_origins((*names, *_TABLES), (0, 0)), domain=domain)
 
     def __call__(self, state: Mapping[str, Any]) -> None:
         """Write the rates of ``state`` into its output fields.
@@ -426,7 +427,7 @@ def _freeze(
         rows = max(1, size // i)
         slabs = [((0, first), (i, min(rows, j - first))) for first in range(0, j, rows)]
     return [
-        (stencil.freeze(origin=_origins(names, origin), domain=(*shape, k)), names)
+        (freeze(stencil, origin=_origins(names, origin), domain=(*shape, k)), names)
         for origin, shape in slabs
         for stencil, names in stencils
     ]
