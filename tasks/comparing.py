@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from ice3_bench.revisions import Revision
 
 ENVIRONMENTS = PROJECT / ".cache" / "environments"
+PREPARATION = 30.0
+"""Seconds that a cell is thought to take beside its pairs, until one has shown it."""
 COUNTED_DOMAIN = "16x16x60"
 """Largest domain whose instructions are counted; valgrind runs 50 times as long as the processor."""
 
@@ -225,10 +227,14 @@ def compare(_context: Context) -> None:
         revisions = dict(zip(SIDES, (base, contender), strict=True))
         threads = options.threads or settings.threads
         job = _Job(revisions, threads, protocol, family, options.instructions, status.update)
-        for cell in cells:
-            budget = min(options.budget, max(deadline - time.monotonic(), 1.0) / left)
-            results.append(job.compare(cell, cases[cell.id], budget))
+        aside = PREPARATION
+        for number, cell in enumerate(cells):
+            start = time.monotonic()
+            for_pairs = deadline - start - aside * (len(cells) - number)
+            results.append(job.compare(cell, cases[cell.id], min(options.budget, max(for_pairs, 1.0) / left)))
             left -= len(cases[cell.id])
+            # What a cell takes beside its pairs, as the last one shows: environments, stencils, memory, accuracy.
+            aside = time.monotonic() - start - sum(benchmark.seconds for benchmark in results[-1].benchmarks)
     known = statements(surroundings.results / "calibrations", machine_name(settings.testbed), _key(protocol))
     said = "; ".join(known) or "how far to trust this on this machine is not known: nox -s bench-calibrate measures it"
     shown = (results, str(base), str(contender), f"Calibration: {said}.")
