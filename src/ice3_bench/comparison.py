@@ -188,14 +188,18 @@ class Pairs:
         wall: dict[str, list[int]] = {side: [] for side in SIDES}
         cost = 0
         with ExitStack() as processes:
-            for side in order[:2]:
-                processes.enter_context(workers[side].process())
-                extra = self.extra if side == "contender" else 0.0
-                answer = workers[side].request("prepare", **self.case.request, extra=extra, calls=self._calls)
-                cost = max(cost, answer["ns"])
-                if extra:
-                    self.added.append(answer["extra"])
-                    self._calls = answer["calls"]
+            # Side by side, on two cores; one after the other where the work that is added is measured.
+            for sides in ([order[0]], [order[1]]) if self.extra else [order[:2]]:
+                for side in sides:
+                    processes.enter_context(workers[side].process())
+                    extra = self.extra if side == "contender" else 0.0
+                    workers[side].ask("prepare", **self.case.request, extra=extra, calls=self._calls)
+                for side in sides:
+                    answer = workers[side].answer()
+                    cost = max(cost, answer["ns"])
+                    if self.extra and side == "contender":
+                        self.added.append(answer["extra"])
+                        self._calls = answer["calls"]
             rounds, turns = protocol.blocks(cost)
             for side in order * turns:
                 block = workers[side].request("run", rounds=rounds)
