@@ -14,7 +14,6 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
-from ice3.components import BENCHMARKS
 from ice3_bench import instructions
 from ice3_bench.calibrate import Calibration, place, statements
 from ice3_bench.calibrate import calibrate as run_trials
@@ -24,7 +23,7 @@ from ice3_bench.machine import machine_name
 from ice3_bench.matrix import load_settings, parse_domain
 from ice3_bench.render import calibration_table, comparison_markdown, comparison_table, make_console
 from ice3_bench.report import write_atomically
-from ice3_bench.revisions import WORKTREE, checked_out, default_base, environment, stencils
+from ice3_bench.revisions import WORKTREE, benchmarks, checked_out, default_base, environment, stencils
 from ice3_bench.workers import Side
 from tasks.common import PROJECT, Surroundings, arguments, explained
 
@@ -37,20 +36,25 @@ if TYPE_CHECKING:
 ENVIRONMENTS = PROJECT / ".cache" / "environments"
 PREPARATION = 30.0
 """Seconds that a cell is thought to take beside its pairs, until one has shown it."""
+COMPARED = {"comparison.json": as_json, "comparison.md": comparison_markdown}
+"""Files of a comparison, in the results folder."""
+UNPROVEN = "how far to trust this on this machine is not known: nox -s bench-calibrate measures it"
 COUNTED_DOMAIN = "16x16x60"
 """Largest domain whose instructions are counted; valgrind runs 50 times as long as the processor."""
 
 
 def _clean_up_when_interrupted() -> None:
-    """Let SIGTERM interrupt as Ctrl-C does, and let neither interrupt the cleaning up that follows."""
+    """Let SIGTERM and a lost terminal interrupt as Ctrl-C does, and none interrupt the cleaning up that follows."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(*_: object) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
+    for number in numbers:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, interrupt)
 
 
 def _positive(text: str) -> float:
@@ -58,6 +62,15 @@ def _positive(text: str) -> float:
     if not 0.0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not positive")
     return value
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        if not text.isdigit() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text} is no whole number from {least} to {most}")
+        return int(text)
+
+    return whole
 
 
 def _parse(given: list[str]) -> argparse.Namespace:
@@ -69,11 +82,13 @@ def _parse(given: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--benchmarks", nargs="+", default=[], help="only benchmarks whose name contains one of these")
     parser.add_argument("--domain", help="domain instead of each backend's compare-domain, such as 100x100x90")
-    parser.add_argument("--threads", type=int, help="OpenMP threads (default: those of pyproject.toml)")
+    parser.add_argument("--threads", type=_whole(1, 4096), help="OpenMP threads (default: those of pyproject.toml)")
     parser.add_argument("--budget", type=_positive, default=75.0, help="seconds for each benchmark")
     parser.add_argument("--total", type=_positive, default=1200.0, help="seconds for all; the budgets shrink to fit")
     parser.add_argument("--instructions", action="store_true", help="also count instructions, with valgrind")
-    parser.add_argument("--undecided-exit", type=int, default=0, help="exit code when something stays undecided")
+    parser.add_argument(
+        "--undecided-exit", type=_whole(0, 255), default=0, help="exit code when something is undecided"
+    )
     parser.add_argument("--quiet", action="store_true", help="print the table only")
     return parser.parse_args(given)
 
@@ -92,11 +107,13 @@ def _cells(settings: Settings, names: list[str], console_say: Callable[[str], No
     return cells
 
 
-def _cases(cells: list[Cell], domain: str | None, wanted: list[str]) -> dict[str, list[Case]]:
+def _cases(
+    cells: list[Cell], benchmarks: dict[str, list[str]], domain: str | None, wanted: list[str]
+) -> dict[str, list[Case]]:
     names = {
         cell.id: [
             f"{component}/{cell.backend.id}/{cell.precision}/{domain or _domain(cell)}{mix}"
-            for component, mixes in BENCHMARKS.items()
+            for component, mixes in benchmarks.items()
             for mix in ([f"/{mix}" for mix in mixes] or [""])
         ]
         for cell in cells
@@ -109,6 +126,21 @@ def _cases(cells: list[Cell], domain: str | None, wanted: list[str]) -> dict[str
         known = ", ".join(name for group in names.values() for name in group)
         raise UsageError(f"No benchmark contains {' or '.join(wanted)}: there are {known}.")
     return {cell: group for cell, group in cases.items() if group}
+
+
+def _listed(revisions: dict[str, Revision]) -> tuple[dict[str, list[str]], _UnusableError | None]:
+    """Return the benchmarks of either revision, and the error of one whose benchmarks cannot be listed."""
+    found: dict[str, list[str]] = {}
+    problems = []
+    for label, revision in revisions.items():
+        try:
+            for name, mixes in benchmarks(revision).items():
+                found[name] = [*dict.fromkeys([*found.get(name, []), *mixes])]
+        except UsageError as error:
+            problems.append(_UnusableError(label, str(error)))
+    if len(problems) == len(revisions):
+        raise problems[-1]
+    return found, problems[0] if problems else None
 
 
 def _domain(cell: Cell) -> str:
@@ -130,13 +162,15 @@ def _sides(
 ) -> tuple[dict[str, Side], str | None]:
     """Make the sides of a cell, each with its own environment and compiler arguments, and say how they differ."""
     sides, packages = {}, {}
-    for label, revision in revisions.items():
+    for label, revision in reversed(revisions.items()):  # where neither can be made, it is the contender's fault
         try:
             settings = load_settings(revision.tree)
             made = environment(revision, settings.backend(cell.backend.name).extra, ENVIRONMENTS, label)
             cache = stencils(PROJECT, revision, made.packages, threads)
             options = _build_options(settings, cell, cache, profile)
-        except (UsageError, KeyError) as error:
+        except KeyError as error:
+            raise _UnusableError(label, f"its pyproject.toml has no profile {error}") from error
+        except UsageError as error:
             raise _UnusableError(label, str(error)) from error
         sides[label] = Side(label, made.python, revision.tree, options, threads)
         packages[label] = made.packages
@@ -146,7 +180,8 @@ def _sides(
         for name in {**base, **contender}
         if base.get(name) != contender.get(name)
     ]
-    return sides, f"the environments differ: {', '.join(changed)}" if changed else None
+    difference = f"the environments differ: {', '.join(changed)} (rm -r {ENVIRONMENTS} has both made anew)"
+    return {label: sides[label] for label in revisions}, difference if changed else None
 
 
 class _UnusableError(UsageError):
@@ -162,6 +197,8 @@ class _Job:
     """What is compared."""
 
     revisions: dict[str, Revision]
+    unusable: _UnusableError | None
+    """What is wrong with one of them, if it cannot be measured at all."""
     threads: int
     protocol: Protocol
     family: int
@@ -173,11 +210,16 @@ class _Job:
         """Compare a cell; what cannot be measured is said in the result."""
         self.notify(f"environments of {cell.id}")
         try:
+            if self.unusable:
+                raise self.unusable
             sides, difference = _sides(self.revisions, cell, self.threads)
         except _UnusableError as error:
             lacking = [Comparison(case.name, missing=f"{error.side}: {error}", at_fault=error.side) for case in cases]
             return CellComparison(cell.id, lacking)
-        result = compare_cell(cell.id, sides, cases, replace(self.protocol, budget=budget), self.family, self.notify)
+        protocol = self.protocol
+        if budget < protocol.budget:  # by the total, which knows no patience
+            protocol = replace(protocol, budget=budget, patience=1.0)
+        result = compare_cell(cell.id, sides, cases, protocol, self.family, self.notify)
         result.remarks += [difference] if difference else []
         if self.count and "compiled" in cell.backend.tags:
             self._count(cell, cases, result)
@@ -208,16 +250,18 @@ def compare(_context: Context) -> None:
     surroundings = Surroundings.read()
     settings = surroundings.settings
     console = make_console(quiet=options.quiet)
-    cells = _cells(settings, options.cells, console.print)
-    cases = _cases(cells, options.domain, options.benchmarks)
-    cells = [cell for cell in cells if cell.id in cases]
+    # Those that are decided soon come first, so that the slow ones have what is left of the total.
+    cells = sorted(_cells(settings, options.cells, console.print), key=lambda cell: "compiled" not in cell.backend.tags)
     if options.instructions:
         if not any("compiled" in cell.backend.tags for cell in cells):
             raise UsageError("--instructions counts those of compiled cells, such as --cells gt_cpu_ifirst-float64.")
         instructions.require_valgrind()
+    for name in COMPARED:  # the last comparison must not be taken for this one
+        (surroundings.results / name).unlink(missing_ok=True)
     deadline = time.monotonic() + options.total
-    protocol = Protocol(budget=options.budget)
-    left = family = sum(len(group) for group in cases.values())
+    protocol, threads = Protocol(budget=options.budget), options.threads or settings.threads
+    known = statements(surroundings.results / "calibrations", machine_name(settings.testbed), _key(protocol))
+    said = "; ".join(known if threads == settings.threads else []) or UNPROVEN
     results: list[CellComparison] = []
     with (
         checked_out(PROJECT, options.base or default_base(PROJECT)) as base,
@@ -225,8 +269,12 @@ def compare(_context: Context) -> None:
         console.status("preparing") as status,
     ):
         revisions = dict(zip(SIDES, (base, contender), strict=True))
-        threads = options.threads or settings.threads
-        job = _Job(revisions, threads, protocol, family, options.instructions, status.update)
+        found, unusable = _listed(revisions)
+        cases = _cases(cells, found, options.domain, options.benchmarks)
+        cells = [cell for cell in cells if cell.id in cases]
+        left = family = sum(len(group) for group in cases.values())
+        job = _Job(revisions, unusable, threads, protocol, family, options.instructions, status.update)
+        shown = (results, str(base), str(contender), f"Calibration: {said}.")
         aside = PREPARATION
         for number, cell in enumerate(cells):
             start = time.monotonic()
@@ -235,11 +283,8 @@ def compare(_context: Context) -> None:
             left -= len(cases[cell.id])
             # What a cell takes beside its pairs, as the last one shows: environments, stencils, memory, accuracy.
             aside = time.monotonic() - start - sum(benchmark.seconds for benchmark in results[-1].benchmarks)
-    known = statements(surroundings.results / "calibrations", machine_name(settings.testbed), _key(protocol))
-    said = "; ".join(known) or "how far to trust this on this machine is not known: nox -s bench-calibrate measures it"
-    shown = (results, str(base), str(contender), f"Calibration: {said}.")
-    write_atomically(surroundings.results / "comparison.json", as_json(*shown))
-    write_atomically(surroundings.results / "comparison.md", comparison_markdown(*shown))
+            for name, write in COMPARED.items():  # after each cell, so that an interruption loses none
+                write_atomically(surroundings.results / name, write(*shown))
     make_console(quiet=False).print(comparison_table(*shown))
     code = exit_code(results, options.undecided_exit)
     if code:
@@ -254,13 +299,18 @@ def _key(protocol: Protocol) -> Protocol:
 def _parse_calibration(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nox -s bench-calibrate --", description="Prove bench-compare here.")
     parser.add_argument("--budget", type=_positive, default=3600.0, help="seconds of trials")
-    parser.add_argument("--trials", type=int, default=100, help="trials of each kind, those already stored included")
+    parser.add_argument(
+        "--trials", type=_whole(1, 10**6), default=100, help="trials of each kind, those already stored included"
+    )
     parser.add_argument("--fresh", action="store_true", help="start over instead of adding to what is stored")
     parser.add_argument("--cell", default="gt_cpu_ifirst-float64", help="cell of the matrix")
-    parser.add_argument("--component", default="ice_adjust", choices=list(BENCHMARKS), help="what is called")
+    parser.add_argument("--component", default="ice_adjust", help="what is called")
     parser.add_argument("--domain", help="domain instead of the backend's compare-domain")
     parser.add_argument("--injected", type=_positive, nargs="+", default=[0.02, 0.03], help="known slowdowns")
-    return parser.parse_args(given)
+    options = parser.parse_args(given)
+    if len({f"{share:.1%}" for share in options.injected}) < len(options.injected):
+        parser.error(f"--injected {options.injected}: slowdowns have to differ by 0.1 % at least")
+    return options
 
 
 @task
@@ -272,13 +322,14 @@ def calibrate(_context: Context) -> None:
     surroundings = Surroundings.read()
     settings = surroundings.settings
     (cell,) = _cells(settings, [settings.cell_by_id(options.cell).id], print)
-    case = next(case for case in _cases([cell], options.domain, [])[cell.id] if case.component == options.component)
     protocol, machine = Protocol(), machine_name(settings.testbed)
-    path = place(surroundings.results / "calibrations", machine, case.name, protocol)
-    known = Calibration.load(path) if path.exists() and not options.fresh else None
     console = make_console()
+    path: Path | None = None
     try:
         with checked_out(PROJECT, WORKTREE) as revision, console.status("calibrating") as status:
+            case = _cases([cell], benchmarks(revision), options.domain, [f"{options.component}/"])[cell.id][0]
+            path = place(surroundings.results / "calibrations", machine, case.name, protocol)
+            known = Calibration.load(path) if path.exists() and not options.fresh else None
             sides, _ = _sides(dict.fromkeys(SIDES, revision), cell, settings.threads)
             result = run_trials(
                 sides["base"],
@@ -292,6 +343,7 @@ def calibrate(_context: Context) -> None:
                 notify=status.update,
             )
     except KeyboardInterrupt:
-        raise Interrupted(f"Interrupted: the trials that were complete are in {path}.") from None
+        kept = f": the trials that were complete are in {path}" if path and path.exists() else ""
+        raise Interrupted(f"Interrupted{kept}.") from None
     console.print(calibration_table(result))
     console.print(f"Stored in {path}.", soft_wrap=True)

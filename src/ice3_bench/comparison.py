@@ -7,13 +7,13 @@ import statistics
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ice3_bench.errors import Exit
 from ice3_bench.matrix import parse_domain
-from ice3_bench.passes import REFERENCE_DATA
+from ice3_bench.passes import MEMORY_ENVIRONMENT, REFERENCE_DATA
 from ice3_bench.verdict import Decision, Rule, Verdict, combine, decide
 from ice3_bench.workers import Crew, Side, Worker, WorkerError
 
@@ -27,6 +27,10 @@ ORDER = ("base", "contender", "contender", "base")
 SIDES = ("base", "contender")
 LARGER = 0.01
 """Relative growth of the peak memory that counts; the peak itself repeats to 0.1 %."""
+GROWN = 2.0
+"""Growth of an error that counts although it is in tolerance, as in the checks against the history."""
+ROUNDING = 1e-3
+"""Share of the tolerance below which no growth of an error counts: another order of the operations is enough for it."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Case:
 class Protocol:
     """How much is measured."""
 
-    version: int = 3
+    version: int = 4
     """Of the whole procedure; calibrations of another one say nothing of this."""
 
     rounds: int = 10
@@ -64,11 +68,14 @@ class Protocol:
     block: float = 0.06
     """Seconds of a block: slow calls fill it with fewer rounds, and one that takes longer has a single turn."""
     pairs: int = 16
-    """Pairs of processes before the first look at the data; each further look needs as many again."""
+    """Pairs of processes before the first look at the data; the second needs as many again, the last all of the budget.
+    """
     restart: int = 8
     """Pairs after which the workers start anew: what they imported lies elsewhere in memory then."""
     budget: float = 75.0
-    """Seconds for each benchmark; the first look may take twice as long."""
+    """Seconds for the pairs of each benchmark."""
+    patience: float = 2.0
+    """How many times the budget the first look may take, since slow calls have too few pairs otherwise."""
     rule: Rule = field(default_factory=Rule)
 
     def blocks(self, nanoseconds: float) -> tuple[int, int]:
@@ -113,11 +120,17 @@ class Inaccuracy:
 
     component: str
     field: str
-    base: float
+    base: float | None
+    """None where only the contender has the output."""
     contender: float
     tolerance: float
     failed: bool
     """Whether it is out of tolerance and was not in the base."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the contender is to be called less accurate: out of tolerance, or twice the error."""
+        return self.failed or self.contender > max(GROWN * (self.base or 0.0), ROUNDING * self.tolerance)
 
 
 @dataclass
@@ -129,8 +142,8 @@ class CellComparison:
     less_accurate: list[Inaccuracy] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     """What else is to be said: environments that differ, an accuracy that could not be checked."""
-    broken: bool = False
-    """Whether something of the contender failed that is no benchmark: its environment, or its accuracy check."""
+    broken: str | None = None
+    """The side whose accuracy could not be checked; the contender, if neither could."""
 
 
 @dataclass
@@ -244,8 +257,9 @@ def measure(
     first = max(protocol.pairs, protocol.rule.pairs_needed(2 * family))
     decisions: dict[str, Decision] = {}
     unsettled = group
-    for look in range(protocol.rule.looks):
-        _bring(crew, unsettled, first * (look + 1), protocol.budget * (1 if look else 2), protocol, notify)
+    for look in range(1, protocol.rule.looks + 1):
+        target = first * look if look < protocol.rule.looks or look == 1 else None
+        _bring(crew, unsettled, target, protocol.budget * (protocol.patience if look == 1 else 1.0), protocol, notify)
         sound = [pairs for pairs in group if pairs.problem is None]
         if not sound:
             return {}
@@ -259,12 +273,17 @@ def measure(
 
 
 def _bring(
-    crew: Crew, group: list[Pairs], target: int, seconds: float, protocol: Protocol, notify: Callable[[str], None]
+    crew: Crew,
+    group: list[Pairs],
+    target: int | None,
+    seconds: float,
+    protocol: Protocol,
+    notify: Callable[[str], None],
 ) -> None:
-    """Measure ``group`` until each has ``target`` pairs, has failed, or has spent ``seconds``."""
+    """Measure ``group`` until each has ``target`` pairs (None: any number), has failed, or has spent ``seconds``."""
 
     def wanting(pairs: Pairs) -> bool:
-        return pairs.problem is None and len(pairs) < target and pairs.seconds < seconds
+        return pairs.problem is None and (target is None or len(pairs) < target) and pairs.seconds < seconds
 
     while waiting := [pairs for pairs in group if wanting(pairs)]:
         pairs = waiting[0]
@@ -274,7 +293,8 @@ def _bring(
                     _load(workers, pairs.case)
                 for _ in range(protocol.restart):
                     for pairs in filter(wanting, waiting):
-                        notify(f"{pairs.name}: pair {len(pairs) + 1} of {target}")
+                        limit = f" of {target}" if target else f", {pairs.seconds:.0f} of {seconds:.0f} s"
+                        notify(f"{pairs.name}: pair {len(pairs) + 1}{limit}")
                         pairs.measure(workers, protocol)
             except WorkerError as error:  # the others go on with new workers
                 pairs.fail(error)
@@ -313,7 +333,8 @@ def compare_cell(
     threads = sides["contender"].threads
     with tempfile.TemporaryDirectory(prefix="ice3-bench-") as temporary:
         crew = Crew(sides, Path(temporary))
-        _measure_memory(crew, list(zip(group, result.benchmarks, strict=True)), notify)
+        traced = {label: replace(side, variables=MEMORY_ENVIRONMENT) for label, side in sides.items()}
+        _measure_memory(Crew(traced, crew.folder), list(zip(group, result.benchmarks, strict=True)), notify)
         decisions = measure(
             crew,
             [pairs for pairs in group if pairs.problem is None],
@@ -368,36 +389,43 @@ def _compare_accuracy(result: CellComparison, sides: dict[str, Side]) -> None:
         except json.JSONDecodeError:
             lines = messages.strip().splitlines()
             result.remarks.append(f"the accuracy of the {label} cannot be checked: {lines[-1] if lines else code}")
-            result.broken |= label == "contender"
+            result.broken = label  # the contender comes last
             continue
         errors[label] = {
             (record["data_set"], record["component"], entry["field"]): entry
             for record in records
             for entry in record["fields"]
         }
-    base = errors.get("base", {})
-    for (data_set, component, name), entry in errors.get("contender", {}).items():
-        before = base.get((data_set, component, name), {"error": 0.0, "passed": True})
-        failed = not entry["passed"] and before["passed"]
-        if failed or (base and entry["error"] > before["error"]):
-            result.less_accurate.append(
-                Inaccuracy(component, name, before["error"], entry["error"], entry["tolerance"], failed)
-            )
+    base, contender = errors.get("base", {}), errors.get("contender", {})
+    if base and contender:
+        result.remarks += [
+            f"the accuracy of {len(lacking)} outputs, '{lacking[0][2]}' in {lacking[0][0]} among them, is known of the "
+            f"{label} only: components or reference data differ"
+            for label, lacking in (("base", [*base.keys() - contender]), ("contender", [*contender.keys() - base]))
+            if lacking
+        ]
+    for key, entry in contender.items():
+        before = base.get(key)
+        failed = not entry["passed"] and (before is None or before["passed"])
+        if failed or (before is not None and entry["error"] > before["error"]):
+            known = before["error"] if before else None
+            result.less_accurate.append(Inaccuracy(key[1], key[2], known, entry["error"], entry["tolerance"], failed))
 
 
 def exit_code(cells: list[CellComparison], undecided: int) -> int:
     """Return the exit code of a comparison.
 
-    1 where the contender is slower, larger, less accurate beyond tolerance, or fails; ``undecided`` where something is
-    not decided, for want of pairs or because the base fails; 0 otherwise.
+    1 where the contender is slower, larger, less accurate, or fails; ``undecided`` where something is not decided, for
+    want of pairs or because the base fails; 0 otherwise.
     """
     benchmarks = [benchmark for cell in cells for benchmark in cell.benchmarks]
     verdicts = {benchmark.decision.verdict for benchmark in benchmarks if benchmark.decision}
     worse = any(benchmark.larger or benchmark.at_fault == "contender" for benchmark in benchmarks)
-    worse |= any(cell.broken or any(entry.failed for entry in cell.less_accurate) for cell in cells)
+    worse |= any(cell.broken == "contender" or any(e.counts for e in cell.less_accurate) for cell in cells)
     if worse or Verdict.SLOWER in verdicts:
         return int(Exit.FAILED)
     open_ = Verdict.UNDECIDED in verdicts or any(benchmark.missing for benchmark in benchmarks)
+    open_ |= any(cell.broken for cell in cells)
     return undecided if open_ else int(Exit.OK)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ice3_bench.errors import UsageError
@@ -14,7 +16,6 @@ from ice3_bench.workers import Side, Worker, WorkerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from ice3_bench.comparison import Case
 
@@ -60,7 +61,8 @@ def require_valgrind() -> None:
     """Raise UsageError, saying what mends it, where instructions cannot be counted."""
     if shutil.which("valgrind") is None:
         raise UsageError("--instructions needs valgrind and it is not on PATH: on Debian, apt-get install valgrind.")
-    _compiler()
+    with tempfile.TemporaryDirectory(prefix="ice3-bench-") as folder:
+        build_shim(Path(folder))
 
 
 def _compiler() -> str:

@@ -277,10 +277,12 @@ def _compared(comparison: Comparison, headings: list[str]) -> list[str]:
         memory = f"{size(comparison.contender_bytes)} ({comparison.contender_bytes / comparison.base_bytes - 1.0:+.2%})"
     line = [
         comparison.name,
-        decision.verdict + (", larger" if comparison.larger else ""),
+        decision.verdict
+        + (" by wall time" if decision.clock == "wall" else "")
+        + (", larger" if comparison.larger else ""),
         f"{decision.change:+.2%}",
         f"{decision.low:+.2%} … {decision.high:+.2%}",
-        f"{decision.detectable:.1%}",
+        "–" if decision.detectable is None else f"{decision.detectable:.1%}",
         wall,
         duration(comparison.base_ns or 0.0),
         duration(comparison.contender_ns or 0.0),
@@ -314,11 +316,12 @@ def _inaccuracies(cell: CellComparison) -> list[str]:
     remarks = []
     for component in dict.fromkeys(entry.component for entry in cell.less_accurate):
         worse = [entry for entry in cell.less_accurate if entry.component == component]
-        worst = max(worse, key=lambda entry: (entry.failed, entry.contender / entry.tolerance))
-        state = "OUT OF TOLERANCE" if worst.failed else "in tolerance"
+        worst = max(worse, key=lambda entry: (entry.failed, entry.counts, entry.contender / entry.tolerance))
+        state = "OUT OF TOLERANCE" if worst.failed else "in tolerance" + (", more than doubled" if worst.counts else "")
+        before = "is not known of the base" if worst.base is None else f"was {worst.base:.2e}"
         remarks.append(
             f"{cell.cell}: {component} is less accurate, {state}: {len(worse)} outputs, worst '{worst.field}', whose "
-            f"error is {worst.contender:.2e} and was {worst.base:.2e} (tolerance {worst.tolerance:.0e})."
+            f"error is {worst.contender:.2e} and {before} (tolerance {worst.tolerance:.0e})."
         )
     return remarks
 
@@ -331,7 +334,8 @@ def _summary(cells: list[CellComparison]) -> str:
         "same": sum(b.decision is not None and b.decision.verdict == "same" for b in benchmarks),
         "UNDECIDED": sum(b.decision is not None and b.decision.verdict == "undecided" for b in benchmarks),
         "larger": sum(b.larger for b in benchmarks),
-        "out of tolerance": sum(entry.failed for cell in cells for entry in cell.less_accurate),
+        "less accurate": sum(entry.counts for cell in cells for entry in cell.less_accurate),
+        "ACCURACY NOT CHECKED": sum(cell.broken is not None for cell in cells),
         "NOT COMPARED": sum(b.decision is None for b in benchmarks),
     }
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
@@ -349,7 +353,7 @@ def comparison_table(cells: list[CellComparison], base: str, contender: str, cal
             verdict = comparison.decision.verdict if comparison.decision else "undecided"
             table.add_row(*_compared(comparison, headings), style=styles.get(verdict))
     summary = _summary(cells)
-    loud = "bold yellow" if "UNDECIDED" in summary or "NOT COMPARED" in summary else "bold"
+    loud = "bold yellow" if any(word in summary for word in ("UNDECIDED", "NOT COMPARED", "NOT CHECKED")) else "bold"
     return Group(table, *(Text(r) for r in [*_remarks(cells), calibration]), Text(summary, style=loud))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -43,9 +44,12 @@ def git(project: Path, *arguments: str) -> str:
     Raises
     ------
     UsageError
-        If git fails; the message is git's.
+        If git fails, with its message, or is missing.
     """
-    run = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False)
+    try:
+        run = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise UsageError("git is needed to compare revisions and is not on PATH: apt-get install git.") from error
     if run.returncode:
         raise UsageError(f"git {' '.join(arguments)} failed: {run.stderr.strip()}")
     return run.stdout.strip()
@@ -65,7 +69,8 @@ def default_base(project: Path) -> str:
         except UsageError:
             continue
         changed = git(project, "status", "--porcelain", "--untracked-files=no")
-        return base if base != git(project, "rev-parse", "HEAD") or changed else git(project, "rev-parse", "HEAD~1")
+        return base if base != git(project, "rev-parse", "HEAD") or changed else _commit(project, "HEAD~1")
+    _commit(project, "HEAD")  # says so where git knows nothing at all
     raise UsageError("There is no branch main or master to compare with: name a revision with --base REV.")
 
 
@@ -82,10 +87,16 @@ def checked_out(project: Path, name: str) -> Iterator[Revision]:
         If git knows no such revision.
     """
     commit = _commit(project, "HEAD" if name == WORKTREE else name)
-    with tempfile.TemporaryDirectory(prefix="ice3-bench-", ignore_cleanup_errors=True) as folder:
+    _remove_abandoned(project)
+    with tempfile.TemporaryDirectory(prefix=f"ice3-bench-{os.getpid()}-", ignore_cleanup_errors=True) as folder:
         tree = Path(folder) / commit[:12]
         if name == WORKTREE:
-            _copy(project, tree)
+            try:
+                _copy(project, tree)
+            except OSError as error:
+                raise UsageError(
+                    f"The files cannot be copied to {tree}: {error}. TMPDIR names another folder."
+                ) from error
             changed = git(project, "status", "--porcelain")
             yield Revision(name, commit + (" and uncommitted changes" if changed else ""), tree)
             return
@@ -93,17 +104,63 @@ def checked_out(project: Path, name: str) -> Iterator[Revision]:
             git(project, "worktree", "add", "--detach", str(tree), commit)
             yield Revision(name, commit, tree)
         finally:
-            for command in (["remove", "--force", str(tree)], ["prune"]):
-                subprocess.run(["git", "worktree", *command], cwd=project, capture_output=True, check=False)
+            _remove_worktree(project, tree)
+
+
+def _remove_worktree(project: Path, tree: Path) -> None:
+    # Forced twice: one whose making was interrupted is locked.
+    command = ["git", "worktree", "remove", "--force", "--force", str(tree)]
+    subprocess.run(command, cwd=project, capture_output=True, check=False)
+
+
+def _remove_abandoned(project: Path) -> None:
+    """Remove the worktrees of comparisons that were killed."""
+    for line in git(project, "worktree", "list", "--porcelain").splitlines():
+        tree = Path(line.removeprefix("worktree "))
+        maker = re.match(r"ice3-bench-(\d+)-", tree.parent.name)
+        if line.startswith("worktree ") and maker and tree.parent.is_dir() and not _runs(int(maker[1])):
+            _remove_worktree(project, tree)
+            shutil.rmtree(tree.parent, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _commit(project: Path, name: str) -> str:
+    git(project, "rev-parse", "--git-dir")  # says so where there is no repository, or one that git does not trust
     try:
         return git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     except UsageError as error:
         raise UsageError(
             f"git knows no revision '{name}': name a branch, tag or commit. In a shallow clone, git fetch --unshallow."
         ) from error
+
+
+def benchmarks(revision: Revision) -> dict[str, list[str]]:
+    """Return the benchmarks of a revision, with the weather mixes of each.
+
+    Raises
+    ------
+    UsageError
+        If they cannot be listed, since the revision is too old or its components cannot be imported.
+    """
+    program = "import json; from ice3.components import BENCHMARKS; print(json.dumps(BENCHMARKS))"
+    environment = {**os.environ, "PYTHONPATH": str(revision.tree / "src")}
+    run = subprocess.run(
+        [sys.executable, "-P", "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    if run.returncode:
+        why = run.stderr.strip().splitlines()[-1]
+        raise UsageError(f"The benchmarks of {revision.name} ({revision.commit[:12]}) cannot be listed: {why}")
+    found: dict[str, list[str]] = json.loads(run.stdout)
+    return found
 
 
 def _copy(project: Path, tree: Path) -> None:

@@ -10,15 +10,22 @@ import math
 import statistics
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
 Key = TypeVar("Key", bound="Hashable")
 
+POWER = 0.95
+"""Probability with which a slowdown called detectable is found."""
 POWER_QUANTILE = 1.645
-"""Normal quantile of 95 % power."""
+"""Normal quantile of that probability."""
+SIMULATED = 1000
+"""Samples from which the power of the test is counted."""
 MEDIAN_INEFFICIENCY = math.sqrt(math.pi / 2)
 """Standard error of a median over that of a mean."""
 
@@ -80,9 +87,11 @@ class Decision:
     p
         Wilcoxon signed-rank test, two-sided, adjusted by Holm's method for the number of benchmarks and looks.
     detectable
-        Smallest slowdown that these data could have shown with 95 % power.
+        Smallest slowdown that these data could have shown with 95 % power; None where they are too few for any.
     pairs
         Number of pairs of processes.
+    clock
+        The clock that decided.
     """
 
     verdict: Verdict
@@ -90,9 +99,10 @@ class Decision:
     low: float
     high: float
     p: float
-    detectable: float
+    detectable: float | None
     pairs: int
     reason: str
+    clock: Literal["cpu", "wall"] = "cpu"
 
 
 def decide(ratios: Mapping[Key, Sequence[float]], rule: Rule, family: int = 0) -> dict[Key, Decision]:
@@ -109,8 +119,9 @@ def decide(ratios: Mapping[Key, Sequence[float]], rule: Rule, family: int = 0) -
         if not values or min(values) <= 0.0:
             raise ValueError(f"{name} has no positive ratios.")
     raw = {name: _p_value(values) * rule.looks for name, values in ratios.items()}
-    adjusted = _holm(raw, max(family, len(raw)))
-    return {name: _judge(values, min(1.0, adjusted[name]), rule) for name, values in ratios.items()}
+    family = max(family, len(raw))
+    adjusted = _holm(raw, family)
+    return {name: _judge(values, min(1.0, adjusted[name]), rule, family) for name, values in ratios.items()}
 
 
 def combine(cpu: Decision, wall: Decision | None, threads: int) -> Decision:
@@ -124,7 +135,8 @@ def combine(cpu: Decision, wall: Decision | None, threads: int) -> Decision:
     scaling = threads > 1 and wall.verdict is not Verdict.UNDECIDED
     waiting = wall.verdict is Verdict.SLOWER and cpu.verdict is not Verdict.SLOWER
     if scaling or waiting:
-        return replace(wall, reason=f"by wall time {wall.reason}; CPU time {cpu.verdict}: {cpu.reason}")
+        reason = f"by wall time {wall.reason}; CPU time {cpu.verdict}: {cpu.reason}"
+        return replace(wall, reason=reason, clock="wall")
     return cpu
 
 
@@ -156,11 +168,46 @@ def confidence_interval(ratios: Sequence[float], level: float) -> tuple[float, f
     return ordered[below], ordered[-1 - below]
 
 
-def _judge(ratios: Sequence[float], p: float, rule: Rule) -> Decision:
+@cache
+def _smallest_shift(pairs: int, level: float) -> float | None:
+    """Return the shift, in standard deviations, that Wilcoxon's test shows at ``level`` with the probability ``POWER``.
+
+    Counted in samples of the normal distribution; None where the test reaches the level with no shift at all.
+    """
+    chance = np.ones(1)  # of each sum of the ranks of positive values, where positive and negative are as likely
+    for rank in range(1, pairs + 1):
+        chance = np.convolve(chance, [0.5, *[0.0] * (rank - 1), 0.5])
+    significant = np.flatnonzero(2.0 * np.cumsum(chance[::-1]) < level)
+    if not len(significant):
+        return None
+    critical = pairs * (pairs + 1) // 2 - int(significant[-1])
+    samples = np.random.default_rng(0).standard_normal((SIMULATED, pairs))
+
+    def found(shift: float) -> bool:
+        values = samples + shift
+        ranks = np.abs(values).argsort(axis=1).argsort(axis=1) + 1
+        return bool((np.sum(ranks * (values > 0.0), axis=1) >= critical).mean() >= POWER)
+
+    low, high = 0.0, 16.0  # so far from zero, all are positive
+    for _ in range(10):
+        middle = 0.5 * (low + high)
+        low, high = (low, middle) if found(middle) else (middle, high)
+    return high
+
+
+def _detectable(ratios: Sequence[float], change: float, rule: Rule, tests: int) -> float | None:
+    """Return the smallest slowdown whose median passes the threshold and whose test is significant among ``tests``."""
+    deviation = statistics.median(abs(ratio - 1.0 - change) for ratio in ratios) * 1.4826
+    shift = _smallest_shift(len(ratios), rule.significance / (tests * rule.looks))
+    if shift is None:
+        return None
+    beyond = rule.threshold + POWER_QUANTILE * MEDIAN_INEFFICIENCY * deviation / math.sqrt(len(ratios))
+    return max(beyond, shift * deviation)
+
+
+def _judge(ratios: Sequence[float], p: float, rule: Rule, tests: int) -> Decision:
     change = statistics.median(ratios) - 1.0
     low, high = (bound - 1.0 for bound in confidence_interval(ratios, 1.0 - rule.significance))
-    deviation = statistics.median(abs(ratio - 1.0 - change) for ratio in ratios) * 1.4826
-    detectable = rule.threshold + POWER_QUANTILE * MEDIAN_INEFFICIENCY * deviation / math.sqrt(len(ratios))
     significant = p < rule.significance
     numbers = f"{change:+.2%} [{low:+.2%}, {high:+.2%}], p = {p:.1g} from {len(ratios)} pairs of processes"
     if significant and abs(change) >= rule.threshold:
@@ -177,10 +224,12 @@ def _judge(ratios: Sequence[float], p: float, rule: Rule) -> Decision:
         reason = f"{numbers}: the interval lies within {rule.equivalence:.0%}"
     else:
         verdict = Verdict.UNDECIDED
-        width = (high - low) / 2.0
-        needed = max(len(ratios) + 1, math.ceil(len(ratios) * (width / rule.equivalence) ** 2))
+        # Half the interval has to fit between the change and the bound, or between it and zero.
+        wanted = max(rule.equivalence - abs(change), abs(change))
+        needed = max(len(ratios) + 1, math.ceil(len(ratios) * ((high - low) / (2.0 * wanted)) ** 2))
         reason = (
             f"{numbers}: neither is shown; about {needed} pairs would decide it "
             "(a larger --budget or --total), or less noise"
         )
+    detectable = _detectable(ratios, change, rule, tests)
     return Decision(verdict, change, low, high, p, detectable, len(ratios), reason)

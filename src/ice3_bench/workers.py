@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 SCRIPT = Path(__file__).parents[1] / "ice3" / "worker.py"
 """The worker of both sides: this tool's own, so that both are measured alike and a revision needs none."""
+
+
+PATIENCE = 1800.0
+"""Seconds to wait for an answer: none takes longer, not even the compilation of all stencils."""
 
 
 class WorkerError(PassError):
@@ -39,12 +44,14 @@ class Side:
     options: tuple[str, ...]
     """Backend, precision, compiler arguments, cache."""
     threads: int = 1
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Further variables of the environment."""
 
     @property
     def environment(self) -> dict[str, str]:
         """Variables of its processes."""
         fixed = {**STABLE_ENVIRONMENT, "OMP_NUM_THREADS": str(self.threads), "PYTHONPATH": str(self.tree / "src")}
-        return {**os.environ, **fixed}
+        return {**os.environ, **fixed, **self.variables}
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         """Run its Python to the end; return exit code, output and messages. On Ctrl-C its whole group ends."""
@@ -121,8 +128,10 @@ class Worker:
             self._process.stdin.flush()
 
     def answer(self) -> dict[str, Any]:
-        """Wait for the answer to what was asked; raises WorkerError if it is an error, or if the worker has ended."""
+        """Wait for the answer to what was asked; raises WorkerError if it is an error, or none comes."""
         assert self._process.stdout is not None  # noqa: S101 (it is a pipe)
+        if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
+            raise WorkerError(self.side.label, f"the worker gives no answer in {PATIENCE:.0f} s")
         line = self._process.stdout.readline()
         if not line:
             raise WorkerError(self.side.label, f"the worker ended: {self._last_lines()}")

@@ -9,19 +9,21 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ice3_bench import workers
 from ice3_bench.calibrate import Calibration, calibrate, place, statements
-from ice3_bench.comparison import Case, Protocol
-from ice3_bench.errors import UsageError
+from ice3_bench.comparison import SIDES, Case, Pairs, Protocol, judge, measure
+from ice3_bench.errors import PassError, UsageError
 from ice3_bench.instructions import count, require_valgrind
 from ice3_bench.render import calibration_table, make_console
 from ice3_bench.report import write_atomically
-from ice3_bench.verdict import Rule
-from ice3_bench.workers import Side
+from ice3_bench.verdict import Rule, Verdict
+from ice3_bench.workers import Crew, Side
 
 PROJECT = Path(__file__).parents[2]
 
@@ -46,6 +48,7 @@ def from_arrays(fields, arrays, domain, build):
 COMPONENTS = """
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -244,6 +247,54 @@ def test_a_contender_that_fails_is_reported_and_the_others_are_compared(reposito
     assert "Traceback" not in run.stdout + run.stderr
 
 
+def test_a_benchmark_that_the_contender_lacks_is_its_fault(repository: Repository) -> None:
+    repository.change("src/ice3/components.py", '"beta": 40}', '"gamma": 40}')
+    run = repository.compare("--base", "HEAD", "--benchmarks", "beta", "gamma")
+    assert run.returncode == 1, run.stderr
+    found = repository.benchmarks()
+    assert found["beta"]["missing"].startswith("contender: ValueError: There is no benchmark 'beta'")
+    assert found["gamma"]["at_fault"] == "base"
+
+
+def test_a_contender_that_cannot_be_imported_is_its_fault(repository: Repository) -> None:
+    repository.change("src/ice3/components.py", "def create(", "def create")
+    run = repository.compare("--base", "HEAD")
+    assert run.returncode == 1, run.stderr
+    found = repository.benchmarks()["alpha"]
+    assert found["at_fault"] == "contender"
+    assert "cannot be listed: SyntaxError" in found["missing"]
+    run = repository.compare("--base", "HEAD", "--contender", "HEAD~9")
+    assert run.returncode == 2
+    assert not (repository.results / "comparison.json").exists()
+
+
+def test_the_budget_is_spent_where_it_is_undecided(repository: Repository, tmp_path: Path) -> None:
+    """The last look has as many pairs as fit, not a multiple of the first."""
+    side = Side("project", Path(sys.executable), repository.project, ("--backend=x", "--precision=float64"))
+    told: list[str] = []
+    pairs = Pairs(Case.parse("alpha/x/float64/4x4x4"))
+    protocol = Protocol(rounds=1, turns=1, pairs=2, budget=1.0, rule=Rule(looks=2, equivalence=0.0, threshold=9.0))
+    decisions = measure(
+        Crew({label: replace(side, label=label) for label in SIDES}, tmp_path),
+        [pairs],
+        protocol,
+        1,
+        lambda group: judge(group, protocol.rule, 1, 1),
+        told.append,
+    )
+    assert decisions[pairs.name].verdict is Verdict.UNDECIDED
+    assert len(pairs) > 2 * protocol.rule.pairs_needed(2)
+    assert pairs.seconds >= 1.0
+    assert told[-1].endswith("of 1 s")
+
+
+def test_a_worker_that_hangs_is_given_up(repository: Repository, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(workers, "PATIENCE", 0.2)
+    side = Side("base", Path(sys.executable), repository.project, ("--backend=x", "--precision=float64"))
+    with workers.Worker.started(side, tmp_path / "log") as worker, pytest.raises(PassError, match="gives no answer"):
+        worker.answer()
+
+
 def test_a_revision_with_itself_is_the_same_and_undecided_has_its_own_code(repository: Repository) -> None:
     run = repository.compare("--base", "HEAD", "--contender", "HEAD", "--benchmarks", "alpha", "--undecided-exit", "9")
     verdict = repository.benchmarks()["alpha"]["decision"]["verdict"]
@@ -280,11 +331,16 @@ def test_a_base_older_than_what_is_measured_is_reported(repository: Repository) 
     [
         (("--base", "no-such-revision"), "git knows no revision 'no-such-revision'"),
         (("--base", "--all"), "expected one argument"),
-        (("--benchmarks", "hail"), "No benchmark contains hail: there are alpha/numpy/float64/16x16x60"),
+        (
+            ("--base", "HEAD", "--benchmarks", "hail"),
+            "No benchmark contains hail: there are alpha/numpy/float64/16x16x60",
+        ),
         (("--cells", "hail"), "No cell is called or tagged 'hail': known are 'all'"),
         (("--cells", "gpu"), "--cells cpu are all of them"),
         (("--instructions",), "--instructions counts those of compiled cells"),
         (("--budget", "0"), "0 is not positive"),
+        (("--threads", "0"), "0 is no whole number from 1"),
+        (("--undecided-exit", "256"), "256 is no whole number from 0 to 255"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_what_is_right(

@@ -21,6 +21,7 @@ from ice3_bench.comparison import (
     Inaccuracy,
     Pairs,
     Protocol,
+    _compare_accuracy,
     as_json,
     exit_code,
     judge,
@@ -69,6 +70,35 @@ def test_nothing_is_left_behind_after_ctrl_c(repository: Path) -> None:
         interrupted()
     assert len(git(repository, "worktree", "list").splitlines()) == 1
     assert git(repository, "status", "--porcelain") == ""
+
+
+def test_what_a_killed_comparison_left_is_removed_by_the_next(repository: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left = repository / f"ice3-bench-{ended.pid}-x"
+    running = repository / f"ice3-bench-{os.getpid()}-x"
+    for folder in (left, running):
+        git(repository, "worktree", "add", "--detach", str(folder / "tree"), "HEAD")
+    git(repository, "worktree", "lock", "--reason", "initializing", str(left / "tree"))
+    with checked_out(repository, "HEAD"):
+        pass
+    assert not left.exists()
+    assert (running / "tree/file").exists()
+    assert len(git(repository, "worktree", "list").splitlines()) == 2
+
+
+def test_no_repository_and_one_without_commits_are_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not a git repository"):
+        default_base(tmp_path)
+    git(tmp_path, "init")
+    with pytest.raises(UsageError, match="git knows no revision 'HEAD'"):
+        default_base(tmp_path)
+
+
+def test_the_base_of_a_shallow_clone_is_said_to_be_missing(repository: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--depth=1", f"file://{repository}", "shallow")
+    with pytest.raises(UsageError, match="git fetch --unshallow"):
+        default_base(tmp_path / "shallow")
 
 
 def test_the_worktree_is_copied_with_all_that_is_not_ignored(repository: Path) -> None:
@@ -251,12 +281,45 @@ def test_the_exit_code(verdict: Verdict, changes: dict[str, object], code: int) 
     assert exit_code(compared(verdict, **changes), undecided=4) == code
 
 
-@pytest.mark.parametrize(("failed", "code"), [(True, 1), (False, 0)])
-def test_less_accurate_fails_beyond_tolerance_and_is_shown_within(failed: bool, code: int) -> None:
+@pytest.mark.parametrize(
+    ("error", "failed", "code", "said"),
+    [
+        (2e-12, True, 1, "OUT OF TOLERANCE"),
+        (9e-13, False, 1, "in tolerance, more than doubled"),
+        (2e-15, False, 0, "in tolerance:"),  # what another order of the operations makes
+    ],
+)
+def test_less_accurate_is_shown_and_fails_beyond_rounding(error: float, failed: bool, code: int, said: str) -> None:
     cells = compared(Verdict.SAME)
-    cells[0].less_accurate.append(Inaccuracy("ice_adjust", "rvs", 1e-15, 2e-15, 1e-12, failed))
+    cells[0].less_accurate.append(Inaccuracy("ice_adjust", "rvs", 1e-15, error, 1e-12, failed))
     assert exit_code(cells, undecided=0) == code
-    assert "'rvs', whose error is 2.00e-15 and was 1.00e-15" in comparison_markdown(cells, "base", "contender", "")
+    text = comparison_markdown(cells, "base", "contender", "")
+    assert said in text
+    assert f"'rvs', whose error is {error:.2e} and was 1.00e-15" in text
+    assert ("1 less accurate" in text) == bool(code)
+
+
+@pytest.mark.parametrize(("side", "code"), [("base", 4), ("contender", 1)])
+def test_an_accuracy_that_cannot_be_checked_is_loud(side: str, code: int) -> None:
+    cells = compared(Verdict.SAME)
+    cells[0].broken = side
+    assert exit_code(cells, undecided=4) == code
+    assert "1 ACCURACY NOT CHECKED" in comparison_markdown(cells, "base", "contender", "")
+
+
+def test_the_accuracy_is_compared_of_what_both_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ran(side: Side, *_: str) -> tuple[int, str, str]:
+        extra = {"base": "ris", "contender": "rgs"}[side.label]
+        fields = [{"field": name, "error": 1e-15, "tolerance": 1e-12, "passed": True} for name in ("rvs", extra)]
+        return 0, json.dumps([{"data_set": "one.nc", "component": "ice_adjust", "fields": fields}]), ""
+
+    monkeypatch.setattr(Side, "run", ran)
+    (cell,) = compared(Verdict.SAME)
+    _compare_accuracy(cell, {label: Side(label, Path(), PROJECT, ()) for label in ("base", "contender")})
+    assert not cell.less_accurate
+    told = "\n".join(cell.remarks)
+    assert "1 outputs, 'ris' in one.nc among them, is known of the base only" in told
+    assert "1 outputs, 'rgs' in one.nc among them, is known of the contender only" in told
 
 
 def test_names_cannot_break_the_markdown_table() -> None:

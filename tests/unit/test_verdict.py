@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -42,10 +44,50 @@ def test_a_speedup_is_found() -> None:
 
 
 def test_noise_leaves_it_undecided_and_says_so() -> None:
-    decision = decide({"a": simulated(0.015, 0.05, 10, 3)}, Rule())["a"]
+    decision = decide({"a": simulated(0.015, 0.05, 16, 3)}, Rule())["a"]
     assert decision.verdict is Verdict.UNDECIDED
     assert "--budget" in decision.reason
+    assert decision.detectable is not None
     assert decision.detectable > 0.02
+
+
+@pytest.mark.parametrize("change", [0.0, 0.008, 0.015, 0.02])
+def test_the_pairs_that_would_decide_it_do(change: float) -> None:
+    """In at least half of the trials that are undecided: the number is where half the interval fits."""
+    rule = Rule(looks=1)
+    decided = undecided = 0
+    for seed in range(60):
+        first = decide({"a": simulated(change, 0.03, 16, seed)}, rule)["a"]
+        if first.verdict is Verdict.UNDECIDED:
+            needed = re.search(r"about (\d+) pairs would decide it", first.reason)
+            assert needed is not None
+            after = decide({"a": simulated(change, 0.03, int(needed[1]), 1000 + seed)}, rule)["a"]
+            decided += after.verdict is not Verdict.UNDECIDED
+            undecided += 1
+    assert undecided > 10
+    assert decided >= undecided / 2
+
+
+@pytest.mark.parametrize(("family", "pairs", "spread"), [(1, 16, 0.02), (10, 16, 0.02), (100, 32, 0.01)])
+def test_what_is_called_detectable_is_found(family: int, pairs: int, spread: float) -> None:
+    """And a slowdown of two thirds of it often is not: the figure is neither too small nor much too large."""
+
+    def drawn(change: float, seed: int) -> list[float]:
+        return list(1.0 + change + np.random.default_rng(seed).normal(0.0, spread, pairs))
+
+    stated = [decide({"a": drawn(0.0, seed)}, Rule(), family)["a"].detectable for seed in range(50)]
+    detectable = float(np.median([value for value in stated if value is not None]))
+    found = [
+        [decide({"a": drawn(share * detectable, seed)}, Rule(), family)["a"].verdict for seed in range(100, 300)]
+        for share in (1.0, 0.67)
+    ]
+    powers = [verdicts_.count(Verdict.SLOWER) / 200 for verdicts_ in found]
+    assert powers[0] > 0.88
+    assert powers[1] < 0.88
+
+
+def test_too_few_pairs_for_any_significance_detect_nothing() -> None:
+    assert decide({"a": [1.05] * 10}, Rule(), family=50)["a"].detectable is None
 
 
 def test_too_few_pairs_decide_nothing_however_much_they_agree() -> None:
