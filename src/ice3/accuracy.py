@@ -13,6 +13,7 @@ import json
 import sys
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 PROFILES = ("production", "strict")
-OUTLIER = 1e-8
-"""A point beyond this error counts as an outlier of the production profile."""
 
 
 class DataSetError(ValueError):
@@ -78,7 +77,6 @@ class FieldResult:
     error: float
     maximum: float
     tolerance: float
-    outliers: int
     column: int
     level: int
     passed: bool
@@ -103,7 +101,6 @@ class DataSet:
     """A reference data set in memory."""
 
     name: str
-    title: str
     timestep: float
     config: dict[str, Any]
     krr: int
@@ -115,6 +112,17 @@ class DataSet:
             raise DataSetError(f"{self.name} has no variable '{name}'.")
         return self.variables[name]
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Columns and levels, those of the potential temperature."""
+        columns, levels = self["in_th" if "in_th" in self.variables else "in_tht"].shape
+        return columns, levels
+
+    @property
+    def sensitive(self) -> NDArray[np.bool_]:
+        """Cells (column, level) that are left out."""
+        return np.asarray(self.variables.get("sensitive", np.zeros(self.shape)) != 0.0)
+
 
 def load(path: Path) -> DataSet:
     """Read a data set.
@@ -122,7 +130,8 @@ def load(path: Path) -> DataSet:
     Raises
     ------
     DataSetError
-        If the file is missing, not netCDF, truncated, or without ``dt`` and ``config``.
+        If the file is missing, not netCDF, truncated or without ``dt`` and ``config``, or if a variable has a wrong
+        shape.
     """
     try:
         with h5netcdf.File(path) as file:
@@ -139,17 +148,39 @@ def load(path: Path) -> DataSet:
         raise DataSetError(f"{path} has no attribute {' and '.join(missing)}: it is no reference data set.")
     try:
         config = json.loads(attributes["config"])
+        timestep, krr = float(attributes["dt"]), int(attributes.get("krr", 6))
     except json.JSONDecodeError as error:
         raise DataSetError(f"The attribute config of {path} is not JSON: {error}.") from error
-    return DataSet(
+    except (TypeError, ValueError) as error:
+        raise DataSetError(f"The attribute dt or krr of {path} is no number: {error}.") from error
+    if not (timestep > 0.0 and isfinite(timestep)):
+        raise DataSetError(f"The attribute dt of {path} is {timestep}: a time step is a positive number of seconds.")
+    data = DataSet(
         name=path.name,
-        title=str(attributes.get("title", "")),
-        timestep=float(attributes["dt"]),
+        timestep=timestep,
         config=config,
-        krr=int(attributes.get("krr", 6)),
+        krr=krr,
         top_first="top" in str(attributes.get("level_order", "top")),
         variables=variables,
     )
+    _require_usable(data)
+    return data
+
+
+def _require_usable(data: DataSet) -> None:
+    """Raise DataSetError, naming the variable, if one has a wrong shape."""
+    thermometer = next((name for name in ("in_th", "in_tht") if name in data.variables), None)
+    if thermometer is None:
+        raise DataSetError(f"{data.name} has neither in_th nor in_tht: it is no reference data set.")
+    if data[thermometer].ndim != 2:
+        raise DataSetError(f"'{thermometer}' of {data.name} has shape {data[thermometer].shape}: not (column, level).")
+    shapes = (data.shape, data.shape[:1])
+    compared = [name for name in data.variables if name.startswith(("in_", "out_", "pr_")) or name == "sensitive"]
+    for name in compared:
+        if data[name].shape not in shapes:
+            raise DataSetError(f"'{name}' of {data.name} has shape {data[name].shape}: not {shapes[0]} or {shapes[1]}.")
+    if "sensitive" in compared and not np.isfinite(data["sensitive"]).all():
+        raise DataSetError(f"'sensitive' of {data.name} is not finite everywhere.")
 
 
 def check_file(path: Path, build: Build, profile: str = "production") -> AccuracyResult:
@@ -197,14 +228,15 @@ def compare(got: Array, wanted: Array, scale: Array, tolerance: Tolerance, exclu
     error = np.where(excluded | ~np.isfinite(wanted), 0.0, error)
     worst = np.unravel_index(int(error.argmax()), error.shape)
     maximum = float(error[worst])
-    measured = maximum if tolerance.quantile == 1.0 else float(np.quantile(error, tolerance.quantile))
+    measured = maximum  # also where it is infinite, between whose quantiles there is nothing
+    if tolerance.quantile < 1.0 and np.isfinite(maximum):
+        measured = float(np.quantile(error, tolerance.quantile))
     passed = measured <= tolerance.value and (tolerance.maximum is None or maximum <= tolerance.maximum)
     return FieldResult(
         field="",
         error=_finite(measured),
         maximum=_finite(maximum),
         tolerance=tolerance.value,
-        outliers=int((error > OUTLIER).sum()),
         column=int(worst[0]),
         level=int(worst[1]) if len(worst) > 1 else 0,
         passed=bool(passed and np.isfinite(maximum)),
@@ -216,12 +248,25 @@ def _finite(value: float) -> float:
     return min(value, sys.float_info.max)
 
 
-def require_finite(data: DataSet, names: tuple[str, ...]) -> None:
-    """Raise DataSetError, naming the variable and cell, if an input is not finite."""
-    for name in names:
-        bad = np.argwhere(~np.isfinite(data[name]))
-        if len(bad):
-            raise DataSetError(f"'{name}' of {data.name} is not finite at (column, level) = {tuple(map(int, bad[0]))}.")
+def _judge(
+    data: DataSet,
+    field: str,
+    got: Array,
+    wanted: Array,
+    scale: Array,
+    tolerance: Tolerance,
+    excluded: NDArray[np.bool_],
+) -> FieldResult:
+    """Compare an output with the reference, which has to be finite where it is compared."""
+    _require_finite(data, f"the reference of '{field}'", np.where(excluded, 0.0, wanted))
+    return replace(compare(got, wanted, scale, tolerance, excluded), field=field)
+
+
+def _require_finite(data: DataSet, what: str, values: Array) -> None:
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        cell = tuple(map(int, bad[0]))
+        raise DataSetError(f"In {data.name}, {what} is not finite at (column, level) = {cell}.")
 
 
 # IceAdjust ------------------------------------------------------------------------------------------------------------
@@ -266,9 +311,8 @@ def _check_ice_adjust(data: DataSet, build: Build, profile: str) -> AccuracyResu
     from ice3.ice_adjust import IceAdjust, IceAdjustConfig  # noqa: PLC0415 (importing GT4Py takes seconds)
 
     config = IceAdjustConfig.from_phyex(data.config, krr=data.krr)
-    columns, levels = data["in_th"].shape
+    columns, levels = data.shape
     domain = (columns, 1, levels)
-    excluded = data.variables.get("sensitive", np.zeros((columns, levels))) != 0
     outputs: dict[str, tuple[Array, Array]] = {}
     # The component as it is timed first; a second one only for the outputs that the first does not have.
     for adjusted_state in (False, True) if "out_pout_rv" in data.variables else (False,):
@@ -276,13 +320,10 @@ def _check_ice_adjust(data: DataSet, build: Build, profile: str) -> AccuracyResu
         computed = _run(component, data, partial(component, timestep=data.timestep))
         for name, got in computed.items():
             outputs.setdefault(name, (got, data[_ice_adjust_reference(name)]))
-    results = [
-        replace(
-            compare(got, wanted, _ice_adjust_scale(name, data), _ice_adjust_tolerance(name, build, profile), excluded),
-            field=name,
-        )
-        for name, (got, wanted) in outputs.items()
-    ]
+    results = []
+    for name, (got, wanted) in outputs.items():
+        scale, tolerance = _ice_adjust_scale(name, data), _ice_adjust_tolerance(name, build, profile)
+        results.append(_judge(data, name, got, wanted, scale, tolerance, data.sensitive))
     return AccuracyResult(data.name, "ice_adjust", tuple(results))
 
 
@@ -319,12 +360,11 @@ def _check_rain_ice(data: DataSet, build: Build, profile: str) -> AccuracyResult
     from ice3.rain_ice import RainIce, RainIceConfig  # noqa: PLC0415 (importing GT4Py takes seconds)
 
     config = RainIceConfig.from_phyex(data.config, krr=data.krr)
-    columns, levels = data["in_tht"].shape
+    columns, levels = data.shape
     component = RainIce(
         (columns, 1, levels), build, config, fluxes="out_fpr_r" in data.variables, top_first=data.top_first
     )
     state = _run(component, data, partial(component, timestep=data.timestep))
-    sensitive = data.variables.get("sensitive", np.zeros((columns, levels))) != 0
     # Rounding decides whether crystals are left where ice is used up; the reference overwrites some evaporation by 0.
     exhausted = (data["out_ris"] * data.timestep <= 1e-15) & (data["out_cit"] != state["cit"])
     results = []
@@ -332,19 +372,14 @@ def _check_rain_ice(data: DataSet, build: Build, profile: str) -> AccuracyResult
         reference = data.variables.get("out_evap3d_npromicro1" if field.name == "evap3d" else f"out_{field.name}")
         if field.intent == "in" or reference is None:
             continue
-        excluded = sensitive if field.dims == "ijk" else np.zeros(columns, dtype=bool)
+        excluded = data.sensitive if field.dims == "ijk" else np.zeros(columns, dtype=bool)
         if field.name == "cit":
-            excluded = sensitive | exhausted
+            excluded = data.sensitive | exhausted
         elif field.name == "evap3d":
-            excluded = sensitive | (reference == 0.0)
-        result = compare(
-            state[field.name],
-            reference,
-            _rain_ice_scale(reference, field.name, data.timestep),
-            _rain_ice_tolerance(field.name, build, profile),
-            excluded,
-        )
-        results.append(replace(result, field=field.name))
+            excluded = data.sensitive | (reference == 0.0)
+        scale = _rain_ice_scale(reference, field.name, data.timestep)
+        tolerance = _rain_ice_tolerance(field.name, build, profile)
+        results.append(_judge(data, field.name, state[field.name], reference, scale, tolerance, excluded))
     return AccuracyResult(data.name, "rain_ice", tuple(results))
 
 
@@ -352,10 +387,10 @@ def _check_process_rates(data: DataSet, build: Build, profile: str) -> AccuracyR
     from ice3.rain_ice import ProcessRates, RainIceConfig  # noqa: PLC0415
 
     config = RainIceConfig.from_phyex(data.config, krr=data.krr)
-    columns, levels = data["in_tht"].shape
+    columns, levels = data.shape
     component = ProcessRates((columns, 1, levels), build, config)
     state = _run(component, data, component)
-    excluded = (data.variables.get("sensitive", np.zeros((columns, levels))) != 0) | (data["in_compute"] == 0)
+    excluded = data.sensitive | (data["in_compute"] == 0)
     if build.precision == "float32":
         tolerance = Tolerance(1e-4, quantile=0.99)
     else:
@@ -365,9 +400,7 @@ def _check_process_rates(data: DataSet, build: Build, profile: str) -> AccuracyR
         reference = data.variables.get(f"pr_{field.name.upper()}")
         if field.intent == "out" and reference is not None:
             largest = np.full(reference.shape, np.abs(reference).max())
-            results.append(
-                replace(compare(state[field.name], reference, largest, tolerance, excluded), field=field.name)
-            )
+            results.append(_judge(data, field.name, state[field.name], reference, largest, tolerance, excluded))
     return AccuracyResult(data.name, "process_rates", tuple(results))
 
 
@@ -375,7 +408,8 @@ def _run(component: Any, data: DataSet, call: Callable[[State], None]) -> dict[s
     """Call a component on the inputs of a data set; its output fields as arrays (column, level) or (column,)."""
     columns = component.domain[0]
     inputs = tuple(f"in_{field.name}" for field in component.fields if field.intent != "out")
-    require_finite(data, inputs)
+    for name in inputs:
+        _require_finite(data, f"'{name}'", data[name])
     arrays = {name[3:]: data[name].reshape(columns, 1, *data[name].shape[1:]) for name in inputs}
     state = from_arrays(component.fields, arrays, component.domain, component.build)
     call(state)

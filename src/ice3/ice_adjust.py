@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from math import log10
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ice3 import constants
 from ice3.compilation import freeze
 from ice3.fields import Field, check, is_one_row
+from ice3.options import from_namelists, require_supported
 from ice3.stencils.ice_adjust import ice_adjust
 from ice3.stencils.thermodynamics import thermodynamic_externals
 
@@ -90,11 +90,7 @@ class IceAdjustConfig:
     """bounds of the mixed phase for CFRAC_ICE_ADJUST = T, K"""
 
     def __post_init__(self) -> None:
-        for name, supported in SUPPORTED.items():
-            value = getattr(self, name)
-            if value not in supported:
-                known = ", ".join(repr(entry) for entry in supported)
-                raise ValueError(f"Option {name} = {value!r} is not supported by IceAdjust: supported are {known}.")
+        require_supported(self, SUPPORTED, "IceAdjust")
 
     @classmethod
     def from_phyex(cls, config: str | Mapping[str, Mapping[str, Any]], krr: int = 6) -> IceAdjustConfig:
@@ -103,13 +99,9 @@ class IceAdjustConfig:
         Raises
         ------
         ValueError
-            If an option has a value that is not supported.
+            If ``config`` has no namelists, or an option a value that is not supported.
         """
-        namelists = json.loads(config) if isinstance(config, str) else config
-        given = {**namelists.get("PARAM_ICEN", {}), **namelists.get("NEBN", {})}
-        given = {name.removesuffix("_NAM"): value for name, value in given.items()}
-        known = {field.name for field in fields(cls)}
-        return cls(KRR=krr, **{name: value for name, value in given.items() if name in known})
+        return cls(**{**from_namelists(config, ("PARAM_ICEN", "NEBN"), cls), "KRR": krr})
 
 
 def ice_threshold_law(options: IceAdjustConfig | RainIceConfig) -> tuple[float, float]:

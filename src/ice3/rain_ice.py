@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from math import exp, log
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from ice3 import constants
 from ice3.compilation import freeze
 from ice3.fields import Field, check, is_one_row
 from ice3.ice_adjust import ice_threshold_law
+from ice3.options import from_namelists, require_supported
 from ice3.parameters import GRAUPEL, SMALLEST, Parameters
 from ice3.stencils.microphysics import microphysics, microphysics_by_point, process_rates
 from ice3.stencils.sedimentation import deposition_down, deposition_up, sedimentation_down, sedimentation_up
@@ -123,11 +123,7 @@ class RainIceConfig:
     """intercept of the ice threshold law where LCRIAUTI is off"""
 
     def __post_init__(self) -> None:
-        for name, supported in SUPPORTED.items():
-            value = getattr(self, name)
-            if value not in supported:
-                known = ", ".join(repr(entry) for entry in supported)
-                raise ValueError(f"Option {name} = {value!r} is not supported by RainIce: supported are {known}.")
+        require_supported(self, SUPPORTED, "RainIce")
         for name in ("XTSTEP_TS", "XMRSTEP", "NMAXITER_MICRO"):
             if getattr(self, name) < 0:
                 raise ValueError(f"Option {name} = {getattr(self, name)} is not supported by RainIce: it is negative.")
@@ -139,12 +135,9 @@ class RainIceConfig:
         Raises
         ------
         ValueError
-            If an option has a value that is not supported.
+            If ``config`` has no namelists, or an option a value that is not supported.
         """
-        namelists = json.loads(config) if isinstance(config, str) else config
-        given = {name.removesuffix("_NAM"): value for name, value in namelists.get("PARAM_ICEN", {}).items()}
-        known = {field.name for field in fields(cls)}
-        return cls(KRR=krr, **{name: value for name, value in given.items() if name in known})
+        return cls(**{**from_namelists(config, ("PARAM_ICEN",), cls), "KRR": krr})
 
 
 _SURROUNDINGS = (

@@ -4,23 +4,28 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import h5netcdf
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ice3.accuracy import DataSet, DataSetError, check_data_set, check_file, load, main
+from ice3.accuracy import DataSet, DataSetError, Tolerance, check_data_set, check_file, compare, load, main
 from ice3.atmosphere import synthetic_atmosphere
 from ice3.compilation import Build
 from ice3.fields import from_arrays
-from ice3.ice_adjust import IceAdjust, IceAdjustConfig
+from ice3.ice_adjust import IceAdjust, IceAdjustConfig, ice_threshold_law
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Change = Callable[[dict[str, Any], dict[str, Any]], object]
+
 LITE = Path(__file__).parents[1] / "data/ice_adjust_lite.nc"
 VECTORS: dict[str, Any] = json.loads(LITE.with_name("ice_adjust_vectors.json").read_text(encoding="utf-8"))
 """20 points chosen by hand for the branches of the scheme, and the Fortran's outputs under 7 sets of options."""
+VARIANTS = sorted(LITE.parent.glob("variants/adj_*.nc"))
+ICE_LAW = ice_threshold_law(IceAdjustConfig())
 COMPILED = [
     pytest.param(backend, marks=pytest.mark.compiled) for backend in ("gt:cpu_ifirst", "gt:cpu_kfirst", "dace:cpu")
 ]
@@ -44,10 +49,63 @@ def test_every_branch_of_every_option_agrees_with_the_fortran(make_build: Callab
         columns[f"out_pout_{name[4:]}" if name.startswith("out_") else f"out_{name}"] = values
     variables = {name: np.repeat(np.array(values)[:, None], levels, axis=1) for name, values in columns.items()}
     variables["in_sigqsat"] = np.array(points["sigqsat"])
-    data = DataSet(options, "", VECTORS["tstep"], {"NEBN": config}, 6, True, variables)
+    data = DataSet(options, VECTORS["tstep"], {"NEBN": config}, 6, True, variables)
     result = check_data_set(data, make_build("numpy"), "strict")
     assert len(result.fields) == 14
     assert result.passed, [field for field in result.fields if not field.passed]
+
+
+@pytest.mark.parametrize("path", VARIANTS, ids=lambda path: path.stem)
+def test_whole_columns_agree_under_other_options(make_build: Callable[..., Build], path: Path) -> None:
+    result = check_file(path, make_build("numpy"), "strict")
+    assert result.passed, result
+    assert load(path).config != load(LITE).config
+
+
+def test_the_variants_are_there() -> None:
+    names = ["cb02_T", "condborn", "gaus_S", "lambda3_none", "mfpdf_none", "nosubg"]
+    assert [path.stem for path in VARIANTS] == [f"adj_{name}" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("options", "factors"),
+    [
+        ({"LSTATNW": True}, {"sigs": 2.0}),  # whose deviation counts once, not twice
+        ({"LSTATNW": True, "LHGT_QS": True, "thickness": 30.0}, {"sigs": 2.0}),
+        ({"LSTATNW": True, "LHGT_QS": True, "thickness": 40.0}, {"sigs": 2.0, "sigqsat": 0.75}),
+        ({"LSTATNW": True, "LHGT_QS": True, "thickness": 99.0}, {"sigs": 2.0, "sigqsat": 1.0 / 1.5}),
+        ({"LSTATNW": True, "LHGT_QS": True, "thickness": 1.0}, {"sigs": 2.0, "sigqsat": 2.0}),
+        ({"LCRIAUTI": False, "XACRIAUTI": ICE_LAW[0], "XBCRIAUTI": ICE_LAW[1]}, {}),
+    ],
+    ids=str,
+)
+def test_options_without_a_reference_are_the_canonical_ones_on_other_fields(
+    make_build: Callable[..., Build], options: dict[str, Any], factors: dict[str, float]
+) -> None:
+    build, domain = make_build("numpy"), (6, 1, 40)
+    options, before = dict(options), synthetic_atmosphere(domain, seed=5)
+    before["zz"] = np.broadcast_to(options.pop("thickness", 1.0) * np.arange(40.0, 0.0, -1.0), domain).copy()
+    changed = before | {name: before[name] * factor for name, factor in factors.items()}
+    results = []
+    for config, fields in ((IceAdjustConfig(), before), (IceAdjustConfig(**options), changed)):
+        component = IceAdjust(domain, build, config)
+        results.append(from_arrays(component.fields, fields, domain, build))
+        component(results[-1], 50.0)
+    for field in component.fields:
+        if field.intent != "in" and field.name in results[0]:
+            np.testing.assert_allclose(results[1][field.name], results[0][field.name], rtol=1e-9, atol=1e-16)
+
+
+def test_without_an_ice_fraction_all_condensate_is_liquid(make_build: Callable[..., Build]) -> None:
+    build, domain = make_build("numpy"), (7, 5, 30)
+    component = IceAdjust(domain, build, IceAdjustConfig(CFRAC_ICE_ADJUST="N"), adjusted_state=True)
+    before = synthetic_atmosphere(domain)
+    before["rc_mf"][...] = before["ri_mf"][...] = before["cf_mf"][...] = 0.0
+    state = from_arrays(component.fields, before, domain, build)
+    component(state, 50.0)
+    assert before["ri"].max() > 1e-6
+    assert np.abs(state["out_ri"]).max() < 1e-18
+    assert state["out_rc"].max() > 1e-6
 
 
 @pytest.mark.parametrize("backend", ["numpy", pytest.param("gt:cpu_ifirst", marks=pytest.mark.compiled)])
@@ -73,6 +131,10 @@ def test_the_production_profile_is_within_its_tolerance(make_build: Callable[...
         ("CSUBG_MF_PDF", "BIGA"),
         ("LSIGMAS", False),
         ("LOCND2", True),
+        ("LSUBG_COND", "F"),
+        ("LCONDBORN", 1),
+        ("XCRIAUTC", "1e-3"),
+        ("XCRIAUTI", float("nan")),
     ],
 )
 def test_an_unsupported_option_is_named(option: str, value: object) -> None:
@@ -214,12 +276,66 @@ def test_a_file_that_is_no_data_set_is_named(tmp_path: Path) -> None:
         load(truncated)
 
 
-def test_nan_in_an_input_is_named_with_its_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import h5netcdf  # noqa: PLC0415
+def changed(tmp_path: Path, change: Change) -> Path:
+    """Copy the data set after a change of its variables and attributes."""
+    with h5netcdf.File(LITE) as file:
+        variables = {name: np.asarray(variable[...], dtype=float) for name, variable in file.variables.items()}
+        attributes = dict(file.attrs)
+    change(variables, attributes)
+    path = tmp_path / "own.nc"
+    with h5netcdf.File(path, "w") as file:
+        file.attrs.update(attributes)
+        for size in {size for array in variables.values() for size in array.shape}:
+            file.dimensions[f"d{size}"] = size
+        for name, array in variables.items():
+            file.create_variable(name, tuple(f"d{size}" for size in array.shape), "f8", data=array)
+    return path
 
-    path = tmp_path / "nan.nc"
-    path.write_bytes(LITE.read_bytes())
-    with h5netcdf.File(path, "a") as file:
-        file.variables["in_rv"][3, 7] = np.nan
+
+def nan(name: str) -> Change:
+    return lambda variables, _: variables[name].__setitem__((3, 7), np.nan)
+
+
+def attribute(name: str, value: object) -> Change:
+    return lambda _, attributes: attributes.__setitem__(name, value)
+
+
+def reshaped(name: str, shape: tuple[int, ...]) -> Change:
+    return lambda variables, _: variables.__setitem__(name, np.ones(shape))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (nan("in_rv"), "In own.nc, 'in_rv' is not finite at (column, level) = (3, 7)"),
+        (nan("out_rvs"), "In own.nc, the reference of 'rvs' is not finite at (column, level) = (3, 7)"),
+        (nan("sensitive"), "'sensitive' of own.nc is not finite everywhere"),
+        (attribute("dt", "soon"), "attribute dt or krr of"),
+        (attribute("dt", 0.0), "is 0.0: a time step is a positive number"),
+        (attribute("config", "[1, 2]"), "The options are no mapping of namelists (PARAM_ICEN, NEBN): [1, 2]"),
+        (attribute("config", "{"), "is not JSON"),
+        (attribute("config", '{"NEBN": {"LSUBG_COND": "F"}}'), "Option LSUBG_COND = 'F' is not supported"),
+        (reshaped("in_th", (2, 3, 4)), "'in_th' of own.nc has shape (2, 3, 4): not (column, level)"),
+        (reshaped("in_rv", (32, 61)), "'in_rv' of own.nc has shape (32, 61): not (32, 60) or (32,)"),
+        (reshaped("out_rcs", (31, 60)), "'out_rcs' of own.nc has shape (31, 60)"),
+    ],
+)
+def test_what_is_wrong_with_a_data_set_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Change, message: str
+) -> None:
+    path = changed(tmp_path, change)
     assert main(["--file", str(path), "--backend", "numpy", "--precision", "float64"]) == 2
-    assert "'in_rv' of nan.nc is not finite at (column, level) = (3, 7)" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("quantile", [1.0, 0.9999, 0.99])
+def test_an_output_that_is_not_finite_never_passes(value: float, quantile: float) -> None:
+    wanted = np.ones((32, 60))
+    got = wanted.copy()
+    got[5, 6] = value
+    result = compare(got, wanted, wanted, Tolerance(1e-8, quantile), np.zeros(wanted.shape, dtype=bool))
+    assert not result.passed
+    assert (result.column, result.level) == (5, 6)
+    assert np.isfinite([result.error, result.maximum]).all()  # as JSON wants it
+    assert result.error > 1e300
