@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from typing import NoReturn
 
 import nox
 
@@ -17,7 +18,6 @@ nox.options.error_on_missing_interpreters = True
 
 PYPROJECT = nox.project.load_toml()
 MATRIX = PYPROJECT["tool"]["ice3-bench"]
-GPU_BACKEND = next(backend for backend in MATRIX["backends"] if backend["device"] == "gpu")
 
 
 def _install(session: nox.Session, *groups: str, extra: str = "") -> None:
@@ -25,7 +25,16 @@ def _install(session: nox.Session, *groups: str, extra: str = "") -> None:
     session.install(*nox.project.dependency_groups(PYPROJECT, *groups), "-e", f".[{extra}]" if extra else ".")
 
 
-def _extra(backend: dict[str, str]) -> str:
+def _end(session: nox.Session, code: int, message: str = "") -> NoReturn:
+    """End nox with an exit code of ours; where other sessions are still to run, fail this one."""
+    if message:
+        print(f"Error: {message}", file=sys.stderr)
+    if len(session._runner.manifest) > 1:  # noqa: SLF001 (nox tells it nowhere else)
+        session.error(f"exit code {code}")
+    raise SystemExit(code) from None
+
+
+def _extra(session: nox.Session, backend: dict[str, str]) -> str:
     """Return the backend's extra; for a GPU that of the installed CUDA toolkit, for CuPy is built for one version."""
     if backend["device"] != "gpu":
         return backend["extra"]
@@ -35,13 +44,21 @@ def _extra(backend: dict[str, str]) -> str:
     extra = f"{backend['extra']}{''.join(re.findall(r'release ([0-9]+)', shown))}"
     if extra not in PYPROJECT["project"]["optional-dependencies"]:
         found = f"{nvcc} is of another version" if nvcc else f"there is none in {home}/bin"
-        print(
-            f"Error: Backend '{backend['name']}' needs nvcc of CUDA 12 or 13 and {found}: install the CUDA "
+        _end(
+            session,
+            2,
+            f"Backend '{backend['name']}' needs nvcc of CUDA 12 or 13 and {found}: install the CUDA "
             "toolkit or set CUDA_HOME to its folder. The sessions of the tag cpu (nox -t cpu) need no GPU.",
-            file=sys.stderr,
         )
-        raise SystemExit(2)
     return extra
+
+
+def _gpu_extra(session: nox.Session) -> str:
+    """Return the extra of the matrix's GPU backends, which is the same for all."""
+    for backend in MATRIX["backends"]:
+        if backend["device"] == "gpu":
+            return _extra(session, backend)
+    _end(session, 2, "The matrix in pyproject.toml has no backend for a GPU.")
 
 
 def _invoke(session: nox.Session, *arguments: str) -> None:
@@ -50,8 +67,8 @@ def _invoke(session: nox.Session, *arguments: str) -> None:
         session.run("invoke", *arguments, interrupt_timeout=15)
     except nox.command.CommandFailed as failure:
         code = getattr(failure, "return_code", None)
-        if code is not None and code > 1 and len(session._runner.manifest) == 1:  # noqa: SLF001 (other sessions still run)
-            raise SystemExit(code) from None
+        if code is not None and code > 1:
+            _end(session, code)
         raise
 
 
@@ -60,7 +77,7 @@ def _define_bench_session(backend: dict[str, str], precision: str) -> None:
 
     @nox.session(name=f"bench-{backend['id']}-{precision}", tags=tags, default=False)
     def bench(session: nox.Session) -> None:
-        _install(session, "bench", extra=_extra(backend))
+        _install(session, "bench", extra=_extra(session, backend))
         options = ["--backend", backend["name"], "--precision", precision]
         _invoke(session, "bench", *options, *(["--", *session.posargs] if session.posargs else []))
 
@@ -75,7 +92,7 @@ for _backend in MATRIX["backends"]:
 @nox.session(name="bench-gpu", default=False)
 def bench_gpu(session: nox.Session) -> None:
     """Measure all GPU cells, then write the table results/gpu.md and print the fractions of the memory floor."""
-    _install(session, "bench", extra=_extra(GPU_BACKEND))
+    _install(session, "bench", extra=_gpu_extra(session))
     _invoke(session, "gpu", *(["--", *session.posargs] if session.posargs else []))
     session.run("python", "benchmarks/device_bandwidth.py")
 
@@ -143,7 +160,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(name="gpu-build", default=False)
 def gpu_build(session: nox.Session) -> None:
     """Compile every GPU stencil, without running one: needs nvcc and many minutes, but no GPU."""
-    _install(session, "tests", extra=_extra(GPU_BACKEND))
+    _install(session, "tests", extra=_gpu_extra(session))
     session.run("pytest", "-m", "gpu_build", "-rA", "tests/components/test_gpu_build.py", *session.posargs)
 
 

@@ -82,7 +82,10 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
     surroundings.where()  # a credential that cannot be right is said before measuring, not after
     path = surroundings.results / cell.id / "report.json"
     if path.exists():
-        store(surroundings.results, [path])  # a session that was killed before it stored its report left it here
+        # A session that was killed before it stored its report left it here.
+        for problem in store(surroundings.results, [path]).problems:
+            aside = path.replace(path.with_suffix(".json.bad"))
+            print(f"Error: {problem} It is kept as {_short(str(aside))}.", file=sys.stderr)
     report, code = run_session(PROJECT, surroundings.results, cell, surroundings.settings, given, console)
     uploaded = upload_reports(surroundings, console, [path])
     checks = _show(surroundings, report, console)
@@ -91,7 +94,7 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
         print(f"Error: {benchmark.name} failed: {benchmark.error}", file=sys.stderr)
     if report.incomplete:
         print(f"Error: {report.incomplete} The timing is stored.", file=sys.stderr)
-    if any(one.violation for one in checks):
+    if code is Exit.OK and any(one.violation for one in checks):
         code = Exit.FAILED
     return report, code if code is not Exit.OK else uploaded
 

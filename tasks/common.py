@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -127,6 +128,14 @@ def explained(body: Callable[..., None]) -> Callable[..., None]:
             body(*arguments, **options)
         except BenchError as error:
             raise InvokeExit(f"Error: {error}", code=int(error.code)) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+                raise  # nothing that a user could mend
+            raise InvokeExit(
+                f"Error: {error.filename or 'A file'} cannot be written: {error.strerror}. Free space or choose "
+                "another folder with the variable ICE3_BENCH_RESULTS.",
+                code=int(Exit.USAGE),
+            ) from error
         except KeyboardInterrupt as error:
             raise InvokeExit("Interrupted.", code=int(Exit.INTERRUPTED)) from error
 

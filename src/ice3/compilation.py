@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import os
 import shutil
+import sys
 import sysconfig
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +35,30 @@ class ToolchainError(RuntimeError):
 
 class NotCachedError(RuntimeError):
     """A stencil is not in the cache, and the build forbids compiling."""
+
+
+def import_gt4py() -> None:
+    """Import GT4Py, also where there is no compiler.
+
+    GT4Py asks the C++ compiler for its version while it is imported, and fails where there is none, although the
+    backends debug and numpy need none. Another program that answers ``--version`` stands in for it meanwhile.
+    """
+    if "gt4py.cartesian" in sys.modules or shutil.which(_compiler()):
+        return
+    given = os.environ.get("CXX")
+    os.environ["CXX"] = sys.executable
+    try:
+        importlib.import_module("gt4py.cartesian")
+    finally:
+        del os.environ["CXX"]
+        if given is not None:
+            os.environ["CXX"] = given
+
+
+def _compiler() -> str:
+    """Name of the C++ compiler that GT4Py starts, by way of setuptools: CXX, else what Python was built with."""
+    words = (os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "c++").split()
+    return str(words[0])
 
 
 @dataclass(frozen=True)
@@ -63,6 +90,7 @@ class Build:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ValueError(f"Unknown precision '{self.precision}': expected one of {', '.join(PRECISIONS)}.")
+        import_gt4py()
         from gt4py.cartesian.backend import REGISTRY  # noqa: PLC0415 (importing GT4Py takes seconds)
 
         if self.backend not in REGISTRY.names:
@@ -160,9 +188,12 @@ def freeze(stencil: Any, origin: Mapping[str, tuple[int, ...]], domain: tuple[in
 
 
 def _require_compiler(backend: str) -> None:
-    if not any(shutil.which(name) for name in ("g++", "c++", "clang++")):
+    compiler = _compiler()
+    if shutil.which(compiler) is None:
+        others = [name for name in ("g++", "clang++", "c++") if shutil.which(name)]
+        found = f"this Python asks for {compiler}: set the variable CXX={others[0]}" if others else "none is on PATH"
         raise ToolchainError(
-            f"Backend '{backend}' needs a C++20 compiler and none is on PATH: install one, on Debian "
+            f"Backend '{backend}' needs a C++20 compiler and {found}{', or' if others else ':'} install one, on Debian "
             "apt-get install g++. The cells of 'numpy' need none: nox -s bench-numpy-float64."
         )
     if not Path(sysconfig.get_paths()["include"], "Python.h").exists():

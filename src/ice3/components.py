@@ -135,7 +135,10 @@ def _record(name: str, options: Mapping[str, Any], seconds: float, *, cached: bo
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build or load the stencils of every component; exit code 2 when something is missing on this machine."""
+    """Build or load the stencils of every component.
+
+    Exit code 1 when one does not compile, 2 when something is missing on this machine.
+    """
     parser = argparse.ArgumentParser(prog="python -m ice3.components", description="Build the stencils of a cell.")
     add_build_options(parser)
     parser.add_argument("--output", type=Path, help="JSON file for the build times")
@@ -148,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
             print("{component}: {seconds:.1f} s, cached: {cached}".format(**record))
     except (ToolchainError, CompilationError, ValueError) as error:
         print(error, file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, CompilationError) else 2
     if options.output:
         options.output.write_text(json.dumps(records), encoding="utf-8")
     return 0

@@ -185,10 +185,6 @@ class History:
             (report.cell, report.comparability, self._number(report.id)),
         )
 
-    def latest(self, cell: str) -> Report | None:
-        """Return the last run of a cell on any machine with any settings, or None."""
-        return self._one("SELECT id, report FROM run WHERE cell = ? ORDER BY number DESC LIMIT 1", (cell,))
-
     def latest_other(self, report: Report) -> Report | None:
         """Return the last run of the same cell that is not comparable with ``report``, or None."""
         return self._one(
@@ -201,12 +197,6 @@ class History:
         with self._explained():
             rows = self._connection.execute("SELECT id, report FROM run WHERE sent IS NULL ORDER BY number").fetchall()
         return [self._parse(*row) for row in rows]
-
-    def mark_sent(self, ids: list[str]) -> None:
-        """Note that the reports were accepted by Bencher, in one transaction."""
-        now = datetime.now(UTC).isoformat()
-        with self._explained(), self._transaction():
-            self._connection.executemany("UPDATE run SET sent = ? WHERE id = ?", [(now, run_id) for run_id in ids])
 
     def enqueue(self, draft: Callable[[list[Report]], list[Draft]]) -> None:
         """Turn the reports that are in no submission into submissions, in one transaction.
@@ -366,7 +356,8 @@ class History:
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # SQLite has ended it where the disk is full
+                self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
 

@@ -17,6 +17,11 @@ import numpy as np
 from ice3_bench.gpu import nvcc_version
 from ice3_bench.report import Commit, Gpu, Machine, Software
 
+BUILD_VARIABLES = (
+    *("CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "OPENMP_CPPFLAGS", "OPENMP_LDFLAGS"),
+    *("GT4PY_COMPILE_OPT_LEVEL", "GT4PY_EXTRA_COMPILE_OPT_FLAGS", "GT4PY_EXTRA_COMPILE_ARGS", "GT4PY_EXTRA_LINK_ARGS"),
+)
+"""Variables of the environment by which setuptools and GT4Py choose the compiler and its arguments."""
 PACKAGES = ("numpy", "gt4py", "dace", "gridtools-cpp", "cupy-cuda12x", "cupy-cuda13x", "pytest-benchmark", "memray")
 
 
@@ -75,9 +80,15 @@ def instructions() -> list[str]:
     return sorted(found[1].split()) if found else []
 
 
+def build_variables() -> dict[str, str]:
+    """Return the variables of the environment that change what the compiler makes of a stencil."""
+    return {name: os.environ[name] for name in BUILD_VARIABLES if os.environ.get(name)}
+
+
 def compiler_version() -> str | None:
     """Return the first line of the C++ compiler's version, or None when there is no compiler."""
-    compiler = shutil.which("g++") or shutil.which("c++") or shutil.which("clang++")
+    names = [*os.environ.get("CXX", "").split()[:1], "g++", "c++", "clang++"]
+    compiler = next(filter(None, map(shutil.which, names)), None)
     if compiler is None:
         return None
     shown = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)

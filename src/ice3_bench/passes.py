@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ice3_bench.errors import Interrupted, PassError, UsageError
 from ice3_bench.gpu import SMI_COLUMNS, device_record
+from ice3_bench.machine import build_variables
 from ice3_bench.report import Benchmark, FieldError, Metric, Rounds, StencilBuild
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ class Workplace:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables fixed for the passes."""
-        return {**STABLE_ENVIRONMENT, "OMP_NUM_THREADS": str(self.threads)}
+        """Variables fixed for the passes, and those of the user's that the compiler follows."""
+        return {**build_variables(), **STABLE_ENVIRONMENT, "OMP_NUM_THREADS": str(self.threads)}
 
     @property
     def selection(self) -> dict[str, str]:
@@ -163,6 +164,14 @@ def fail(place: Workplace, name: str, code: int) -> PassError:
     return PassError(f"The {name} pass {cause}. Its whole output is in {place.log(name)}; it ends with\n{tail}")
 
 
+def _result(place: Workplace, name: str, output: Path, code: int) -> Any:  # noqa: ANN401
+    """Read what a pass wrote; raises PassError where it is missing or, on a full disk, cut off."""
+    try:
+        return json.loads(output.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise fail(place, name, code) from None
+
+
 def _fresh(path: Path) -> Path:
     """Remove what an earlier session left at ``path``, so that a stale result is never read."""
     path.unlink(missing_ok=True)
@@ -187,7 +196,7 @@ def compile_stencils(place: Workplace) -> list[StencilBuild]:
         raise UsageError(place.log("compile").read_text(encoding="utf-8").strip().splitlines()[-1])
     if code:
         raise fail(place, "compile", code)
-    return [StencilBuild(**record) for record in json.loads(output.read_text(encoding="utf-8"))]
+    return [StencilBuild(**record) for record in _result(place, "compile", output, code)]
 
 
 def describe_device(place: Workplace) -> Gpu:
@@ -207,7 +216,7 @@ def describe_device(place: Workplace) -> Gpu:
         raise UsageError(place.log("device").read_text(encoding="utf-8").strip().splitlines()[-1])
     if code:
         raise fail(place, "device", code)
-    return device_record(json.loads(output.read_text(encoding="utf-8")))
+    return device_record(_result(place, "device", output, code))
 
 
 def check_accuracy(place: Workplace) -> list[FieldError]:
@@ -227,26 +236,17 @@ def check_accuracy(place: Workplace) -> list[FieldError]:
     command = [sys.executable, "-m", "ice3.accuracy", *place.build_options(), f"--profile={place.profile}"]
     command += [f"--file={path}" for path in data_sets]
     code = run_pass(place, "accuracy", [*command, f"--output={output}"])
-    if code not in (0, 1) or not output.exists():
+    if code not in (0, 1):
         raise fail(place, "accuracy", code)
     return [
-        FieldError(
-            data_set=result["data_set"],
-            component=result["component"],
-            field=entry["field"],
-            error=entry["error"],
-            tolerance=entry["tolerance"],
-            passed=entry["passed"],
-            column=entry["column"],
-            level=entry["level"],
-        )
-        for result in json.loads(output.read_text(encoding="utf-8"))
+        FieldError(data_set=result["data_set"], component=result["component"], **entry)
+        for result in _result(place, "accuracy", output, code)
         for entry in result["fields"]
     ]
 
 
-def measure_time(place: Workplace) -> tuple[list[Benchmark], int]:
-    """Time the benchmarks; return them, failed ones included, and pytest's exit code.
+def measure_time(place: Workplace) -> list[Benchmark]:
+    """Time the benchmarks; return them, failed ones included.
 
     Raises
     ------
@@ -257,30 +257,29 @@ def measure_time(place: Workplace) -> tuple[list[Benchmark], int]:
     """
     output = _fresh(place.results / "timing.json")
     failures: dict[str, dict[str, Any]] = {}
-    code = _run_pytest(
-        place,
-        "timing",
-        [
-            *STABILISING_FLAGS,
-            f"--benchmark-min-rounds={place.settings.min_rounds}",
-            f"--benchmark-max-time={place.settings.max_time}",
-            f"--benchmark-json={output}",
-        ],
-        failures,
-    )
-    if not output.exists() and not failures:
+    flags = [
+        *STABILISING_FLAGS,
+        f"--benchmark-min-rounds={place.settings.min_rounds}",
+        f"--benchmark-max-time={place.settings.max_time}",
+        f"--benchmark-json={output}",
+    ]
+    killed: list[str] = []  # with them all that was timed is lost: the others are timed again
+    while (code := _run_pytest(place, "timing", [*flags, *(f"--leave-out={name}" for name in killed)], failures)) < 0:
+        ended = [name for name, event in failures.items() if "killed" in event and name not in killed]
+        if not ended:
+            raise fail(place, "timing", code)
+        killed += ended
+    if code == NO_TESTS_COLLECTED and not killed:
+        raise _nothing_selected(place)
+    timed = _result(place, "timing", output, code)["benchmarks"] if output.exists() and output.stat().st_size else []
+    if not timed and not failures:
         raise fail(place, "timing", code)
-    timed = (
-        json.loads(output.read_text(encoding="utf-8"))["benchmarks"]
-        if output.exists() and output.stat().st_size
-        else []
-    )
     timed = [record for record in timed if record["extra_info"].get("benchmark", "") not in failures]
     benchmarks = [_timed_benchmark(place, record) for record in timed]
     benchmarks += [_failed_benchmark(event) for event in failures.values()]
     if not benchmarks:
         raise fail(place, "timing", code)
-    return benchmarks, code
+    return benchmarks
 
 
 def measure_memory(place: Workplace) -> tuple[dict[str, Metric], dict[str, Path], dict[str, str]]:
@@ -345,10 +344,16 @@ def _measure_device_memory(place: Workplace) -> tuple[dict[str, Metric], dict[st
 def _run_pytest(
     place: Workplace, name: str, flags: list[str], failures: dict[str, dict[str, Any]], **variables: str
 ) -> int:
-    """Run the performance tests and collect the failures they announce."""
+    """Run the performance tests and collect the failures they announce; of a killed process, the one under way."""
     inner = place.notify
+    under_way: dict[str, Any] | None = None
 
     def notify(event: dict[str, Any]) -> None:
+        nonlocal under_way
+        if event["event"] == "started":
+            under_way = event
+        elif event["event"] in ("finished", "failed"):
+            under_way = None
         if event["event"] == "failed":
             failures.setdefault(event["benchmark"], event)  # what fails after it, in the teardown, is a consequence
         inner(event)
@@ -368,16 +373,21 @@ def _run_pytest(
         ],
         **variables,
     )
-    if code == NO_TESTS_COLLECTED:
-        raise UsageError(
-            f"No benchmark is selected by the arguments {shlex.join(place.pytest_args)}: "
-            f"without arguments, nox -s {place.cell.session} runs all of them and names them."
-        )
+    if code < 0 and under_way is not None:
+        message = f"its process was killed by signal {-code}"
+        failures[under_way["benchmark"]] = {**under_way, "event": "failed", "message": message, "killed": True}
     if code == USAGE_ERROR:
         raise UsageError(
             f"pytest refuses the arguments {shlex.join(place.pytest_args)}: {_last_error(place.log(name))}"
         )
     return code
+
+
+def _nothing_selected(place: Workplace) -> UsageError:
+    return UsageError(
+        f"No benchmark is selected by the arguments {shlex.join(place.pytest_args)}: "
+        f"without arguments, nox -s {place.cell.session} runs all of them and names them."
+    )
 
 
 def _last_error(log: Path) -> str:

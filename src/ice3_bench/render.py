@@ -8,8 +8,11 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -21,12 +24,12 @@ from ice3_bench.units import changed, duration, size, written
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from rich.console import RenderableType
+    from rich.console import ConsoleOptions, RenderableType, RenderResult
 
     from ice3_bench.calibrate import Calibration
     from ice3_bench.checks import Check
     from ice3_bench.comparison import CellComparison, Comparison
-    from ice3_bench.report import Benchmark, FieldError, Metric, Report
+    from ice3_bench.report import Benchmark, Metric, Report
     from ice3_bench.series import Series
 
 PREEMPTED = 0.05
@@ -113,7 +116,29 @@ class Progress:
         return row
 
 
-def results_table(report: Report, previous: Report | None, checks: Sequence[Check] = ()) -> Table:
+class Fitting:
+    """A table, or where the terminal is too narrow for it, a paragraph for each of its rows."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table, or its title and the paragraphs."""
+        natural = Measurement.get(console, options.update(max_width=10_000), self.table).maximum
+        if natural <= options.max_width:
+            yield self.table
+            return
+        first, *others = self.table.columns
+        yield Text(str(self.table.title), style="table.title")
+        for row, name, *cells in zip(self.table.rows, first.cells, *(column.cells for column in others), strict=True):
+            entries = [
+                Text.assemble((f"{column.header} ", "dim"), cell) for column, cell in zip(others, cells, strict=True)
+            ]
+            yield Text.assemble(name if isinstance(name, Text) else (str(name), "bold"))
+            yield Padding(Columns(filter(None, entries), padding=(0, 3, 0, 0)), (0, 0, 0, 2), style=row.style or "")
+
+
+def results_table(report: Report, previous: Report | None, checks: Sequence[Check] = ()) -> Fitting:
     """Make the table of a cell's results: the change against the previous comparable run, and what the history says."""
     table = Table(title=f"{report.cell} on {report.machine.testbed}, {_threads(report)}", title_justify="left")
     table.add_column("benchmark", no_wrap=True)
@@ -130,7 +155,7 @@ def results_table(report: Report, previous: Report | None, checks: Sequence[Chec
             continue
         own = [check for check in checks if check.benchmark == benchmark.name]
         table.add_row(label, *_cells(benchmark, before.get(benchmark.name), own, report.device), _history(own))
-    return table
+    return Fitting(table)
 
 
 def _threads(report: Report) -> str:
@@ -189,19 +214,6 @@ def _median(values: list[int]) -> float:
     return float(ordered[middle]) if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def accuracy_table(errors: list[FieldError]) -> Table:
-    """Make the table of every field's error against the reference data."""
-    table = Table(title="Accuracy", title_justify="left")
-    for heading in ("data set", "component", "field", "error", "tolerance", ""):
-        table.add_column(heading, justify="right" if heading in ("error", "tolerance") else "left")
-    for entry in errors:
-        verdict = Text("ok", style="green") if entry.passed else Text("FAILED", style="red")
-        table.add_row(
-            entry.data_set, entry.component, entry.field, f"{entry.error:.1e}", f"{entry.tolerance:.0e}", verdict
-        )
-    return table
-
-
 BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -251,7 +263,7 @@ def history_table(series: Sequence[Series]) -> Group:
             untested[found.skipped] += 1
     lacking = [Text(f"Not tested: {count} series, {why}.") for why, count in untested.items()]
     told = [Text("\n  ".join([f"Changed {where}:", *lines])) for where, lines in sentences.items()]
-    return Group(table, *told, *lacking)
+    return Group(Fitting(table), *told, *lacking)
 
 
 _COMPARED = ("benchmark", "verdict", "change", "99 % interval", "detectable", "wall", "base", "contender", "memory")
@@ -354,7 +366,7 @@ def comparison_table(cells: list[CellComparison], base: str, contender: str, cal
             table.add_row(*_compared(comparison, headings), style=styles.get(verdict))
     summary = _summary(cells)
     loud = "bold yellow" if any(word in summary for word in ("UNDECIDED", "NOT COMPARED", "NOT CHECKED")) else "bold"
-    return Group(table, *(Text(r) for r in [*_remarks(cells), calibration]), Text(summary, style=loud))
+    return Group(Fitting(table), *(Text(r) for r in [*_remarks(cells), calibration]), Text(summary, style=loud))
 
 
 def comparison_markdown(cells: list[CellComparison], base: str, contender: str, calibration: str) -> str:
@@ -410,4 +422,4 @@ def calibration_table(calibration: Calibration) -> Group:
     each = calibration.seconds / max(1, sum(len(trials) for trials in calibration.trials))
     pairs = statistics.median([count for trials in calibration.trials for count in trials.pairs] or [0])
     cost = f"A trial took {each:.1f} s and {pairs:.0f} pairs of processes (median)."
-    return Group(table, Text(f"{calibration.statement}."), Text(f"{summary} {cost}"))
+    return Group(Fitting(table), Text(f"{calibration.statement}."), Text(f"{summary} {cost}"))

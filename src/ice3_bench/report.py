@@ -102,8 +102,11 @@ class FieldError(_Record):
     component: str
     field: str
     error: float
+    """Error at the quantile of the tolerance, in the norm of the component."""
     tolerance: float
     passed: bool
+    maximum: float | None = None
+    """Largest error, in the cell that ``column`` and ``level`` name; not in reports of earlier versions."""
     column: int | None = None
     level: int | None = None
 

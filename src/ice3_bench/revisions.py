@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ice3_bench.errors import UsageError
-from ice3_bench.machine import PACKAGES, compiler_version, processor
+from ice3_bench.machine import PACKAGES, build_variables, compiler_version, processor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -239,5 +239,6 @@ def stencils(project: Path, revision: Revision, packages: dict[str, str], thread
     """
     headers = sorted((revision.tree / "src").rglob("*.hpp"))
     texts = [path.read_text(encoding="utf-8") for path in headers]
-    basis = json.dumps([packages, compiler_version(), processor(), threads, texts], sort_keys=True)
+    tools = {**packages, **build_variables()}
+    basis = json.dumps([tools, compiler_version(), processor(), threads, texts], sort_keys=True)
     return project / ".cache" / "stencils" / hashlib.sha256(basis.encode()).hexdigest()[:12]

@@ -17,6 +17,7 @@ from ice3_bench import passes
 from ice3_bench.errors import BenchError, Exit, Interrupted, PassError, UsageError
 from ice3_bench.gpu import compute_capability, nvcc_version
 from ice3_bench.machine import (
+    build_variables,
     compiler_version,
     describe_commit,
     describe_machine,
@@ -36,6 +37,14 @@ if TYPE_CHECKING:
     from ice3_bench.report import Benchmark, FieldError
 
 PASSES = ("compile", "accuracy", "timing", "memory")
+OWN_OPTIONS = (
+    *("--backend", "--precision", "--compile-arg", "--cell", "--cache", "--events", "--isolate"),
+    *("--benchmark-json", "--benchmark-disable", "--benchmark-skip", "--memray", "--memray-bin-path"),
+    *("--collect-only", "--co"),
+    *(flag.partition("=")[0] for flag in passes.STABILISING_FLAGS if "columns" not in flag),
+)
+"""Options of pytest that the session sets itself: others would be measured than the report says."""
+PROBE_BYTES = 2**20  # what a report, its logs and its part of the history take at most
 FIRST_GUESS = {"compile": 30.0, "accuracy": 6.0, "timing": 15.0, "memory": 8.0}  # seconds, before there is a last time
 
 
@@ -45,15 +54,18 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> argparse.Na
     Raises
     ------
     UsageError
-        If an option of the session has a bad value.
+        If an option of the session has a bad value, or one for pytest is not the user's to choose.
     """
     parser = argparse.ArgumentParser(
-        prog="nox -s bench-CELL --", add_help=False, exit_on_error=False, allow_abbrev=False
+        prog="nox -s bench-CELL --",
+        epilog="--domain 16x16x30 (repeatable), -k ice_adjust and other options reach pytest and pytest-benchmark.",
+        exit_on_error=False,
+        allow_abbrev=False,
     )
-    parser.add_argument("--quiet", action="store_true")
-    parser.add_argument("--threads", type=int, default=settings.threads)
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
+    parser.add_argument("--threads", type=int, default=settings.threads, help="OpenMP threads")
     parser.add_argument("--device", type=int, help="which GPU, in nvidia-smi's order")
-    parser.add_argument("--profile", choices=sorted(settings.profiles), default="production")
+    parser.add_argument("--profile", choices=("production", "strict"), default="production", help="how it is built")
     try:
         options, rest = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
@@ -62,6 +74,12 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> argparse.Na
         raise UsageError(f"--threads {options.threads}: at least one thread is needed.")
     if options.device is not None and options.device < 0:
         raise UsageError(f"--device {options.device}: the first GPU has number 0.")
+    for argument in rest:
+        if argument.partition("=")[0] in OWN_OPTIONS:
+            raise UsageError(
+                f"{argument}: the session sets this itself, so that what is stored is what was measured. nox -l lists "
+                "the cells; flags and compiler arguments are in [tool.ice3-bench] of pyproject.toml."
+            )
     options.pytest_args = tuple(rest)
     return options
 
@@ -83,16 +101,19 @@ def run_session(
     Returns
     -------
     tuple
-        The report, and ``Exit.FAILED`` if a benchmark failed.
+        The report, and ``Exit.FAILED`` if a benchmark or the memory pass failed, ``Exit.INTERRUPTED`` if Ctrl-C ended
+        the memory pass.
 
     Raises
     ------
     BenchError
-        If nothing could be measured: wrong usage, something missing, wrong physics, or Ctrl-C.
+        If nothing could be measured: wrong usage, something missing, wrong physics, or Ctrl-C before the memory pass.
     """
     options = parse_arguments(arguments, settings)
     folder = results / cell.id
-    write_atomically(folder / ".writable", "")  # better to find out now than after the measurements
+    probe = folder / ".writable"
+    write_atomically(probe, PROBE_BYTES * " ")  # better to find out now than after the measurements
+    probe.unlink()
     last = _last_durations(folder)
     progress = Progress(console, {name: last.get(name, FIRST_GUESS[name]) for name in PASSES})
     machine = describe_machine(options.threads, settings.testbed)
@@ -119,8 +140,8 @@ def run_session(
         accuracy = passes.check_accuracy(place)
         _require_right_physics(accuracy, cell, program("invoke", project))
     with progress.running("timing"):
-        benchmarks, _ = passes.measure_time(place)
-    incomplete = _add_memory(place, progress, benchmarks)
+        benchmarks = passes.measure_time(place)
+    problem = _add_memory(place, progress, benchmarks)
     _add_accuracy(benchmarks, accuracy)
     report = Report(
         id=str(uuid.uuid4()),
@@ -142,22 +163,24 @@ def run_session(
         stencils=stencils,
         accuracy=accuracy,
         benchmarks=benchmarks,
-        incomplete=incomplete,
+        incomplete=None if problem is None else str(problem),
     )
     _save(report, folder / "report.json")
-    return report, Exit.FAILED if report.failures or incomplete else Exit.OK
+    if isinstance(problem, Interrupted):
+        return report, Exit.INTERRUPTED
+    return report, Exit.FAILED if report.failures or problem else Exit.OK
 
 
 def stencil_cache(project: Path, threads: int, device: str = "cpu", gpu: int | None = None) -> Path:
     """Folder of the compiled stencils: one for each tool chain, since GT4Py's hash does not see it.
 
-    The folder's name covers the versions of GT4Py, DaCe and the compiler, the processor and its instruction sets (for
-    ``-march=native``) and the number of threads (which changes what DaCe generates); for a GPU also the versions of
-    CuPy and nvcc, and the compute capability of the device.
+    The folder's name covers the versions of GT4Py, DaCe and the compiler, the variables that choose it, the processor
+    and its instruction sets (for ``-march=native``) and the number of threads (which changes what DaCe generates); for
+    a GPU also the versions of CuPy and nvcc, and the compute capability of the device.
     """
     software = describe_software()
     tools = {name: software.packages.get(name) for name in ("gt4py", "dace", "gridtools-cpp", "cupy-cuda12x")}
-    basis = [tools, compiler_version(), processor(), instructions(), threads, software.python]
+    basis = [{**tools, **build_variables()}, compiler_version(), processor(), instructions(), threads, software.python]
     if device == "gpu":
         basis += [software.packages.get("cupy-cuda13x"), nvcc_version(), compute_capability(gpu)]
     digest = hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
@@ -182,17 +205,18 @@ def _require_right_physics(accuracy: list[FieldError], cell: Cell, invoke: str) 
     if not wrong:
         return
     worst = max(wrong, key=lambda entry: entry.error / entry.tolerance)
+    beyond = f"the tolerance {worst.tolerance:.0e}" if worst.error > worst.tolerance else "any cell may"
     place = "" if worst.column is None else f" at column {worst.column}, level {worst.level}"
     raise PassError(
-        f"Wrong physics: '{worst.field}' of {worst.component} differs from {worst.data_set} by {worst.error:.2e}"
-        f"{place}, more than the tolerance {worst.tolerance:.0e}; {len(wrong)} of {len(accuracy)} fields are out of "
-        "tolerance. Nothing was timed or stored. See every field with\n    "
+        f"Wrong physics: '{worst.field}' of {worst.component} differs from {worst.data_set} by {worst.maximum:.2e}"
+        f"{place}, more than {beyond}; {len(wrong)} of {len(accuracy)} fields are out of tolerance. "
+        "Nothing was timed or stored. See every field with\n    "
         f"{invoke} accuracy --backend {cell.backend.name} --precision {cell.precision}"
     )
 
 
-def _add_memory(place: passes.Workplace, progress: Progress, benchmarks: list[Benchmark]) -> str | None:
-    """Add the peak memory to the benchmarks; return why the pass is missing or incomplete, if it is.
+def _add_memory(place: passes.Workplace, progress: Progress, benchmarks: list[Benchmark]) -> Exception | None:
+    """Add the peak memory to the benchmarks; return what ended the pass early, if something did.
 
     The timing is measured by now: whatever happens here must not lose it.
     """
@@ -200,7 +224,7 @@ def _add_memory(place: passes.Workplace, progress: Progress, benchmarks: list[Be
         with progress.running("memory"):
             peaks, dumps, failures = passes.measure_memory(place)
     except (BenchError, OSError) as error:
-        return "Interrupted in the memory pass." if isinstance(error, Interrupted) else str(error)
+        return error
     for benchmark in benchmarks:
         if benchmark.name in peaks:
             benchmark.measures["peak-memory"] = peaks[benchmark.name]

@@ -31,7 +31,7 @@ COMPILED = [
 ]
 
 
-@pytest.mark.parametrize("backend", ["numpy", *COMPILED])
+@pytest.mark.parametrize("backend", ["debug", "numpy", *COMPILED])
 def test_float64_agrees_with_the_fortran_to_round_off(make_build: Callable[..., Build], backend: str) -> None:
     result = check_file(LITE, make_build(backend), "strict")
     assert result.passed, result
@@ -108,7 +108,7 @@ def test_without_an_ice_fraction_all_condensate_is_liquid(make_build: Callable[.
     assert state["out_rc"].max() > 1e-6
 
 
-@pytest.mark.parametrize("backend", ["numpy", pytest.param("gt:cpu_ifirst", marks=pytest.mark.compiled)])
+@pytest.mark.parametrize("backend", ["debug", "numpy", pytest.param("gt:cpu_ifirst", marks=pytest.mark.compiled)])
 def test_float32_is_within_its_quantiles(make_build: Callable[..., Build], backend: str) -> None:
     result = check_file(LITE, make_build(backend, "float32", "production"))
     assert result.passed, result

@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--compile-arg", action="append", default=[], help="argument for the C++ compiler; repeatable")
     group.addoption("--cache", type=Path, default=PROJECT / ".cache/stencils", help="folder of the compiled stencils")
     group.addoption("--domain", action="append", help="domain such as 50x50x60 instead of the cell's; repeatable")
+    group.addoption("--leave-out", action="append", default=[], help="benchmark not to run; repeatable")
     group.addoption("--isolate", action="store_true", help="run each benchmark in a process forked after its set-up")
     group.addoption("--events", type=int, help="file descriptor to announce benchmarks on, as JSON lines")
 
@@ -48,7 +49,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     cell = _cell(metafunc.config)
     domains = metafunc.config.getoption("--domain") or cell.backend.domains
+    left_out = metafunc.config.getoption("--leave-out")
     cases = [case for domain in domains for case in metafunc.module.cases(cell, parse_domain(domain))]
+    cases = [case for case in cases if case.name not in left_out]
     metafunc.parametrize("case", cases, ids=[case.name for case in cases])
 
 

@@ -251,10 +251,10 @@ def test_the_table_is_per_point_and_says_what_it_was_measured_with(
 # The noxfile --------------------------------------------------------------------------------------------------------
 
 
-def nox(home: Path) -> subprocess.CompletedProcess[str]:
-    """Start a GPU session with the CUDA toolkit at ``home``."""
+def nox(home: Path, *sessions: str) -> subprocess.CompletedProcess[str]:
+    """Start GPU sessions with the CUDA toolkit at ``home``."""
     return subprocess.run(
-        [sys.executable, "-m", "nox", "--no-venv", "--install-only", "-s", "bench-gt_gpu-float64"],
+        [sys.executable, "-m", "nox", "--no-venv", "--install-only", "-s", *sessions],
         cwd=PROJECT,
         env={"PATH": str(home), "CUDA_HOME": str(home), "HOME": str(home), "NO_COLOR": "1"},
         capture_output=True,
@@ -275,7 +275,15 @@ def test_without_a_toolkit_that_fits_the_session_ends_with_2_before_it_installs(
             f"#!/bin/sh\necho 'Cuda compilation tools, release {release}, V{release}.1'\n", encoding="utf-8"
         )
         nvcc.chmod(0o755)
-    run = nox(tmp_path)
+    run = nox(tmp_path, "bench-gt_gpu-float64")
     assert run.returncode == Exit.USAGE, run.stderr
     assert "needs nvcc of CUDA 12 or 13" in run.stderr
     assert "install" not in run.stdout
+
+
+def test_a_session_without_its_toolkit_does_not_end_the_others(tmp_path: Path) -> None:
+    run = nox(tmp_path, "bench-gt_gpu-float64", "bench-gt_gpu-float32")
+    assert run.returncode == 1, run.stderr
+    for session in ("bench-gt_gpu-float64", "bench-gt_gpu-float32"):
+        assert f"{session}: aborted" in run.stderr
+    assert run.stderr.count("needs nvcc of CUDA 12 or 13") == 2

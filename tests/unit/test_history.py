@@ -111,15 +111,6 @@ def test_uncommitted_runs_of_an_older_file_are_known_as_such(
         assert history.branches() == {"main": 1, DETACHED: 1}
 
 
-def test_what_was_sent_is_no_longer_pending(make_report: Callable[..., Report], path: Path) -> None:
-    first, second = make_report(), make_report()
-    with History(path) as history:
-        history.add(first)
-        history.add(second)
-        history.mark_sent([first.id])
-        assert history.pending() == [second]
-
-
 def test_a_corrupt_file_is_named_with_the_remedy(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"not a database" * 100)

@@ -19,8 +19,9 @@ BACKENDS = {"debug", "numpy", "gt:cpu_ifirst", "gt:cpu_kfirst", "gt:gpu", "dace:
 
 
 def test_the_matrix_has_seven_backends_in_two_precisions(settings: Settings) -> None:
-    assert {backend.name for backend in settings.backends} == BACKENDS
-    assert len(settings.cells) == 14
+    """At least: one that a user adds must not break the tests."""
+    assert {backend.name for backend in settings.backends} >= BACKENDS
+    assert len({cell.id for cell in settings.cells}) == len(settings.cells) >= 14
     assert settings.cell("gt:cpu_ifirst", "float64").session == "bench-gt_cpu_ifirst-float64"
 
 

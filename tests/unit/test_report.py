@@ -5,8 +5,10 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 
 from ice3_bench.errors import UsageError
+from ice3_bench.render import results_table
 from ice3_bench.report import Machine, Metric, Protocol, load_report, save_report
 
 if TYPE_CHECKING:
@@ -138,3 +140,16 @@ def test_versions_that_changed_between_two_runs_are_named(make_report: Callable[
         "new none -> 1",
         f"python {before.python} -> 3.13.0",
     ]
+
+
+@pytest.mark.parametrize("width", [50, 80, 100, 160])
+def test_the_results_are_whole_in_a_terminal_of_any_width(make_report: Callable[..., Report], width: int) -> None:
+    report = make_report()
+    console = Console(width=width, no_color=True)
+    with console.capture() as captured:
+        console.print(results_table(report, report))
+    shown = captured.get()
+    assert max(len(line) for line in shown.splitlines()) <= width
+    for value in ("ice_adjust 50x50x60", "1.00 ms +3.0 %", "6.67", "150.00", "25 %", "36.0 MB", "1.0e-15", "+0.0 ±"):
+        assert value in shown
+    assert ("benchmark" in shown) == (width == 160)

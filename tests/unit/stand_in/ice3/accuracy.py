@@ -22,6 +22,7 @@ if __name__ == "__main__":
             "field": "rvs",
             "error": 3e-2 if wrong else 1e-15,
             "tolerance": 1e-10,
+            "maximum": 5e-2 if wrong else 2e-15,
             "passed": not wrong,
             "column": 7,
             "level": 42,

@@ -27,8 +27,10 @@ class Component:
         misbehaviour = os.environ.get("STAND_IN", "")
         if misbehaviour == "hang":
             time.sleep(600)
-        if misbehaviour == "killed":
+        if misbehaviour in ("killed", f"killed-{self.name}"):
             os.kill(os.getpid(), 9)
+        if misbehaviour == "hang-traced" and "PYTHONMALLOC" in os.environ:
+            time.sleep(600)
         if misbehaviour == "killed-when-traced" and "PYTHONMALLOC" in os.environ:
             os.kill(os.getpid(), 9)
         if misbehaviour == "keeps" and not KEPT:  # as GridTools keeps the temporaries of the first call
@@ -55,7 +57,8 @@ if __name__ == "__main__":
         print("Backend 'x' needs a C++20 compiler and none is on PATH", file=sys.stderr)
         sys.exit(2)
     if os.environ.get("STAND_IN") == "compile-crash":
-        raise RuntimeError("template depth exceeded")
+        print("error: template depth exceeded\nStencil 'x' could not be compiled")
+        sys.exit(1)
     parser = argparse.ArgumentParser()
     parser.add_argument("--output", type=Path)
     options, _ = parser.parse_known_args()
