@@ -47,7 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, read the reports, print; exit code 2 without a GPU or without reports of GPU cells."""
     parser = argparse.ArgumentParser(description="Copy bandwidth of the GPU, and the components' fractions of it.")
     parser.add_argument("--results", type=Path, default=os.environ.get("ICE3_BENCH_RESULTS") or PROJECT / "results")
-    folder = Path(parser.parse_args(arguments).results)
+    parser.add_argument("--device", type=int, help="which GPU, in nvidia-smi's order")
+    options, _ = parser.parse_known_args(arguments)  # those of the sessions are none of ours
+    folder = Path(options.results)
+    if options.device is not None:
+        os.environ |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(options.device)}
     try:
         Build("gt:gpu").require_toolchain()
         reports = [load_report(path) for path in sorted(folder.glob("*_gpu-*/report.json"))]

@@ -13,7 +13,7 @@ from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
 from ice3_bench.checks import check, summary
-from ice3_bench.errors import Exit, PassError
+from ice3_bench.errors import BenchError, Exit, UsageError
 from ice3_bench.gpu import gpu_table
 from ice3_bench.history import History
 from ice3_bench.passes import REFERENCE_DATA
@@ -53,7 +53,8 @@ def bench(_context: Context, backend: str, precision: str) -> None:
 def gpu(_context: Context) -> None:
     """Measure all GPU cells and write their table, results/gpu.md. Arguments after -- as in bench."""
     surroundings = Surroundings.read()
-    reports, codes = [], set()
+    reports: list[Report] = []
+    codes = set()
     path = surroundings.results / "gpu.md"
     path.unlink(missing_ok=True)  # the last table must not be taken for this one
     for cell in surroundings.settings.cells:
@@ -61,16 +62,20 @@ def gpu(_context: Context) -> None:
             continue
         try:
             report, code = _measure(surroundings, cell)
-        except PassError as error:  # wrong physics or a broken pass: the other cells can be measured all the same
+        except BenchError as error:  # wrong physics or a broken pass: the other cells can be measured all the same
+            if not reports and isinstance(error, UsageError):
+                raise
             print(f"Error: {cell.id}: {error}", file=sys.stderr)
-            codes.add(Exit.FAILED)
+            code = error.code
         else:
             reports.append(report)
-            codes.add(code)
-    table = gpu_table(reports)
-    write_atomically(path, table)
-    print(table)
-    worst = next((code for code in (Exit.FAILED, Exit.NOT_UPLOADED) if code in codes), Exit.OK)
+            write_atomically(path, gpu_table(reports))
+        codes.add(code)
+        if code is Exit.INTERRUPTED:
+            break
+    print(gpu_table(reports))
+    order = (Exit.INTERRUPTED, Exit.FAILED, Exit.USAGE, Exit.NOT_UPLOADED)
+    worst = next((code for code in order if code in codes), Exit.OK)
     if worst is not Exit.OK:
         raise InvokeExit(code=int(worst))
 
@@ -87,7 +92,11 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
             aside = path.replace(path.with_suffix(".json.bad"))
             print(f"Error: {problem} It is kept as {_short(str(aside))}.", file=sys.stderr)
     report, code = run_session(PROJECT, surroundings.results, cell, surroundings.settings, given, console)
-    uploaded = upload_reports(surroundings, console, [path])
+    if code is Exit.INTERRUPTED:  # the user wants to be done: it is stored, and sent with the next upload
+        store(surroundings.results, [path])
+        uploaded = Exit.NOT_UPLOADED
+    else:
+        uploaded = upload_reports(surroundings, console, [path])
     checks = _show(surroundings, report, console)
     _tell(checks, report)
     for benchmark in report.failures:

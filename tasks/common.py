@@ -129,7 +129,7 @@ def explained(body: Callable[..., None]) -> Callable[..., None]:
         except BenchError as error:
             raise InvokeExit(f"Error: {error}", code=int(error.code)) from error
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise  # nothing that a user could mend
             raise InvokeExit(
                 f"Error: {error.filename or 'A file'} cannot be written: {error.strerror}. Free space or choose "

@@ -75,7 +75,9 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 
 def _parse(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nox -s bench-compare --", description="Compare two revisions.")
-    parser.add_argument("--base", help="revision to compare with (default: the merge base with the default branch)")
+    parser.add_argument(
+        "--base", help="revision to compare with, REV... its merge base (default: of the default branch)"
+    )
     parser.add_argument("--contender", default=WORKTREE, help=f"revision, or '{WORKTREE}': the files as they are")
     parser.add_argument(
         "--cells", nargs="+", default=["gt_cpu_ifirst-float64"], help="ids, backends, precisions or tags; cpu: all here"
@@ -206,7 +208,7 @@ class _Job:
     """Whether instructions are counted."""
     notify: Callable[[str], None]
 
-    def compare(self, cell: Cell, cases: list[Case], budget: float) -> CellComparison:
+    def compare(self, cell: Cell, cases: list[Case], share: float) -> CellComparison:
         """Compare a cell; what cannot be measured is said in the result."""
         self.notify(f"environments of {cell.id}")
         try:
@@ -216,9 +218,9 @@ class _Job:
         except _UnusableError as error:
             lacking = [Comparison(case.name, missing=f"{error.side}: {error}", at_fault=error.side) for case in cases]
             return CellComparison(cell.id, lacking)
-        protocol = self.protocol
-        if budget < protocol.budget:  # by the total, which knows no patience
-            protocol = replace(protocol, budget=budget, patience=1.0)
+        # The total leaves so much for each benchmark; where it binds, there is no patience with the first look.
+        budget = min(self.protocol.budget, share)
+        protocol = replace(self.protocol, budget=budget, patience=min(self.protocol.patience, share / budget))
         result = compare_cell(cell.id, sides, cases, protocol, self.family, self.notify)
         result.remarks += [difference] if difference else []
         if self.count and "compiled" in cell.backend.tags:
@@ -279,7 +281,7 @@ def compare(_context: Context) -> None:
         for number, cell in enumerate(cells):
             start = time.monotonic()
             for_pairs = deadline - start - aside * (len(cells) - number)
-            results.append(job.compare(cell, cases[cell.id], min(options.budget, max(for_pairs, 1.0) / left)))
+            results.append(job.compare(cell, cases[cell.id], max(for_pairs, 1.0) / left))
             left -= len(cases[cell.id])
             # What a cell takes beside its pairs, as the last one shows: environments, stencils, memory, accuracy.
             aside = time.monotonic() - start - sum(benchmark.seconds for benchmark in results[-1].benchmarks)

@@ -179,8 +179,8 @@ def _require_usable(data: DataSet) -> None:
     for name in compared:
         if data[name].shape not in shapes:
             raise DataSetError(f"'{name}' of {data.name} has shape {data[name].shape}: not {shapes[0]} or {shapes[1]}.")
-    if "sensitive" in compared and not np.isfinite(data["sensitive"]).all():
-        raise DataSetError(f"'sensitive' of {data.name} is not finite everywhere.")
+    if "sensitive" in compared and not (data.sensitive.shape == data.shape and np.isfinite(data["sensitive"]).all()):
+        raise DataSetError(f"'sensitive' of {data.name} is not finite everywhere, or not of shape {data.shape}.")
 
 
 def check_file(path: Path, build: Build, profile: str = "production") -> AccuracyResult:
@@ -257,7 +257,9 @@ def _judge(
     tolerance: Tolerance,
     excluded: NDArray[np.bool_],
 ) -> FieldResult:
-    """Compare an output with the reference, which has to be finite where it is compared."""
+    """Compare an output with the reference, which has to be of its shape and finite where it is compared."""
+    if got.shape != wanted.shape:
+        raise DataSetError(f"In {data.name}, the reference of '{field}' has shape {wanted.shape}: not {got.shape}.")
     _require_finite(data, f"the reference of '{field}'", np.where(excluded, 0.0, wanted))
     return replace(compare(got, wanted, scale, tolerance, excluded), field=field)
 
@@ -408,7 +410,11 @@ def _run(component: Any, data: DataSet, call: Callable[[State], None]) -> dict[s
     """Call a component on the inputs of a data set; its output fields as arrays (column, level) or (column,)."""
     columns = component.domain[0]
     inputs = tuple(f"in_{field.name}" for field in component.fields if field.intent != "out")
-    for name in inputs:
+    for field, name in zip((field for field in component.fields if field.intent != "out"), inputs, strict=True):
+        if data[name].ndim != len(field.dims) - 1:
+            raise DataSetError(
+                f"'{name}' of {data.name} has shape {data[name].shape}: it has {len(field.dims) - 1} axes."
+            )
         _require_finite(data, f"'{name}'", data[name])
     arrays = {name[3:]: data[name].reshape(columns, 1, *data[name].shape[1:]) for name in inputs}
     state = from_arrays(component.fields, arrays, component.domain, component.build)
@@ -429,7 +435,10 @@ _KINDS: tuple[tuple[Callable[[DataSet], bool], Callable[[DataSet, Build, str], A
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check data sets; exit code 1 when a field is out of tolerance, 2 when a data set cannot be used."""
+    """Check data sets.
+
+    Exit code 1 when a field is out of tolerance or a stencil does not compile, 2 when a data set cannot be used.
+    """
     parser = argparse.ArgumentParser(prog="python -m ice3.accuracy", description="Check against reference data.")
     add_build_options(parser)
     parser.add_argument("--file", type=Path, action="append", required=True, help="netCDF data set; repeatable")
@@ -443,7 +452,7 @@ def main(arguments: list[str] | None = None) -> int:
         results = [check_file(path, build, options.profile) for path in options.file]
     except (ValueError, CompilationError, ToolchainError) as error:
         print(f"Error: {error}", file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, CompilationError) else 2
     records = json.dumps([asdict(result) for result in results], indent=1)
     if options.output:
         options.output.write_text(records, encoding="utf-8")

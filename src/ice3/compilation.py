@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import shlex
 import shutil
 import sys
 import sysconfig
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -43,10 +45,10 @@ def import_gt4py() -> None:
     GT4Py asks the C++ compiler for its version while it is imported, and fails where there is none, although the
     backends debug and numpy need none. Another program that answers ``--version`` stands in for it meanwhile.
     """
-    if "gt4py.cartesian" in sys.modules or shutil.which(_compiler()):
+    if "gt4py.cartesian" in sys.modules or shutil.which(_compiler()[0]):
         return
     given = os.environ.get("CXX")
-    os.environ["CXX"] = sys.executable
+    os.environ["CXX"] = shlex.quote(sys.executable)
     try:
         importlib.import_module("gt4py.cartesian")
     finally:
@@ -55,10 +57,10 @@ def import_gt4py() -> None:
             os.environ["CXX"] = given
 
 
-def _compiler() -> str:
-    """Name of the C++ compiler that GT4Py starts, by way of setuptools: CXX, else what Python was built with."""
+def _compiler() -> list[str]:
+    """Return the words before the first flag of CXX, else of what Python was built with, as setuptools starts them."""
     words = (os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "c++").split()
-    return str(words[0])
+    return list(takewhile(lambda word: not word.startswith("-"), words)) or ["c++"]
 
 
 @dataclass(frozen=True)
@@ -188,10 +190,10 @@ def freeze(stencil: Any, origin: Mapping[str, tuple[int, ...]], domain: tuple[in
 
 
 def _require_compiler(backend: str) -> None:
-    compiler = _compiler()
-    if shutil.which(compiler) is None:
+    missing = [word for word in _compiler() if shutil.which(word) is None]
+    if missing:
         others = [name for name in ("g++", "clang++", "c++") if shutil.which(name)]
-        found = f"this Python asks for {compiler}: set the variable CXX={others[0]}" if others else "none is on PATH"
+        found = f"this Python asks for {missing[0]}: set the variable CXX={others[0]}" if others else "none is on PATH"
         raise ToolchainError(
             f"Backend '{backend}' needs a C++20 compiler and {found}{', or' if others else ':'} install one, on Debian "
             "apt-get install g++. The cells of 'numpy' need none: nox -s bench-numpy-float64."

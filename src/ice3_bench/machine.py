@@ -10,6 +10,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from ice3_bench.report import Commit, Gpu, Machine, Software
 
 BUILD_VARIABLES = (
     *("CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "OPENMP_CPPFLAGS", "OPENMP_LDFLAGS"),
+    *("GT4PY_CARTESIAN_ENABLE_OPENMP", "GT_INCLUDE_PATH", "DACE_DEFAULT_BLOCK_SIZE"),
+    *("CUDA_ARCH", "CUDA_HOST_CXX", "GT4PY_CARTESIAN_EXTRA_CUDA_COMPILE_ARGS"),
     *("GT4PY_COMPILE_OPT_LEVEL", "GT4PY_EXTRA_COMPILE_OPT_FLAGS", "GT4PY_EXTRA_COMPILE_ARGS", "GT4PY_EXTRA_LINK_ARGS"),
 )
 """Variables of the environment by which setuptools and GT4Py choose the compiler and its arguments."""
@@ -87,7 +90,8 @@ def build_variables() -> dict[str, str]:
 
 def compiler_version() -> str | None:
     """Return the first line of the C++ compiler's version, or None when there is no compiler."""
-    names = [*os.environ.get("CXX", "").split()[:1], "g++", "c++", "clang++"]
+    given = list(takewhile(lambda word: not word.startswith("-"), os.environ.get("CXX", "").split()))
+    names = [*given[-1:], "g++", "c++", "clang++"]  # the last word of such as ``ccache g++ -pthread``
     compiler = next(filter(None, map(shutil.which, names)), None)
     if compiler is None:
         return None

@@ -374,7 +374,9 @@ def _run_pytest(
         **variables,
     )
     if code < 0 and under_way is not None:
-        message = f"its process was killed by signal {-code}"
+        log = place.log(f"{name}-killed-{len(failures)}")
+        place.log(name).replace(log)
+        message = f"its process was killed by signal {-code}, see {log}"
         failures[under_way["benchmark"]] = {**under_way, "event": "failed", "message": message, "killed": True}
     if code == USAGE_ERROR:
         raise UsageError(

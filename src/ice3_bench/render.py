@@ -90,7 +90,7 @@ class Progress:
     def notify(self, event: dict[str, Any]) -> None:
         """Take an event of a pass: ``collected``, ``started``, ``finished`` or ``failed``."""
         if event["event"] == "collected":
-            self._count = event["count"]
+            self._done, self._count = 0, event["count"]
         elif event["event"] == "started":
             self._done += 1
             self._benchmark = event["benchmark"]

@@ -47,7 +47,14 @@ def git(project: Path, *arguments: str) -> str:
         If git fails, with its message, or is missing.
     """
     try:
-        run = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False)
+        run = subprocess.run(
+            ["git", *arguments],
+            cwd=project,
+            env={**os.environ, "LC_ALL": "C"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     except FileNotFoundError as error:
         raise UsageError("git is needed to compare revisions and is not on PATH: apt-get install git.") from error
     if run.returncode:
@@ -76,7 +83,7 @@ def default_base(project: Path) -> str:
 
 @contextmanager
 def checked_out(project: Path, name: str) -> Iterator[Revision]:
-    """Check out a revision in a worktree that is removed at the end.
+    """Check out a revision in a worktree that is removed at the end; ``REV...`` is the merge base of REV and HEAD.
 
     ``worktree`` is a copy of the files as they are, uncommitted and untracked ones included and ignored ones not, so
     that what is edited meanwhile disturbs nothing.
@@ -114,13 +121,13 @@ def _remove_worktree(project: Path, tree: Path) -> None:
 
 
 def _remove_abandoned(project: Path) -> None:
-    """Remove the worktrees of comparisons that were killed."""
-    for line in git(project, "worktree", "list", "--porcelain").splitlines():
-        tree = Path(line.removeprefix("worktree "))
-        maker = re.match(r"ice3-bench-(\d+)-", tree.parent.name)
-        if line.startswith("worktree ") and maker and tree.parent.is_dir() and not _runs(int(maker[1])):
-            _remove_worktree(project, tree)
-            shutil.rmtree(tree.parent, ignore_errors=True)
+    """Remove the worktrees and copies of comparisons that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob("ice3-bench-*-*"):
+        maker = re.match(r"ice3-bench-(\d+)-", folder.name)
+        if maker and not _runs(int(maker[1])):
+            for tree in folder.iterdir():
+                _remove_worktree(project, tree)  # a copy is none, which git says without harm
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _runs(process: int) -> bool:
@@ -135,6 +142,8 @@ def _runs(process: int) -> bool:
 
 def _commit(project: Path, name: str) -> str:
     git(project, "rev-parse", "--git-dir")  # says so where there is no repository, or one that git does not trust
+    if name.endswith("..."):  # as in git diff REV...
+        return git(project, "merge-base", _commit(project, name.removesuffix("...")), "HEAD")
     try:
         return git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     except UsageError as error:
@@ -157,7 +166,7 @@ def benchmarks(revision: Revision) -> dict[str, list[str]]:
         [sys.executable, "-P", "-c", program], env=environment, capture_output=True, text=True, check=False
     )
     if run.returncode:
-        why = run.stderr.strip().splitlines()[-1]
+        why = (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1]
         raise UsageError(f"The benchmarks of {revision.name} ({revision.commit[:12]}) cannot be listed: {why}")
     found: dict[str, list[str]] = json.loads(run.stdout)
     return found

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 PASSES = ("compile", "accuracy", "timing", "memory")
 OWN_OPTIONS = (
-    *("--backend", "--precision", "--compile-arg", "--cell", "--cache", "--events", "--isolate"),
+    *("--backend", "--precision", "--compile-arg", "--cell", "--cache", "--events", "--isolate", "--leave-out"),
     *("--benchmark-json", "--benchmark-disable", "--benchmark-skip", "--memray", "--memray-bin-path"),
     *("--collect-only", "--co"),
     *(flag.partition("=")[0] for flag in passes.STABILISING_FLAGS if "columns" not in flag),
@@ -223,6 +223,8 @@ def _add_memory(place: passes.Workplace, progress: Progress, benchmarks: list[Be
     try:
         with progress.running("memory"):
             peaks, dumps, failures = passes.measure_memory(place)
+    except KeyboardInterrupt:
+        return Interrupted("Interrupted in the memory pass.")
     except (BenchError, OSError) as error:
         return error
     for benchmark in benchmarks:

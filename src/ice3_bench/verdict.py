@@ -24,8 +24,8 @@ POWER = 0.95
 """Probability with which a slowdown called detectable is found."""
 POWER_QUANTILE = 1.645
 """Normal quantile of that probability."""
-SIMULATED = 1000
-"""Samples from which the power of the test is counted."""
+SIMULATED, SIMULATED_PAIRS = 1000, 100
+"""Samples from which the power of the test is counted, and the most pairs in one; what more find falls as 1 / sqrt."""
 MEDIAN_INEFFICIENCY = math.sqrt(math.pi / 2)
 """Standard error of a median over that of a mean."""
 
@@ -198,9 +198,11 @@ def _smallest_shift(pairs: int, level: float) -> float | None:
 def _detectable(ratios: Sequence[float], change: float, rule: Rule, tests: int) -> float | None:
     """Return the smallest slowdown whose median passes the threshold and whose test is significant among ``tests``."""
     deviation = statistics.median(abs(ratio - 1.0 - change) for ratio in ratios) * 1.4826
-    shift = _smallest_shift(len(ratios), rule.significance / (tests * rule.looks))
+    simulated = min(len(ratios), SIMULATED_PAIRS)
+    shift = _smallest_shift(simulated, rule.significance / (tests * rule.looks))
     if shift is None:
         return None
+    shift *= math.sqrt(simulated / len(ratios))
     beyond = rule.threshold + POWER_QUANTILE * MEDIAN_INEFFICIENCY * deviation / math.sqrt(len(ratios))
     return max(beyond, shift * deviation)
 
@@ -208,6 +210,7 @@ def _detectable(ratios: Sequence[float], change: float, rule: Rule, tests: int) 
 def _judge(ratios: Sequence[float], p: float, rule: Rule, tests: int) -> Decision:
     change = statistics.median(ratios) - 1.0
     low, high = (bound - 1.0 for bound in confidence_interval(ratios, 1.0 - rule.significance))
+    detectable = _detectable(ratios, change, rule, tests)
     significant = p < rule.significance
     numbers = f"{change:+.2%} [{low:+.2%}, {high:+.2%}], p = {p:.1g} from {len(ratios)} pairs of processes"
     if significant and abs(change) >= rule.threshold:
@@ -224,12 +227,12 @@ def _judge(ratios: Sequence[float], p: float, rule: Rule, tests: int) -> Decisio
         reason = f"{numbers}: the interval lies within {rule.equivalence:.0%}"
     else:
         verdict = Verdict.UNDECIDED
-        # Half the interval has to fit between the change and the bound, or between it and zero.
-        wanted = max(rule.equivalence - abs(change), abs(change))
-        needed = max(len(ratios) + 1, math.ceil(len(ratios) * ((high - low) / (2.0 * wanted)) ** 2))
+        # Half the interval has to fit between the change and the bound, or what is detectable below the change.
+        widths = [((high - low) / 2.0, rule.equivalence - abs(change)), (detectable or math.inf, abs(change))]
+        factor = min((width / room for width, room in widths if room > 0.0), default=1.0)
+        needed = max(len(ratios) + 1, math.ceil(len(ratios) * min(factor, 1e3) ** 2))
         reason = (
             f"{numbers}: neither is shown; about {needed} pairs would decide it "
             "(a larger --budget or --total), or less noise"
         )
-    detectable = _detectable(ratios, change, rule, tests)
     return Decision(verdict, change, low, high, p, detectable, len(ratios), reason)

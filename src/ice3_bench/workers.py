@@ -131,6 +131,8 @@ class Worker:
         """Wait for the answer to what was asked; raises WorkerError if it is an error, or none comes."""
         assert self._process.stdout is not None  # noqa: S101 (it is a pipe)
         if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
+            with suppress(ProcessLookupError):  # what is asked of it from now on fails at once
+                os.killpg(self._process.pid, signal.SIGKILL)
             raise WorkerError(self.side.label, f"the worker gives no answer in {PATIENCE:.0f} s")
         line = self._process.stdout.readline()
         if not line:

@@ -26,12 +26,13 @@ VECTORS: dict[str, Any] = json.loads(LITE.with_name("ice_adjust_vectors.json").r
 """20 points chosen by hand for the branches of the scheme, and the Fortran's outputs under 7 sets of options."""
 VARIANTS = sorted(LITE.parent.glob("variants/adj_*.nc"))
 ICE_LAW = ice_threshold_law(IceAdjustConfig())
+DEBUG = pytest.param("debug", marks=pytest.mark.filterwarnings("ignore::RuntimeWarning"))  # computes branches not taken
 COMPILED = [
     pytest.param(backend, marks=pytest.mark.compiled) for backend in ("gt:cpu_ifirst", "gt:cpu_kfirst", "dace:cpu")
 ]
 
 
-@pytest.mark.parametrize("backend", ["debug", "numpy", *COMPILED])
+@pytest.mark.parametrize("backend", [DEBUG, "numpy", *COMPILED])
 def test_float64_agrees_with_the_fortran_to_round_off(make_build: Callable[..., Build], backend: str) -> None:
     result = check_file(LITE, make_build(backend), "strict")
     assert result.passed, result
@@ -93,7 +94,8 @@ def test_options_without_a_reference_are_the_canonical_ones_on_other_fields(
         component(results[-1], 50.0)
     for field in component.fields:
         if field.intent != "in" and field.name in results[0]:
-            np.testing.assert_allclose(results[1][field.name], results[0][field.name], rtol=1e-9, atol=1e-16)
+            got, wanted = (result[field.name][..., :-1] for result in results)  # the lowest layer counts 0.8 times
+            np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-16)
 
 
 def test_without_an_ice_fraction_all_condensate_is_liquid(make_build: Callable[..., Build]) -> None:
@@ -108,7 +110,7 @@ def test_without_an_ice_fraction_all_condensate_is_liquid(make_build: Callable[.
     assert state["out_rc"].max() > 1e-6
 
 
-@pytest.mark.parametrize("backend", ["debug", "numpy", pytest.param("gt:cpu_ifirst", marks=pytest.mark.compiled)])
+@pytest.mark.parametrize("backend", [DEBUG, "numpy", pytest.param("gt:cpu_ifirst", marks=pytest.mark.compiled)])
 def test_float32_is_within_its_quantiles(make_build: Callable[..., Build], backend: str) -> None:
     result = check_file(LITE, make_build(backend, "float32", "production"))
     assert result.passed, result

@@ -38,7 +38,7 @@ def test_numpy_needs_no_compiler(tmp_path: Path) -> None:
 
 
 def test_without_a_compiler_the_remedy_and_a_cell_without_one_are_named(tmp_path: Path) -> None:
-    built = run("ice3.components", "--backend=gt:cpu_ifirst", path=str(tmp_path))
+    built = run("ice3.components", "--backend=gt:cpu_ifirst", path=str(tmp_path), CXX="g++ -pthread")
     assert built.returncode == 2
     assert "'gt:cpu_ifirst' needs a C++20 compiler and none is on PATH: install one" in built.stderr
     assert "apt-get install g++" in built.stderr

@@ -9,21 +9,22 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ice3_bench import workers
 from ice3_bench.calibrate import Calibration, calibrate, place, statements
-from ice3_bench.comparison import SIDES, Case, Pairs, Protocol, judge, measure
+from ice3_bench.comparison import Case, Pairs, Protocol, judge, measure
 from ice3_bench.errors import PassError, UsageError
 from ice3_bench.instructions import count, require_valgrind
 from ice3_bench.render import calibration_table, make_console
 from ice3_bench.report import write_atomically
 from ice3_bench.verdict import Rule, Verdict
-from ice3_bench.workers import Crew, Side
+from ice3_bench.workers import Side
 
 PROJECT = Path(__file__).parents[2]
 
@@ -48,7 +49,7 @@ def from_arrays(fields, arrays, domain, build):
 COMPONENTS = """
 import os
 import time
-from dataclasses import replace
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -268,24 +269,28 @@ def test_a_contender_that_cannot_be_imported_is_its_fault(repository: Repository
     assert not (repository.results / "comparison.json").exists()
 
 
-def test_the_budget_is_spent_where_it_is_undecided(repository: Repository, tmp_path: Path) -> None:
+def test_the_budget_is_spent_where_it_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last look has as many pairs as fit, not a multiple of the first."""
-    side = Side("project", Path(sys.executable), repository.project, ("--backend=x", "--precision=float64"))
-    told: list[str] = []
     pairs = Pairs(Case.parse("alpha/x/float64/4x4x4"))
-    protocol = Protocol(rounds=1, turns=1, pairs=2, budget=1.0, rule=Rule(looks=2, equivalence=0.0, threshold=9.0))
-    decisions = measure(
-        Crew({label: replace(side, label=label) for label in SIDES}, tmp_path),
-        [pairs],
-        protocol,
-        1,
-        lambda group: judge(group, protocol.rule, 1, 1),
-        told.append,
-    )
+
+    def take_half_a_second(self: Pairs, *_: object) -> None:
+        for side, time_ in (("base", 1.0), ("contender", 0.5 + len(self) % 2)):
+            self.minimum[side].append(time_)
+            self.wall[side].append(time_)
+        self.switched.append(False)
+        self.seconds += 0.5
+
+    monkeypatch.setattr(Pairs, "measure", take_half_a_second)
+    monkeypatch.setattr("ice3_bench.comparison._load", lambda *_: None)
+    crew: Any = SimpleNamespace(started=lambda: nullcontext({}))
+    told: list[str] = []
+    protocol = Protocol(budget=75.0)
+    decisions = measure(crew, [pairs], protocol, 1, lambda group: judge(group, protocol.rule, 1, 1), told.append)
     assert decisions[pairs.name].verdict is Verdict.UNDECIDED
-    assert len(pairs) > 2 * protocol.rule.pairs_needed(2)
-    assert pairs.seconds >= 1.0
-    assert told[-1].endswith("of 1 s")
+    assert len(pairs) == 150
+    assert "pair 16 of 16" in told[15]
+    assert "pair 32 of 32" in told[31]
+    assert told[-1].endswith("pair 150, 74 of 75 s")
 
 
 def test_a_worker_that_hangs_is_given_up(repository: Repository, tmp_path: Path, monkeypatch: Any) -> None:

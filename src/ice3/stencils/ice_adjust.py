@@ -6,7 +6,8 @@ second-order moment for the turbulence (Bechtold et al. 1995), adjustment of vap
 (ICE_ADJUST; Langlois 1973, Tao et al. 1989), mass-flux cloud and the parts of the cloud above the autoconversion
 thresholds (ICE_ADJUST; Pergaud et al. 2009, Turner et al. 2012).
 
-Every transcendental is evaluated at every point with a harmless argument, so that compilers can vectorise the loop.
+Every transcendental is evaluated at every point with a harmless argument, so that compilers can vectorise the loop. A
+conditional expression is never an operand: GT4Py's backend debug writes it without parentheses.
 """
 
 from gt4py.cartesian import gtscript
@@ -105,14 +106,16 @@ def ice_threshold(t):
 @gtscript.function
 def triangle_fraction(w, y):
     """Part of a symmetric triangular distribution of mean ``w`` on [0, 2 w] that lies above ``y``, by area."""
-    x = min(y / (w if w > 0.0 else 1.0), 2.0)
+    safe = w if w > 0.0 else 1.0
+    x = min(y / safe, 2.0)
     return 1.0 - 0.5 * x * x if w > y else (0.5 * (2.0 - x) * (2.0 - x) if 2.0 * w > y else 0.0)
 
 
 @gtscript.function
 def triangle_content(w, y):
     """Content of the part of the triangular distribution above ``y``."""
-    x = min(y / (w if w > 0.0 else 1.0), 2.0)
+    safe = w if w > 0.0 else 1.0
+    x = min(y / safe, 2.0)
     whole = w * (1.0 - x * x * x * 0.3333333333333333)
     part = w * (2.0 - x) * (2.0 - x) * (1.0 + x) * 0.3333333333333333
     return whole if w > y else (part if 2.0 * w > y else 0.0)
@@ -195,7 +198,9 @@ def ice_adjust(
         # Ice fraction of the condensate.
         if __INLINED(FRAC_S):
             condensate = rc + ri
-            frac = clip(ri / (condensate if condensate > 1e-20 else 1.0), 0.0, 1.0) if condensate > 1e-20 else 0.0
+            safe = condensate if condensate > 1e-20 else 1.0
+            frac = clip(ri / safe, 0.0, 1.0)
+            frac = frac if condensate > 1e-20 else 0.0
         elif __INLINED(FRAC_T):
             frac = clip((TMAXMIX - t) / (TMAXMIX - TMINMIX), 0.0, 1.0)
         elif __INLINED(FRAC_O):
@@ -252,14 +257,16 @@ def ice_adjust(
 
             liquid = 1.0 - frac
             critical = CRIAUTC / rhodref
-            above = (deficit - critical / (liquid if liquid > 1e-20 else 1.0)) / sigma
+            safe = liquid if liquid > 1e-20 else 1.0
+            above = (deficit - critical / safe) / sigma
             chf = clip(gaussian_fraction(above), 0.0, 1.0)
             chc = max(0.0, liquid * sigma * gaussian_content(above) + critical * chf)
             chf = 0.0 if liquid <= 1e-20 or chc < 1e-12 or chf < 1e-6 else chf
             chc = 0.0 if chf == 0.0 else chc
 
             critical = ice_threshold(t)
-            above = (deficit - critical / (frac if frac > 1e-20 else 1.0)) / sigma
+            safe = frac if frac > 1e-20 else 1.0
+            above = (deficit - critical / safe) / sigma
             ihf = clip(gaussian_fraction(above), 0.0, 1.0)
             ihr = max(0.0, frac * sigma * gaussian_content(above) + critical * ihf)
             ihf = 0.0 if frac <= 1e-20 or ihr < 1e-12 or ihf < 1e-6 else ihf
@@ -267,7 +274,8 @@ def ice_adjust(
         else:
             negative = exp(1.2 * clip(q1, -80.0, 0.0) - 1.0)
             middle = min(0.36787944117144233 + 0.66 * q1 + 0.086 * q1 * q1, 2.0)
-            content = sigma * (negative if q1 <= 0.0 else (middle if q1 <= 2.0 else q1))
+            content = negative if q1 <= 0.0 else (middle if q1 <= 2.0 else q1)
+            content = sigma * content
             if __INLINED(CONDBORN):
                 content = min(content, rt - 1e-7)
             fraction = clip(0.5 + 0.36 * atan(1.55 * q1), 0.0, 1.0)
@@ -313,7 +321,8 @@ def ice_adjust(
             mi = ri_mf * over_tstep
             both = mc + mi
             short = both > sv and both > 0.0
-            limited = mc * sv / (both if both > 0.0 else 1.0)
+            safe = both if both > 0.0 else 1.0
+            limited = mc * sv / safe
             mi = sv - limited if short else mi
             mc = limited if short else mc
             sv = sv - (mc + mi)
@@ -344,7 +353,8 @@ def ice_adjust(
             if __INLINED(STATE_OUT):
                 short = rc_mf + ri_mf > rv1 and rc_mf + ri_mf > 0.0
                 both = rc_mf + ri_mf
-                limited = rc_mf * rv1 / (both if both > 0.0 else 1.0)
+                safe = both if both > 0.0 else 1.0
+                limited = rc_mf * rv1 / safe
                 mi = rv1 - limited if short else ri_mf
                 mc = limited if short else rc_mf
                 out_rv = rv1 - (mc + mi)
