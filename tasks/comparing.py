@@ -53,7 +53,7 @@ def _clean_up_when_interrupted() -> None:
         raise KeyboardInterrupt
 
     for number in numbers:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
             signal.signal(number, interrupt)
 
 
