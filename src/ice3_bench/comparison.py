@@ -27,6 +27,8 @@ ORDER = ("base", "contender", "contender", "base")
 SIDES = ("base", "contender")
 LARGER = 0.01
 """Relative growth of the peak memory that counts; the peak itself repeats to 0.1 %."""
+LARGER_BYTES = 2**16
+"""Growth of the peak memory that counts at least: on the smallest domains Python's own objects are several percent."""
 GROWN = 2.0
 """Growth of an error that counts although it is in tolerance, as in the checks against the history."""
 ROUNDING = 1e-3
@@ -111,7 +113,7 @@ class Comparison:
         """Whether the contender needs more memory."""
         if self.base_bytes is None or self.contender_bytes is None:
             return False
-        return self.contender_bytes > self.base_bytes * (1.0 + LARGER)
+        return self.contender_bytes - self.base_bytes > max(LARGER * self.base_bytes, LARGER_BYTES)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 PREEMPTED = 0.05
 """Share of preempted rounds above which wall time is marked."""
-PLAIN_WIDTH = 160
+PLAIN_WIDTH = 200
 """Columns of the output where it is no terminal (a file, a CI log)."""
 
 

@@ -272,7 +272,7 @@ def test_a_broken_calibration_says_what_to_do(tmp_path: Path) -> None:
 
 def compared(verdict: Verdict, **changes: object) -> list[CellComparison]:
     decision = Decision(verdict, 0.0, -0.01, 0.01, 1.0, 0.012, 8, "because | of this")
-    benchmark = Comparison("a|b", decision, 1.0, 1.0, 0.0, 0.0, 100, 100)
+    benchmark = Comparison("a|b", decision, 1.0, 1.0, 0.0, 0.0, 10_000_000, 10_000_000)
     for name, value in changes.items():
         setattr(benchmark, name, value)
     return [CellComparison("numpy-float64", [benchmark])]
@@ -285,8 +285,9 @@ def compared(verdict: Verdict, **changes: object) -> list[CellComparison]:
         (Verdict.FASTER, {}, 0),
         (Verdict.SLOWER, {}, 1),
         (Verdict.UNDECIDED, {}, 4),
-        (Verdict.SAME, {"contender_bytes": 102}, 1),
-        (Verdict.SAME, {"contender_bytes": 101}, 0),
+        (Verdict.SAME, {"contender_bytes": 10_200_000}, 1),
+        (Verdict.SAME, {"contender_bytes": 10_090_000}, 0),
+        (Verdict.SAME, {"base_bytes": 150_000, "contender_bytes": 160_000}, 0),  # Python's own objects
         (Verdict.SAME, {"missing": "it does not build", "at_fault": "contender"}, 1),
         (Verdict.SAME, {"missing": "it does not build", "at_fault": "base"}, 4),
     ],
