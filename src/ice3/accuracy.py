@@ -409,14 +409,14 @@ def _check_process_rates(data: DataSet, build: Build, profile: str) -> AccuracyR
 def _run(component: Any, data: DataSet, call: Callable[[State], None]) -> dict[str, Array]:  # noqa: ANN401
     """Call a component on the inputs of a data set; its output fields as arrays (column, level) or (column,)."""
     columns = component.domain[0]
-    inputs = tuple(f"in_{field.name}" for field in component.fields if field.intent != "out")
-    for field, name in zip((field for field in component.fields if field.intent != "out"), inputs, strict=True):
-        if data[name].ndim != len(field.dims) - 1:
-            raise DataSetError(
-                f"'{name}' of {data.name} has shape {data[name].shape}: it has {len(field.dims) - 1} axes."
-            )
-        _require_finite(data, f"'{name}'", data[name])
-    arrays = {name[3:]: data[name].reshape(columns, 1, *data[name].shape[1:]) for name in inputs}
+    arrays = {}
+    for field in (field for field in component.fields if field.intent != "out"):
+        name, axes = f"in_{field.name}", len(field.dims) - 1
+        values = data[name]
+        if values.ndim != axes:
+            raise DataSetError(f"'{name}' of {data.name} has shape {values.shape}: it has {axes} axes.")
+        _require_finite(data, f"'{name}'", values)
+        arrays[field.name] = values.reshape(columns, 1, *values.shape[1:])
     state = from_arrays(component.fields, arrays, component.domain, component.build)
     call(state)
     outputs = (field for field in component.fields if field.intent != "in")

@@ -45,7 +45,10 @@ def import_gt4py() -> None:
     GT4Py asks the C++ compiler for its version while it is imported, and fails where there is none, although the
     backends debug and numpy need none. Another program that answers ``--version`` stands in for it meanwhile.
     """
-    if "gt4py.cartesian" in sys.modules or shutil.which(_compiler()[0]):
+    if "gt4py.cartesian" in sys.modules:
+        return
+    if shutil.which(_compiler()[0]):
+        importlib.import_module("gt4py.cartesian")
         return
     given = os.environ.get("CXX")
     os.environ["CXX"] = shlex.quote(sys.executable)

@@ -269,11 +269,7 @@ def measure_time(place: Workplace) -> list[Benchmark]:
         if not ended:
             raise fail(place, "timing", code)
         killed += ended
-    if code == NO_TESTS_COLLECTED and not killed:
-        raise _nothing_selected(place)
     timed = _result(place, "timing", output, code)["benchmarks"] if output.exists() and output.stat().st_size else []
-    if not timed and not failures:
-        raise fail(place, "timing", code)
     timed = [record for record in timed if record["extra_info"].get("benchmark", "") not in failures]
     benchmarks = [_timed_benchmark(place, record) for record in timed]
     benchmarks += [_failed_benchmark(event) for event in failures.values()]
@@ -378,18 +374,16 @@ def _run_pytest(
         place.log(name).replace(log)
         message = f"its process was killed by signal {-code}, see {log}"
         failures[under_way["benchmark"]] = {**under_way, "event": "failed", "message": message, "killed": True}
+    if code == NO_TESTS_COLLECTED and not failures:
+        raise UsageError(
+            f"No benchmark is selected by the arguments {shlex.join(place.pytest_args)}: "
+            f"without arguments, nox -s {place.cell.session} runs all of them and names them."
+        )
     if code == USAGE_ERROR:
         raise UsageError(
             f"pytest refuses the arguments {shlex.join(place.pytest_args)}: {_last_error(place.log(name))}"
         )
     return code
-
-
-def _nothing_selected(place: Workplace) -> UsageError:
-    return UsageError(
-        f"No benchmark is selected by the arguments {shlex.join(place.pytest_args)}: "
-        f"without arguments, nox -s {place.cell.session} runs all of them and names them."
-    )
 
 
 def _last_error(log: Path) -> str:

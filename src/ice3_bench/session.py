@@ -43,7 +43,7 @@ OWN_OPTIONS = (
     *("--collect-only", "--co"),
     *(flag.partition("=")[0] for flag in passes.STABILISING_FLAGS if "columns" not in flag),
 )
-"""Options of pytest that the session sets itself: others would be measured than the report says."""
+"""Options of pytest that the session sets itself: with others, the report would not say what was measured."""
 PROBE_BYTES = 2**20  # what a report, its logs and its part of the history take at most
 FIRST_GUESS = {"compile": 30.0, "accuracy": 6.0, "timing": 15.0, "memory": 8.0}  # seconds, before there is a last time
 

@@ -71,6 +71,26 @@ class Place:
             timeout=120,
         )
 
+    def interrupted(self, misbehaviour: str, name: str, after: float) -> tuple[int, str]:
+        """Press Ctrl-C so many seconds into a pass; return the exit code and the errors."""
+        with subprocess.Popen(
+            self.command(),
+            cwd=self.project,
+            env=self.environment(misbehaviour),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as session:
+            assert session.stdout is not None
+            for line in session.stdout:
+                if f"] {name}" in line:
+                    break
+            time.sleep(after)
+            os.killpg(session.pid, signal.SIGINT)  # as a terminal does: to the session and the pass
+            _, errors = session.communicate(timeout=30)
+        return session.returncode, errors
+
     def stored(self) -> int:
         if not (self.results / "history.db").exists():
             return 0
@@ -278,45 +298,15 @@ def test_an_unknown_backend_lists_the_known_ones(place: Place) -> None:
     ("misbehaviour", "name"), [("hang-compile", "compile"), ("hang-accuracy", "accuracy"), ("hang", "timing")]
 )
 def test_ctrl_c_ends_the_pass_and_stores_nothing(place: Place, misbehaviour: str, name: str) -> None:
-    with subprocess.Popen(
-        place.command(),
-        cwd=place.project,
-        env=place.environment(misbehaviour),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as session:
-        assert session.stdout is not None
-        for line in session.stdout:
-            if f"] {name}" in line:
-                break
-        time.sleep(1.0)
-        os.killpg(session.pid, signal.SIGINT)  # as a terminal does: to the session and the pass
-        _, errors = session.communicate(timeout=30)
-    assert session.returncode == Exit.INTERRUPTED
+    code, errors = place.interrupted(misbehaviour, name, after=1.0)
+    assert code == Exit.INTERRUPTED
     assert f"Interrupted in the {name} pass" in errors
     assert place.nothing_is_stored()
 
 
 def test_ctrl_c_in_the_memory_pass_keeps_the_timing(place: Place) -> None:
-    with subprocess.Popen(
-        place.command(),
-        cwd=place.project,
-        env=place.environment("hang-traced"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as session:
-        assert session.stdout is not None
-        for line in session.stdout:
-            if "] memory" in line:
-                break
-        time.sleep(2.0)
-        os.killpg(session.pid, signal.SIGINT)
-        _, errors = session.communicate(timeout=30)
-    assert session.returncode == Exit.INTERRUPTED
+    code, errors = place.interrupted("hang-traced", "memory", after=2.0)
+    assert code == Exit.INTERRUPTED
     assert "Interrupted in the memory pass. The timing is stored." in errors
     report = load_report(place.results / CELL / "report.json")
     assert report.incomplete == "Interrupted in the memory pass."
