@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from ice3_bench import change_points
-from ice3_bench.change_points import Model, clipped, critical, detect
+from ice3_bench.history import change_points
+from ice3_bench.history.change_points import Model, clipped, critical, detect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -22,15 +22,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ice3_bench.matrix import load_settings
-from ice3_bench.passes import STABLE_ENVIRONMENT
+from ice3_bench.cell.passes import STABLE_ENVIRONMENT
+from ice3_bench.settings.matrix import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROJECT = Path(__file__).parents[1]
-SOURCE = "src/ice3/ice_adjust.py"
-IMPORTED = "from ice3 import constants\n"
+SOURCE = "src/ice3_gt4py/ice_adjust.py"
+IMPORTED = "from ice3_gt4py import constants\n"
 CREATED = "        self._names = tuple(field.name for field in self.fields)\n"
 CALLED = "        run(**arguments, **self._absent, tstep=scalar(timestep), over_tstep=scalar(1.0 / timestep))\n"
 ADDED_CREATED = "        self._checked = {fields}\n"
@@ -74,10 +74,10 @@ def make_commits(clone: Path, fields: tuple[str, ...]) -> dict[str, tuple[str, s
 MEASURE = """
 import sys, time
 from pathlib import Path
-from ice3.atmosphere import synthetic_atmosphere
-from ice3.compilation import Build
-from ice3.components import create
-from ice3.fields import from_arrays
+from ice3_gt4py.atmosphere import synthetic_atmosphere
+from ice3_gt4py.compilation import Build
+from ice3_gt4py.components import create
+from ice3_gt4py.fields import from_arrays
 domain = (32, 32, 60)
 build = Build("gt:cpu_ifirst", "float64", tuple(sys.argv[2:]), Path(sys.argv[1]))
 component = create("ice_adjust", domain, build)

@@ -16,8 +16,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ice3_bench.policy import Threshold
-from ice3_bench.thresholds import boundary
+from ice3_bench.history.thresholds import boundary
+from ice3_bench.settings.policy import Threshold
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -28,10 +28,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from uuid import NAMESPACE_OID, uuid5
 
-from ice3_bench import bencher, history, upload
-from ice3_bench.bencher import Bencher, Connection, Patience, connection
-from ice3_bench.matrix import Cell, Settings, load_settings
+from ice3_bench.bencher import client as bencher
+from ice3_bench.bencher import upload
+from ice3_bench.bencher.client import Bencher, Connection, Patience, connection
+from ice3_bench.history import store as history
 from ice3_bench.report import Benchmark, Commit, Machine, Metric, Protocol, Report, Software, save_report
+from ice3_bench.settings.matrix import Cell, Settings, load_settings
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType

@@ -12,15 +12,15 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
-from ice3_bench.checks import check, summary
+from ice3_bench.bencher.upload import HISTORY, store
+from ice3_bench.cell.device import gpu_table
+from ice3_bench.cell.passes import REFERENCE_DATA
+from ice3_bench.cell.session import program, run_session, stencil_cache
 from ice3_bench.errors import BenchError, Exit, UsageError
-from ice3_bench.gpu import gpu_table
-from ice3_bench.history import History
-from ice3_bench.passes import REFERENCE_DATA
-from ice3_bench.render import make_console, results_table
+from ice3_bench.history.checks import check, summary
+from ice3_bench.history.store import History
 from ice3_bench.report import write_atomically
-from ice3_bench.session import program, run_session, stencil_cache
-from ice3_bench.upload import HISTORY, store
+from ice3_bench.show.tables import make_console, results_table
 from tasks import bencher, comparing, looking
 from tasks.common import PROJECT, Surroundings, arguments, explained
 from tasks.sending import discard_submission, upload_reports
@@ -28,9 +28,9 @@ from tasks.sending import discard_submission, upload_reports
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ice3_bench.checks import Check
-    from ice3_bench.matrix import Cell
+    from ice3_bench.history.checks import Check
     from ice3_bench.report import Report
+    from ice3_bench.settings.matrix import Cell
 
 
 @task(
@@ -202,7 +202,7 @@ def accuracy(
     json: bool = False,
 ) -> None:
     """Check the physics against reference data, or against your own dumps of PHYEX."""
-    from ice3.accuracy import main  # noqa: PLC0415 (importing GT4Py takes seconds)
+    from ice3_gt4py.accuracy import main  # noqa: PLC0415 (importing GT4Py takes seconds)
 
     settings = Surroundings.read().settings
     cell = settings.cell(backend, precision)

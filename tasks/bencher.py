@@ -10,22 +10,22 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
-from ice3_bench.bencher import Missing, Outcome
-from ice3_bench.comment import MARKER, SUMMARY_LIMIT, Content, comment
+from ice3_bench.bencher.client import Missing, Outcome
+from ice3_bench.bencher.project import foreign_units, missing
+from ice3_bench.bencher.upload import HISTORY
+from ice3_bench.cell.machine import describe_commit, machine_name
 from ice3_bench.errors import Exit, UsageError
-from ice3_bench.fork import read_reports
-from ice3_bench.github import GitHub, revision_of_pull_request
-from ice3_bench.history import History
-from ice3_bench.machine import describe_commit, machine_name
-from ice3_bench.project_setup import foreign_units, missing
-from ice3_bench.render import make_console
+from ice3_bench.github.client import GitHub, revision_of_pull_request
+from ice3_bench.github.comment import MARKER, SUMMARY_LIMIT, Content, comment
+from ice3_bench.github.fork_reports import read_reports
+from ice3_bench.history.store import History
 from ice3_bench.report import load_report
-from ice3_bench.upload import HISTORY
+from ice3_bench.show.tables import make_console
 from tasks.common import PROJECT, Actions, Surroundings, explained
 from tasks.sending import send_queued
 
 if TYPE_CHECKING:
-    from ice3_bench.bencher import Revision
+    from ice3_bench.bencher.client import Revision
 
 TESTBED_HELP = "name of the testbed (default: those of the reports in results/, or this machine)"
 KNOWN_VERSION = (0, 6, 12)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from invoke.exceptions import Exit as InvokeExit
 from pydantic import SecretStr
 
-from ice3_bench.bencher import Bencher, Connection, Missing, Patience, Revision, connection
+from ice3_bench.bencher.client import Bencher, Connection, Missing, Patience, Revision, connection
+from ice3_bench.cell.machine import describe_commit
 from ice3_bench.errors import BenchError, Exit, UsageError
-from ice3_bench.github import revision_of_event
-from ice3_bench.machine import describe_commit
-from ice3_bench.matrix import Settings, load_settings
+from ice3_bench.github.client import revision_of_event
+from ice3_bench.settings.matrix import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,24 +14,33 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
-from ice3_bench import instructions
-from ice3_bench.calibrate import Calibration, place, statements
-from ice3_bench.calibrate import calibrate as run_trials
-from ice3_bench.comparison import SIDES, Case, CellComparison, Comparison, Protocol, as_json, compare_cell, exit_code
+from ice3_bench.cell.machine import machine_name
+from ice3_bench.compare import instructions
+from ice3_bench.compare.calibration import Calibration, place, statements
+from ice3_bench.compare.calibration import calibrate as run_trials
+from ice3_bench.compare.result import (
+    SIDES,
+    Case,
+    CellComparison,
+    Comparison,
+    Protocol,
+    as_json,
+    compare_cell,
+    exit_code,
+)
+from ice3_bench.compare.revisions import WORKTREE, benchmarks, checked_out, default_base, environment, stencils
+from ice3_bench.compare.workers import Side
 from ice3_bench.errors import Interrupted, UsageError
-from ice3_bench.machine import machine_name
-from ice3_bench.matrix import load_settings, parse_domain
-from ice3_bench.render import calibration_table, comparison_markdown, comparison_table, make_console
 from ice3_bench.report import write_atomically
-from ice3_bench.revisions import WORKTREE, benchmarks, checked_out, default_base, environment, stencils
-from ice3_bench.workers import Side
+from ice3_bench.settings.matrix import load_settings, parse_domain
+from ice3_bench.show.tables import calibration_table, comparison_markdown, comparison_table, make_console
 from tasks.common import PROJECT, Surroundings, arguments, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ice3_bench.matrix import Cell, Settings
-    from ice3_bench.revisions import Revision
+    from ice3_bench.compare.revisions import Revision
+    from ice3_bench.settings.matrix import Cell, Settings
 
 ENVIRONMENTS = PROJECT / ".cache" / "environments"
 PREPARATION = 30.0

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
 from invoke.tasks import task
 
-from ice3_bench.checks import check
+from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.errors import UsageError
-from ice3_bench.render import history_table, make_console
+from ice3_bench.history.checks import check
+from ice3_bench.history.series import collect, opened
 from ice3_bench.report import UNITS, write_atomically
-from ice3_bench.series import collect, opened
-from ice3_bench.upload import HISTORY
+from ice3_bench.show.tables import history_table, make_console
 from tasks.common import Surroundings, arguments, explained
 
 if TYPE_CHECKING:
-    from ice3_bench.matrix import Settings
-    from ice3_bench.series import Series
+    from ice3_bench.history.series import Series
+    from ice3_bench.settings.matrix import Settings
 
 
 def _parser(session: str, what: str, settings: Settings) -> argparse.ArgumentParser:
@@ -76,7 +76,7 @@ def history_task(_context: Context) -> None:
 def report_task(_context: Context) -> None:
     """Write the local history as one page, results/report.html. Arguments after --: see -- --help."""
     try:
-        from ice3_bench.page import Latest, page  # noqa: PLC0415 (bench environments have no Plotly)
+        from ice3_bench.show.page import Latest, page  # noqa: PLC0415 (bench environments have no Plotly)
     except ModuleNotFoundError as error:
         raise UsageError(f"The page needs {error.name}, which is not installed: run nox -s bench-report.") from error
     surroundings = Surroundings.read()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ice3_bench.bencher import Missing
+from ice3_bench.bencher.client import Missing
+from ice3_bench.bencher.upload import HISTORY, Sent, send, store
 from ice3_bench.errors import Exit, UsageError
-from ice3_bench.history import History
-from ice3_bench.upload import HISTORY, Sent, send, store
+from ice3_bench.history.store import History
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
 
-    from ice3_bench.bencher import Revision
+    from ice3_bench.bencher.client import Revision
     from ice3_bench.report import Report
     from tasks.common import Surroundings
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ice3.compilation import Build
+from ice3_gt4py.compilation import Build
 
 if TYPE_CHECKING:
     from collections.abc import Callable

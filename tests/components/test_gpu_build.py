@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from ice3.compilation import Build
-from ice3.components import STENCILS, create, main
-from ice3.device import HOLD
+from ice3_gt4py.compilation import Build
+from ice3_gt4py.components import STENCILS, create, main
+from ice3_gt4py.device import HOLD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

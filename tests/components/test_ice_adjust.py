@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ice3.accuracy import DataSet, DataSetError, Tolerance, check_data_set, check_file, compare, load, main
-from ice3.atmosphere import synthetic_atmosphere
-from ice3.compilation import Build
-from ice3.fields import from_arrays
-from ice3.ice_adjust import IceAdjust, IceAdjustConfig, ice_threshold_law
+from ice3_gt4py.accuracy import DataSet, DataSetError, Tolerance, check_data_set, check_file, compare, load, main
+from ice3_gt4py.atmosphere import synthetic_atmosphere
+from ice3_gt4py.compilation import Build
+from ice3_gt4py.fields import from_arrays
+from ice3_gt4py.ice_adjust import IceAdjust, IceAdjustConfig, ice_threshold_law
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -267,7 +267,7 @@ def test_the_field_table_counts_the_words_of_the_specification(make_build: Calla
 def test_a_wrong_constant_is_caught(
     make_build: Callable[..., Build], constant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ice3 import constants  # noqa: PLC0415
+    from ice3_gt4py import constants  # noqa: PLC0415
 
     monkeypatch.setattr(constants, constant, getattr(constants, constant) * (1 + 1e-6))
     assert not check_file(LITE, make_build("numpy"), "production").passed

@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ice3 import constants
-from ice3.accuracy import check_file, main
-from ice3.atmosphere import synthetic_atmosphere
-from ice3.components import create
-from ice3.fields import from_arrays
-from ice3.parameters import Parameters
-from ice3.rain_ice import SUPPORTED, ProcessRates, RainIce, RainIceConfig
-from ice3.tables import build_tables
+from ice3_gt4py import constants
+from ice3_gt4py.accuracy import check_file, main
+from ice3_gt4py.atmosphere import synthetic_atmosphere
+from ice3_gt4py.components import create
+from ice3_gt4py.fields import from_arrays
+from ice3_gt4py.parameters import Parameters
+from ice3_gt4py.rain_ice import SUPPORTED, ProcessRates, RainIce, RainIceConfig
+from ice3_gt4py.tables import build_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ice3.compilation import Build
+    from ice3_gt4py.compilation import Build
 
 DATA = Path(__file__).parents[1] / "data"
 WHOLE_CALL, RATES = DATA / "rain_ice_lite.nc", DATA / "ice4_tendencies_lite.nc"
@@ -79,7 +79,7 @@ def test_a_wrong_process_constant_is_noticed(
 ) -> None:
     right = Parameters()
     wrong = replace(right, **{name: getattr(right, name) * 1.001})
-    monkeypatch.setattr("ice3.rain_ice.Parameters", lambda: wrong)
+    monkeypatch.setattr("ice3_gt4py.rain_ice.Parameters", lambda: wrong)
     assert not check_file(WHOLE_CALL, make_build("numpy"), "production").passed
 
 
@@ -268,7 +268,7 @@ def test_slabs_of_columns_do_not_change_the_result(
     make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, after = step(make_build("numpy"))
-    monkeypatch.setattr("ice3.rain_ice.SLAB", 14)
+    monkeypatch.setattr("ice3_gt4py.rain_ice.SLAB", 14)
     _, slabbed = step(make_build("numpy"))
     for name in (*SPECIES, "ths", "cit", "inprr", "fpr_s"):
         np.testing.assert_allclose(slabbed[name], after[name], rtol=1e-13, atol=1e-22)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ice3.accuracy import check_file
-from ice3.atmosphere import synthetic_atmosphere
-from ice3.fields import from_arrays
-from ice3.rain_ice import RainIce
+from ice3_gt4py.accuracy import check_file
+from ice3_gt4py.atmosphere import synthetic_atmosphere
+from ice3_gt4py.fields import from_arrays
+from ice3_gt4py.rain_ice import RainIce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ice3.compilation import Build
+    from ice3_gt4py.compilation import Build
 
 DATA = Path(__file__).parents[1] / "data"
 WHOLE_CALL, RATES = DATA / "rain_ice_lite.nc", DATA / "ice4_tendencies_lite.nc"
@@ -52,7 +52,7 @@ def test_fields_may_be_parts_of_larger_arrays(
     make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whose columns are not one row; the slabs are then rows."""
-    monkeypatch.setattr("ice3.rain_ice.SLAB", 14)
+    monkeypatch.setattr("ice3_gt4py.rain_ice.SLAB", 14)
     build, domain = make_build("gt:cpu_ifirst"), (7, 5, 30)
     component = RainIce(domain, build, fluxes=True)
     state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)

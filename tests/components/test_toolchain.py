@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ice3 import components
-from ice3.compilation import Build, CompilationError
+from ice3_gt4py import components
+from ice3_gt4py.compilation import Build, CompilationError
 
 if TYPE_CHECKING:
     import pytest
@@ -32,13 +32,13 @@ def run(module: str, *arguments: str, path: str, **variables: str) -> subprocess
 
 def test_numpy_needs_no_compiler(tmp_path: Path) -> None:
     cache = f"--cache={tmp_path / 'cache'}"
-    checked = run("ice3.accuracy", "--backend=numpy", cache, f"--file={LITE}", path=str(tmp_path))
+    checked = run("ice3_gt4py.accuracy", "--backend=numpy", cache, f"--file={LITE}", path=str(tmp_path))
     assert checked.returncode == 0, checked.stderr
     assert "out_th" in checked.stdout
 
 
 def test_without_a_compiler_the_remedy_and_a_cell_without_one_are_named(tmp_path: Path) -> None:
-    built = run("ice3.components", "--backend=gt:cpu_ifirst", path=str(tmp_path), CXX="g++ -pthread")
+    built = run("ice3_gt4py.components", "--backend=gt:cpu_ifirst", path=str(tmp_path), CXX="g++ -pthread")
     assert built.returncode == 2
     assert "'gt:cpu_ifirst' needs a C++20 compiler and none is on PATH: install one" in built.stderr
     assert "apt-get install g++" in built.stderr
@@ -48,7 +48,7 @@ def test_without_a_compiler_the_remedy_and_a_cell_without_one_are_named(tmp_path
 
 def test_another_compiler_than_that_of_python_is_offered(tmp_path: Path) -> None:
     (tmp_path / "clang++").touch(mode=0o755)
-    built = run("ice3.components", "--backend=gt:cpu_ifirst", path=str(tmp_path), CXX="no-such-compiler -pthread")
+    built = run("ice3_gt4py.components", "--backend=gt:cpu_ifirst", path=str(tmp_path), CXX="no-such-compiler -pthread")
     assert built.returncode == 2
     assert "asks for no-such-compiler: set the variable CXX=clang++, or install one" in built.stderr
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ice3.compilation import Build
 from ice3_bench.errors import UsageError
-from ice3_bench.matrix import Cell, load_settings, parse_domain
+from ice3_bench.settings.matrix import Cell, load_settings, parse_domain
+from ice3_gt4py.compilation import Build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from ice3 import device
-from ice3.atmosphere import MIXES, synthetic_atmosphere
-from ice3.components import BENCHMARKS, bytes_per_call, create
-from ice3.fields import from_arrays
+from ice3_gt4py import device
+from ice3_gt4py.atmosphere import MIXES, synthetic_atmosphere
+from ice3_gt4py.components import BENCHMARKS, bytes_per_call, create
+from ice3_gt4py.fields import from_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from ice3.compilation import Build
-    from ice3.components import Component
-    from ice3.fields import Shape, State
-    from ice3_bench.matrix import Cell
+    from ice3_bench.settings.matrix import Cell
+    from ice3_gt4py.compilation import Build
+    from ice3_gt4py.components import Component
+    from ice3_gt4py.fields import Shape, State
 
 TIMESTEP = 50.0  # s, as in the reference data
 MAX_ROUNDS = 500

@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import pytest
 
-from ice3_bench.matrix import Settings, load_settings
 from ice3_bench.report import (
     Benchmark,
     Commit,
@@ -24,6 +23,7 @@ from ice3_bench.report import (
     Software,
     StencilBuild,
 )
+from ice3_bench.settings.matrix import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 from tests.unit.bencher_server import OTHER_KEY, PROJECT_KEY, TOKEN, USER_KEY, BencherServer, Refusal, limits
 
-from ice3_bench.bencher import (
+from ice3_bench.bencher.client import (
     MEASURES,
     Bencher,
     BencherError,
@@ -30,16 +30,16 @@ from ice3_bench.bencher import (
     merge,
     pull_request_branch,
 )
+from ice3_bench.bencher.upload import HISTORY, Sent, send
 from ice3_bench.errors import Exit, UploadError, UsageError
-from ice3_bench.history import History
-from ice3_bench.policy import BencherPolicy, Test, Threshold
+from ice3_bench.history.store import History
 from ice3_bench.report import UNITS, Benchmark, Commit, Metric, Report
-from ice3_bench.upload import HISTORY, Sent, send
+from ice3_bench.settings.policy import BencherPolicy, Test, Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ice3_bench.matrix import Settings
+    from ice3_bench.settings.matrix import Settings
 
 PROJECT = Path(__file__).parents[2]
 HASH = "0123456789abcdef0123456789abcdef01234567"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ice3_bench import change_points
-from ice3_bench.change_points import CORRELATIONS, FEWEST, MOST, SIZES, Model, clipped, critical, detect
+from ice3_bench.history import change_points
+from ice3_bench.history.change_points import CORRELATIONS, FEWEST, MOST, SIZES, Model, clipped, critical, detect
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from ice3_bench.checks import Check, check, summary
 from ice3_bench.errors import UsageError
-from ice3_bench.history import DETACHED, History
-from ice3_bench.policy import HistoryPolicy, Threshold
-from ice3_bench.render import history_table, make_console, results_table, sparkline
+from ice3_bench.history.checks import Check, check, summary
+from ice3_bench.history.series import collect
+from ice3_bench.history.store import DETACHED, History
 from ice3_bench.report import Benchmark, Commit, Metric
-from ice3_bench.series import collect
+from ice3_bench.settings.policy import HistoryPolicy, Threshold
+from ice3_bench.show.tables import history_table, make_console, results_table, sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from ice3_bench.matrix import Settings
     from ice3_bench.report import Report
+    from ice3_bench.settings.matrix import Settings
 
     Make = Callable[..., Report]
 

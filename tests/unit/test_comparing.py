@@ -16,15 +16,15 @@ from typing import Any
 
 import pytest
 
-from ice3_bench import workers
-from ice3_bench.calibrate import Calibration, calibrate, place, statements
-from ice3_bench.comparison import Case, Pairs, Protocol, judge, measure
+from ice3_bench.compare import workers
+from ice3_bench.compare.calibration import Calibration, calibrate, place, statements
+from ice3_bench.compare.instructions import count, require_valgrind
+from ice3_bench.compare.result import Case, Pairs, Protocol, judge, measure
+from ice3_bench.compare.verdict import Rule, Verdict
+from ice3_bench.compare.workers import Side
 from ice3_bench.errors import PassError, UsageError
-from ice3_bench.instructions import count, require_valgrind
-from ice3_bench.render import calibration_table, make_console
 from ice3_bench.report import write_atomically
-from ice3_bench.verdict import Rule, Verdict
-from ice3_bench.workers import Side
+from ice3_bench.show.tables import calibration_table, make_console
 
 PROJECT = Path(__file__).parents[2]
 
@@ -53,7 +53,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
-from ice3.fields import Field
+from ice3_gt4py.fields import Field
 
 WORK = {"alpha": 40, "beta": 40}
 BENCHMARKS = {name: () for name in WORK}
@@ -90,7 +90,7 @@ def build_from(options):
 """
 ACCURACY = """
 import json
-from ice3.components import wait
+from ice3_gt4py.components import wait
 
 wait("accuracy")
 ERRORS = {"rvs": 1e-15, "rcs": 1e-15}
@@ -131,7 +131,7 @@ class Repository:
         self.results = folder / "results"
         self.hanging = folder / "hanging"
         programs = folder / "programs"
-        for path in (self.project / "src/ice3", self.temporary, programs):
+        for path in (self.project / "src/ice3_gt4py", self.temporary, programs):
             path.mkdir(parents=True)
         (programs / "uv").write_text(UV.format(python=sys.executable), encoding="utf-8")
         (programs / "uv").chmod(0o755)
@@ -145,7 +145,7 @@ class Repository:
             ("components", COMPONENTS),
             ("accuracy", ACCURACY),
         ):
-            (self.project / f"src/ice3/{name}.py").write_text(text, encoding="utf-8")
+            (self.project / f"src/ice3_gt4py/{name}.py").write_text(text, encoding="utf-8")
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("BENCHER", "PYTEST"))},
             "PYTHONPATH": str(self.project / "src"),
@@ -211,11 +211,13 @@ def repository(tmp_path: Path) -> Repository:
 
 def test_what_became_slower_larger_or_worse_is_said(repository: Repository) -> None:
     """All in one run: a slowdown in an untracked file, a benchmark of one side only, failures, a worse accuracy."""
-    repository.change("src/ice3/components.py", 'WORK = {"alpha": 40, "beta": 40}', "from ice3.work import WORK")
-    (repository.project / "src/ice3/work.py").write_text(
+    repository.change(
+        "src/ice3_gt4py/components.py", 'WORK = {"alpha": 40, "beta": 40}', "from ice3_gt4py.work import WORK"
+    )
+    (repository.project / "src/ice3_gt4py/work.py").write_text(
         'WORK = {"alpha": 80, "beta": 40, "late": 1, "broken": 1, "crashing": 1}', encoding="utf-8"
     )
-    repository.change("src/ice3/accuracy.py", '"rcs": 1e-15', '"rcs": 2e-15')
+    repository.change("src/ice3_gt4py/accuracy.py", '"rcs": 1e-15', '"rcs": 2e-15')
     run = repository.compare("--base", "HEAD")
     assert run.returncode == 1, run.stderr
     found = repository.benchmarks()
@@ -230,15 +232,15 @@ def test_what_became_slower_larger_or_worse_is_said(repository: Repository) -> N
     assert "bench-calibrate measures it" in run.stdout
     assert "worktree" in (repository.results / "comparison.md").read_text(encoding="utf-8")
     assert repository.nothing_is_left()
-    assert (repository.project / "src/ice3/work.py").exists()
+    assert (repository.project / "src/ice3_gt4py/work.py").exists()
 
 
 def test_a_contender_that_fails_is_reported_and_the_others_are_compared(repository: Repository) -> None:
-    repository.change("src/ice3/components.py", '"beta": 40}', '"beta": 40, "late": 1}')
+    repository.change("src/ice3_gt4py/components.py", '"beta": 40}', '"beta": 40, "late": 1}')
     repository.commit()
-    repository.change("src/ice3/components.py", '"no template fits"', '"no template fits at all"')
-    repository.change("src/ice3/components.py", 'if name == "broken"', 'if name == "beta"')
-    repository.change("src/ice3/components.py", 'if self.name == "crashing"', 'if self.name == "late"')
+    repository.change("src/ice3_gt4py/components.py", '"no template fits"', '"no template fits at all"')
+    repository.change("src/ice3_gt4py/components.py", 'if name == "broken"', 'if name == "beta"')
+    repository.change("src/ice3_gt4py/components.py", 'if self.name == "crashing"', 'if self.name == "late"')
     run = repository.compare("--base", "HEAD")
     assert run.returncode == 1, run.stderr
     found = repository.benchmarks()
@@ -249,7 +251,7 @@ def test_a_contender_that_fails_is_reported_and_the_others_are_compared(reposito
 
 
 def test_a_benchmark_that_the_contender_lacks_is_its_fault(repository: Repository) -> None:
-    repository.change("src/ice3/components.py", '"beta": 40}', '"gamma": 40}')
+    repository.change("src/ice3_gt4py/components.py", '"beta": 40}', '"gamma": 40}')
     run = repository.compare("--base", "HEAD", "--benchmarks", "beta", "gamma")
     assert run.returncode == 1, run.stderr
     found = repository.benchmarks()
@@ -258,7 +260,7 @@ def test_a_benchmark_that_the_contender_lacks_is_its_fault(repository: Repositor
 
 
 def test_a_contender_that_cannot_be_imported_is_its_fault(repository: Repository) -> None:
-    repository.change("src/ice3/components.py", "def create(", "def create")
+    repository.change("src/ice3_gt4py/components.py", "def create(", "def create")
     run = repository.compare("--base", "HEAD")
     assert run.returncode == 1, run.stderr
     found = repository.benchmarks()["alpha"]
@@ -281,7 +283,7 @@ def test_the_budget_is_spent_where_it_is_undecided(monkeypatch: pytest.MonkeyPat
         self.seconds += 0.5
 
     monkeypatch.setattr(Pairs, "measure", take_half_a_second)
-    monkeypatch.setattr("ice3_bench.comparison._load", lambda *_: None)
+    monkeypatch.setattr("ice3_bench.compare.result._load", lambda *_: None)
     crew: Any = SimpleNamespace(started=lambda: nullcontext({}))
     told: list[str] = []
     protocol = Protocol(budget=75.0)
@@ -321,9 +323,9 @@ def test_a_base_that_cannot_be_built_leaves_it_undecided(repository: Repository)
 
 
 def test_a_base_older_than_what_is_measured_is_reported(repository: Repository) -> None:
-    (repository.project / "src/ice3/fields.py").rename(repository.project / "src/ice3/state.py")
+    (repository.project / "src/ice3_gt4py/fields.py").rename(repository.project / "src/ice3_gt4py/state.py")
     repository.commit()
-    (repository.project / "src/ice3/state.py").rename(repository.project / "src/ice3/fields.py")
+    (repository.project / "src/ice3_gt4py/state.py").rename(repository.project / "src/ice3_gt4py/fields.py")
     run = repository.compare("--base", "HEAD")
     assert run.returncode == 0, run.stderr
     found = repository.benchmarks()["alpha"]
@@ -366,7 +368,7 @@ def test_nothing_is_left_behind_after_an_interruption(
     repository: Repository, where: str, number: signal.Signals
 ) -> None:
     if where == "accuracy":
-        repository.change("src/ice3/components.py", '"beta": 40', '"beta": 1')
+        repository.change("src/ice3_gt4py/components.py", '"beta": 40', '"beta": 1')
     command = repository.command("--base", "HEAD", "--benchmarks", "beta", "--budget", "0.1")
     environment = {**repository.environment, "HANG": where}
     with subprocess.Popen(
@@ -430,8 +432,8 @@ def test_instructions_repeat_and_more_work_is_more(repository: Repository) -> No
     first = repository.project
     second = first.with_name("second")
     shutil.copytree(first, second)
-    text = (second / "src/ice3/components.py").read_text(encoding="utf-8")
-    (second / "src/ice3/components.py").write_text(text.replace('"beta": 40', '"beta": 41'), encoding="utf-8")
+    text = (second / "src/ice3_gt4py/components.py").read_text(encoding="utf-8")
+    (second / "src/ice3_gt4py/components.py").write_text(text.replace('"beta": 40', '"beta": 41'), encoding="utf-8")
     sides = {
         label: Side(label, Path(sys.executable), tree, ("--backend=x", "--precision=float64"))
         for label, tree in (("base", first), ("contender", second))

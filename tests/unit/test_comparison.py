@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ice3.compilation import Build
-from ice3.worker import Server
-from ice3_bench.calibrate import Calibration, statements
-from ice3_bench.comparison import (
+from ice3_bench.compare.calibration import Calibration, statements
+from ice3_bench.compare.instructions import Count
+from ice3_bench.compare.result import (
     Case,
     CellComparison,
     Comparison,
@@ -26,12 +25,13 @@ from ice3_bench.comparison import (
     exit_code,
     judge,
 )
+from ice3_bench.compare.revisions import WORKTREE, Revision, checked_out, default_base, environment, stencils
+from ice3_bench.compare.verdict import Decision, Rule, Verdict
+from ice3_bench.compare.workers import Side, Worker, WorkerError
 from ice3_bench.errors import UsageError
-from ice3_bench.instructions import Count
-from ice3_bench.render import comparison_markdown, comparison_table, make_console
-from ice3_bench.revisions import WORKTREE, Revision, checked_out, default_base, environment, stencils
-from ice3_bench.verdict import Decision, Rule, Verdict
-from ice3_bench.workers import Side, Worker, WorkerError
+from ice3_bench.show.tables import comparison_markdown, comparison_table, make_console
+from ice3_gt4py.compilation import Build
+from ice3_gt4py.worker import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,18 +24,18 @@ from tests.unit.bencher_server import PROJECT_KEY, BencherServer
 from tests.unit.github_server import TOKEN, GitHubServer
 from tests.unit.workflow_player import Player
 
-from ice3_bench.bencher import MEASURES, Line, Outcome
-from ice3_bench.comment import LIMIT, MARKER, SUMMARY_LIMIT, Content, comment, escape
+from ice3_bench.bencher.client import MEASURES, Line, Outcome
+from ice3_bench.cell.machine import machine_name
 from ice3_bench.errors import UsageError
-from ice3_bench.fork import read_reports
-from ice3_bench.history import History
-from ice3_bench.machine import machine_name
+from ice3_bench.github.comment import LIMIT, MARKER, SUMMARY_LIMIT, Content, comment, escape
+from ice3_bench.github.fork_reports import read_reports
+from ice3_bench.history.store import History
 from ice3_bench.report import Commit, Report, save_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ice3_bench.matrix import Settings
+    from ice3_bench.settings.matrix import Settings
 
 PROJECT = Path(__file__).parents[2]
 A, B, C, D, F = (letter * 40 for letter in "abcdf")

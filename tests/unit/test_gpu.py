@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.test_session import Place
 
-from ice3.device import CACHES, sets_to_rotate
+from ice3_bench.cell.device import SMI_COLUMNS, compute_capability, device_record, gpu_table, nvcc_version
+from ice3_bench.cell.machine import describe_machine, describe_software
 from ice3_bench.errors import Exit, UsageError
-from ice3_bench.gpu import SMI_COLUMNS, compute_capability, device_record, gpu_table, nvcc_version
-from ice3_bench.machine import describe_machine, describe_software
 from ice3_bench.report import Benchmark, Gpu, Metric, Report, Rounds, load_report, parse_report
+from ice3_gt4py.device import CACHES, sets_to_rotate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ice3_bench import history as history_module
 from ice3_bench.errors import UsageError
-from ice3_bench.history import DETACHED, SCHEMA_VERSION, History, SeriesKey
+from ice3_bench.history import store as history_module
+from ice3_bench.history.store import DETACHED, SCHEMA_VERSION, History, SeriesKey
 from ice3_bench.report import Commit
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from uuid import uuid4
-from ice3_bench.history import History
+from ice3_bench.history.store import History
 from ice3_bench.report import Report
 report = Report.model_validate_json(Path(sys.argv[2]).read_text())
 with History(Path(sys.argv[1])) as history:

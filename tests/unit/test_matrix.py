@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ice3_bench.errors import UsageError
-from ice3_bench.matrix import load_settings, parse_domain
+from ice3_bench.settings.matrix import load_settings, parse_domain
 
 if TYPE_CHECKING:
-    from ice3_bench.matrix import Settings
+    from ice3_bench.settings.matrix import Settings
 
 PROJECT = Path(__file__).parents[2]
 BACKENDS = {"debug", "numpy", "gt:cpu_ifirst", "gt:cpu_kfirst", "gt:gpu", "dace:cpu", "dace:gpu"}

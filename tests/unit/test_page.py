@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ice3_bench.checks import check
-from ice3_bench.history import History
-from ice3_bench.page import Latest, page
+from ice3_bench.history.checks import check
+from ice3_bench.history.series import collect
+from ice3_bench.history.store import History
 from ice3_bench.report import Commit
-from ice3_bench.series import collect
+from ice3_bench.show.page import Latest, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ice3_bench.matrix import Settings
     from ice3_bench.report import Report
+    from ice3_bench.settings.matrix import Settings
 
 HOSTILE = "</script><img src=x onerror=alert(1)>'\"&"
 

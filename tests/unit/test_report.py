@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from ice3_bench.errors import UsageError
-from ice3_bench.render import results_table
 from ice3_bench.report import Machine, Metric, Protocol, load_report, save_report
+from ice3_bench.show.tables import results_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable

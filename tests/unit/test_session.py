@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from ice3_bench.errors import Exit
-from ice3_bench.history import History
+from ice3_bench.history.store import History
 from ice3_bench.report import load_report
 
 if TYPE_CHECKING:

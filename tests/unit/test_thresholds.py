@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ice3_bench.policy import Threshold
-from ice3_bench.thresholds import boundary, selected
+from ice3_bench.history.thresholds import boundary, selected
+from ice3_bench.settings.policy import Threshold
 
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "data/bencher_threshold_vectors.json").read_text(encoding="utf-8")

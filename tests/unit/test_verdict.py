@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ice3_bench.verdict import Rule, Verdict, confidence_interval, decide
+from ice3_bench.compare.verdict import Rule, Verdict, confidence_interval, decide
 
 TRIALS = 300
 

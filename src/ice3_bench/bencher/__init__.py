@@ -1,0 +1,1 @@
+"""What Bencher is sent, and what it answers."""

@@ -1,0 +1,167 @@
+"""What the shared upload task does: store every report in the local history, then send what is queued to Bencher.
+
+The queue is in the history, so that each step survives the end of the process: reports become submissions with their
+idempotency key in one transaction, a submission is sent, and Bencher's answer is noted in another. Killed in between,
+the next upload sends the same submission under the same key, which Bencher takes once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ice3_bench.bencher.client import MEASURES, BencherError, NoResultsError, Outcome, draft
+from ice3_bench.errors import Exit, UploadError, UsageError
+from ice3_bench.history.store import History
+from ice3_bench.report import Report, load_report
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from ice3_bench.bencher.client import Bencher, Revision
+    from ice3_bench.history.store import Submission
+    from ice3_bench.settings.policy import BencherPolicy
+
+HISTORY = "history.db"
+
+
+@dataclass
+class Stored:
+    """What was found and stored."""
+
+    new: list[Report] = field(default_factory=list)
+    known: list[Report] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """Reports that could not be read, each with its remedy."""
+
+
+@dataclass
+class Sent:
+    """What Bencher accepted, and why something is left."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
+    """Measures that were created."""
+    problems: list[str] = field(default_factory=list)
+    """New reports that cannot be sent, each with its remedy."""
+    left: int = 0
+    """Number of older reports that cannot be sent either, as was said when they were new."""
+    failure: UploadError | None = None
+    """Why submissions stay queued."""
+
+    @property
+    def alerts(self) -> int:
+        """Number of alerts that Bencher raised."""
+        return sum(outcome.alerts for outcome in self.outcomes)
+
+    @property
+    def code(self) -> Exit:
+        """Exit code: a regression says more than a failed upload."""
+        if self.alerts:
+            return Exit.FAILED
+        return Exit.NOT_UPLOADED if self.failure or self.problems else Exit.OK
+
+
+def store(results: Path, paths: list[Path] | None = None) -> Stored:
+    """Store the reports of all cells (or those at ``paths``) in the local history; a report is stored once.
+
+    Raises
+    ------
+    UsageError
+        If there is no report at all, or the history cannot be used.
+    """
+    stored = Stored()
+    found = paths or sorted(results.glob("*/report.json"))
+    if not found:
+        raise UsageError(
+            f"There are no results in {results}: measure a cell first, for example nox -s bench-numpy-float64."
+        )
+    with History(results / HISTORY) as history:
+        for path in found:
+            try:
+                report = load_report(path)
+            except UsageError as error:
+                stored.problems.append(str(error))
+                continue
+            (stored.new if history.add(report) else stored.known).append(report)
+    return stored
+
+
+def send(
+    results: Path,
+    bencher: Bencher,
+    policy: BencherPolicy,
+    revision: Revision | None = None,
+    new: Collection[str] = (),
+) -> Sent:
+    """Send what is queued, oldest first; stop at the first submission that cannot be sent, so that order is kept.
+
+    Parameters
+    ----------
+    results
+        Folder of the history.
+    bencher, policy, revision
+        Where to send, and as what.
+    new
+        Ids of the reports that were just stored: of these it is an error if they cannot be sent.
+
+    Raises
+    ------
+    UsageError
+        If the history cannot be used.
+    """
+    sent = Sent()
+    problems: dict[str, str] = {}
+    with History(results / HISTORY) as history:
+        history.enqueue(lambda reports: draft(reports, policy, revision, problems))
+        sent.problems = [problem for run, problem in problems.items() if run in new]
+        sent.left = len(problems) - len(sent.problems)
+        queue = history.queued()
+        try:
+            console = _prepare(history, bencher, sent) if queue else None
+            for submission in queue:
+                outcome = _submit(history, bencher, submission, console)
+                history.accept(submission.number, outcome.model_dump_json())
+                sent.outcomes.append(outcome)
+        except UploadError as error:
+            left = history.queued()
+            first = left[0]
+            sent.failure = UploadError(
+                f"{error} {len(left)} submission{'s stay' if len(left) > 1 else ' stays'} queued in {history.path}, "
+                f"the first is number {first.number} (testbed '{first.testbed}', branch '{first.branch}')."
+            )
+    return sent
+
+
+def _submit(history: History, bencher: Bencher, submission: Submission, console: str | None) -> Outcome:
+    """Send a submission; at once again under a new key where Bencher holds a report of the old one without results.
+
+    Bencher files a report before it reads the results: after a refusal, or a failure half-way, the same key would be
+    answered with an empty report for ever.
+    """
+    try:
+        return bencher.submit(submission.key, submission.body, console)
+    except NoResultsError:
+        key = history.new_key(submission.number)
+    except BencherError:
+        history.new_key(submission.number)
+        raise
+    try:
+        return bencher.submit(key, submission.body, console)
+    except (BencherError, NoResultsError):
+        history.new_key(submission.number)
+        raise
+
+
+def _prepare(history: History, bencher: Bencher, sent: Sent) -> str | None:
+    """Create the measures with their units, once for each server and project; return the console's URL."""
+    place = f"{bencher.where.place} {' '.join(MEASURES)}"  # prepared again when a measure is added
+    done, console = history.prepared(place)
+    if not done:
+        for slug in bencher.missing_measures():
+            bencher.create_measure(slug)
+            sent.created.append(slug)
+        console = bencher.console()
+        history.note_prepared(place, console)
+    return console

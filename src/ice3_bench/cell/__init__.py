@@ -1,0 +1,1 @@
+"""A bench session: one cell of the matrix, measured from the environment to the report."""

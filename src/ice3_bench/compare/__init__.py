@@ -1,0 +1,1 @@
+"""Two revisions, measured in turns on this machine."""

@@ -1,0 +1,1 @@
+"""GitHub: events, pull requests, reports of forks."""

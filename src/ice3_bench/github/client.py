@@ -1,0 +1,125 @@
+"""GitHub: which revision an event of Actions is about, and the few calls of its REST interface that we need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+from ice3_bench.bencher.client import Revision, pull_request_branch
+from ice3_bench.errors import UploadError, UsageError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from pydantic import SecretStr
+
+    from ice3_bench.settings.policy import BencherPolicy
+
+BOT = "github-actions[bot]"
+"""The author of what is written with the token of a workflow run."""
+
+
+def revision_of_pull_request(pull: dict[str, Any], repository: str, policy: BencherPolicy) -> Revision:
+    """Return the revision of a pull request, as events and the REST interface describe it."""
+    try:
+        head, number = pull["head"], int(pull["number"])
+        fork = head["repo"] is None or head["repo"]["full_name"].lower() != repository.lower()
+        owner = head["user"]["login"] if head["user"] else "ghost"  # GitHub's name for deleted accounts
+        return Revision(
+            branch=pull_request_branch(number, head["ref"], owner, fork=fork, policy=policy),
+            hash=head["sha"],
+            base=pull["base"]["ref"],
+            base_hash=pull["base"]["sha"],
+            pull_request=number,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"The description of the pull request lacks {error}: is this event of a pull request?"
+        ) from error
+
+
+def revision_of_event(
+    name: str, event: dict[str, Any], repository: str, ref: str, sha: str, policy: BencherPolicy
+) -> Revision | None:
+    """Return the revision that a workflow run measures; None for events that name no branch, such as tags."""
+    if name in ("pull_request", "pull_request_target"):
+        return revision_of_pull_request(event.get("pull_request", {}), repository, policy)
+    if ref.startswith("refs/heads/"):
+        return Revision(branch=ref.removeprefix("refs/heads/"), hash=sha)
+    return None
+
+
+class GitHub:
+    """A client of one repository, as a context manager.
+
+    Raises
+    ------
+    UploadError
+        By each call, if GitHub cannot be reached or refuses.
+    """
+
+    def __init__(self, api: str, repository: str, token: SecretStr) -> None:
+        self.repository = repository
+        self._client = httpx.Client(
+            base_url=api.rstrip("/"),
+            headers={
+                "Accept": "application/vnd.github+json",
+                "X-GitHub-Api-Version": "2022-11-28",
+                "User-Agent": "ice3-bench",
+                "Authorization": f"Bearer {token.get_secret_value()}",
+            },
+            timeout=httpx.Timeout(30.0, connect=10.0),
+            transport=httpx.HTTPTransport(retries=2),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def put_comment(self, number: int, marker: str, body: str, author: str = BOT) -> str:
+        """Create the comment of a pull request, or update the one of ``author`` that begins with ``marker``.
+
+        Returns ``created`` or ``updated``. A comment of somebody else is never touched, whatever it begins with.
+        """
+        for comment in self._all(f"/issues/{number}/comments"):
+            if comment["user"]["login"] == author and comment["body"].startswith(marker):
+                self._request("PATCH", f"/issues/comments/{comment['id']}", {"body": body})
+                return "updated"
+        self._request("POST", f"/issues/{number}/comments", {"body": body})
+        return "created"
+
+    def pull_request_of(self, sha: str, owner: str, ref: str) -> dict[str, Any] | None:
+        """Return the open pull request whose head is ``sha`` on branch ``ref`` of ``owner``'s repository.
+
+        None if there is none any more: it was closed, or pushed to since.
+        """
+        pulls = self._all("/pulls", state="open", head=f"{owner}:{ref}")
+        return next((pull for pull in pulls if pull["head"]["sha"] == sha), None)
+
+    def _all(self, path: str, **filters: str) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = []
+        for page in range(1, 100):
+            found = self._request("GET", path, params={**filters, "per_page": "100", "page": str(page)})
+            entries += found
+            if len(found) < 100:
+                break
+        return entries
+
+    def _request(
+        self, method: str, path: str, fields: dict[str, str] | None = None, params: dict[str, str] | None = None
+    ) -> Any:  # noqa: ANN401 (JSON)
+        try:
+            reply = self._client.request(method, f"/repos/{self.repository}{path}", json=fields, params=params)
+        except httpx.TransportError as error:
+            raise UploadError(f"GitHub cannot be reached ({method} {path}: {type(error).__name__}).") from None
+        if not reply.is_success:
+            raise UploadError(
+                f"GitHub refused {method} {path} with status {reply.status_code}. The job needs 'permissions: "
+                "pull-requests: write' and the GITHUB_TOKEN of the workflow run."
+            )
+        return reply.json()

@@ -1,0 +1,1 @@
+"""The local history, and how a run is judged by it."""

@@ -1,0 +1,168 @@
+"""A run against the local history: every measure with a threshold gets a verdict that explains itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ice3_bench.history.store import DETACHED, SeriesKey
+from ice3_bench.history.thresholds import boundary, selected
+from ice3_bench.text import changed, written
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ice3_bench.history.store import History, Point
+    from ice3_bench.history.thresholds import Boundary
+    from ice3_bench.report import Benchmark, Measure, Report
+    from ice3_bench.settings.matrix import Settings
+    from ice3_bench.settings.policy import Threshold
+
+Verdict = Literal["fine", "worse", "better", "unchecked"]
+"""``worse`` and ``better`` lie beyond a limit; ``throughput`` and ``bandwidth`` are better when larger."""
+BETTER_LARGER: tuple[Measure, ...] = ("throughput", "bandwidth")
+
+
+@dataclass(frozen=True)
+class Check:
+    """The verdict on one measure of one benchmark.
+
+    Attributes
+    ----------
+    branch
+        Branch whose runs are the history.
+    boundary
+        Limits drawn from them.
+    relative
+        Change against the baseline; None without a baseline or with one of zero.
+    reason
+        The rule and its numbers, or what would decide.
+    """
+
+    benchmark: str
+    label: str
+    measure: Measure
+    value: float
+    verdict: Verdict
+    branch: str
+    boundary: Boundary
+    relative: float | None
+    reason: str
+
+    @property
+    def violation(self) -> bool:
+        """Whether a limit was crossed, on either side: a policy names the sides that matter to it."""
+        return self.verdict in ("worse", "better")
+
+
+def check(report: Report, history: History, settings: Settings) -> list[Check]:
+    """Check a report against the comparable runs before it, by the table ``[tool.ice3-bench.history]``.
+
+    The history is that of the base branch, so that a slowdown cannot hide among the earlier runs of its own branch.
+    Only where the base branch has too few comparable runs is it that of the report's own branch. Runs with uncommitted
+    changes are checked but are nobody's history. The report may be stored already or not.
+
+    Raises
+    ------
+    UsageError
+        If the history cannot be read.
+    """
+    base, own = settings.bencher.base_branch, report.commit.branch or DETACHED
+    histories = {
+        branch: history.series(branch, key=report.comparability, before=report.id)
+        for branch in dict.fromkeys((base, own))
+    }
+    return [
+        _judge(report, benchmark, measure, model, histories, settings.history.least_change.get(measure, 0.0))
+        for benchmark in report.benchmarks
+        for measure, model in settings.history.thresholds.items()
+        if measure in benchmark.measures and benchmark.error is None
+    ]
+
+
+def _judge(
+    report: Report,
+    benchmark: Benchmark,
+    measure: Measure,
+    model: Threshold,
+    histories: Mapping[str, Mapping[SeriesKey, Sequence[Point]]],
+    least_change: float,
+) -> Check:
+    key = SeriesKey(benchmark.name, measure, report.comparability)
+    branch, drawn = _limits(report, key, model, histories)
+    value = benchmark.measures[measure].value
+    relative = value / drawn.baseline - 1.0 if drawn.baseline else None
+    side = drawn.crossed(value)
+    verdict: Verdict = "fine"
+    if drawn.skipped is not None:
+        verdict, reason = "unchecked", f"{drawn.skipped} on '{branch}'"
+    elif side is None:
+        reason = f"within {_rule(model, drawn, measure, branch)}"
+    else:
+        verdict = "worse" if (side == "upper") != (measure in BETTER_LARGER) else "better"
+        limit = drawn.upper if side == "upper" else drawn.lower
+        reason = (
+            f"{written(measure, value)} is {'above' if side == 'upper' else 'below'} {written(measure, limit or 0.0)}, "
+            f"the limit by {_rule(model, drawn, measure, branch)}"
+        )
+        if relative is not None:
+            reason += f"; {changed(relative)} from the baseline"
+            if abs(relative) < least_change:
+                verdict = "fine"
+                reason += f", less than the {least_change:.0%} that count"
+    return Check(benchmark.name, benchmark.label, measure, value, verdict, branch, drawn, relative, reason)
+
+
+def _limits(
+    report: Report, key: SeriesKey, model: Threshold, histories: Mapping[str, Mapping[SeriesKey, Sequence[Point]]]
+) -> tuple[str, Boundary]:
+    """Draw the limits from the first branch with enough runs, or say what the one with most runs lacks."""
+    drawn = []
+    for branch, series in histories.items():
+        points = [(point.created, point.metric.value) for point in reversed(series.get(key, ()))]
+        values = selected(model, points, report.created)
+        drawn.append((branch, boundary(model, values)))
+        if len(values) >= model.needed:
+            return drawn[-1]
+    return max(drawn, key=lambda pair: pair[1].count)
+
+
+def _rule(model: Threshold, drawn: Boundary, measure: Measure, branch: str) -> str:
+    """Write a test with the numbers it used."""
+    sides = {"-": model.lower_boundary, "+": model.upper_boundary}
+    given = " and ".join(f"{sign}{bound:g}" for sign, bound in sides.items() if bound is not None)
+    if model.test == "static":
+        return "the static limit"
+    baseline = written(measure, drawn.baseline or 0.0)
+    spread = drawn.spread or 0.0
+    runs = f"of {drawn.count} run{'' if drawn.count == 1 else 's'} of '{branch}'"
+    if model.test == "percentage":
+        percent = " and ".join(f"{sign}{100 * bound:g} %" for sign, bound in sides.items() if bound is not None)
+        return f"percentage: mean {baseline} {runs}, {percent}"
+    if model.test == "iqr":
+        return f"iqr: median {baseline} {runs}, {given} times their interquartile range {written(measure, spread)}"
+    if model.test == "delta_iqr":
+        return f"delta_iqr: median {baseline} {runs}, {given} times the interquartile range {spread:.2%} of its changes"
+    probabilities = " and ".join(f"{bound:g}" for bound in sides.values() if bound is not None)
+    if model.test == "log_normal":
+        return f"log_normal: {baseline} {runs}, logarithms' deviation {spread:.3g}, quantile {probabilities}"
+    return f"{model.test}: mean {baseline} {runs}, deviation {written(measure, spread)}, quantile {probabilities}"
+
+
+def summary(checks: Sequence[Check]) -> list[str]:
+    """Return sentences on a run's checks: how many of each verdict, and what the unchecked ones lack."""
+    if not checks:
+        return []
+    counts = Counter(one.verdict for one in checks)
+    words: dict[Verdict, str] = {
+        "worse": "worse",
+        "better": "better than the limit",
+        "fine": "fine",
+        "unchecked": "not checked",
+    }
+    lines = ["Against the history: " + ", ".join(f"{counts[v]} {w}" for v, w in words.items() if counts[v]) + "."]
+    lacking = Counter((one.measure, one.reason) for one in checks if one.verdict == "unchecked")
+    for (measure, reason), count in lacking.items():
+        lines.append(f"Not checked: {measure} of {count} benchmark{'' if count == 1 else 's'}, {reason}.")
+    return lines

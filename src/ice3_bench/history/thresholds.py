@@ -1,0 +1,227 @@
+"""Bencher's seven threshold tests, computed as its server does (0.6.3 to 0.6.12).
+
+A test draws a lower and an upper limit from the history of a series; the value under test is never part of it. The
+server feeds the history newest first, and so do the functions here: sums run in that order, and the changes from one
+value to the next of ``delta_iqr`` depend on it. Values, baselines and limits are in the unit of the measure.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+from scipy import special
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from ice3_bench.settings.policy import Threshold
+
+Side = Literal["lower", "upper"]
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """What a test draws from a history.
+
+    Attributes
+    ----------
+    baseline
+        Mean or median; None for ``static``, and where the test was not made.
+    lower, upper
+        Limits; None where the model has no such boundary, and where the test was not made.
+    count
+        Number of values that the test looked at.
+    skipped
+        Why the test was not made, if it was not: Bencher then stores nothing and is silent.
+    spread
+        Standard deviation, interquartile range or their like that the limits were drawn with; None without.
+    """
+
+    baseline: float | None
+    lower: float | None
+    upper: float | None
+    count: int
+    skipped: str | None = None
+    spread: float | None = None
+
+    def crossed(self, value: float) -> Side | None:
+        """Tell which limit a value lies beyond; a value on the limit is within."""
+        if self.lower is not None and value < self.lower:
+            return "lower"
+        if self.upper is not None and value > self.upper:
+            return "upper"
+        return None
+
+
+def selected(model: Threshold, history: Sequence[tuple[datetime, float]], now: datetime) -> list[float]:
+    """Return the values that a model looks at, from pairs of time and value, newest first.
+
+    ``window`` counts back from ``now``, then ``max_sample_size`` keeps the newest.
+    """
+    values = [value for time, value in history if model.window is None or (now - time).total_seconds() <= model.window]
+    return values[: model.max_sample_size]
+
+
+def boundary(model: Threshold, history: Sequence[float]) -> Boundary:
+    """Draw the limits of a model from a history, newest first.
+
+    Raises
+    ------
+    ValueError
+        If a value of the history is not finite.
+    """
+    values = list(history[: model.max_sample_size])
+    if not all(map(math.isfinite, values)):
+        raise ValueError("The history holds a value that is not finite.")
+    needed = model.needed
+    if model.lower_boundary is None and model.upper_boundary is None:
+        return _skipped(values, "the model has no boundary")
+    if len(values) < needed:
+        return _skipped(values, f"{len(values)} of the {needed} run{'' if needed == 1 else 's'} needed")
+    if model.test == "static":
+        return Boundary(None, model.lower_boundary, model.upper_boundary, len(values))
+    return _TESTS[model.test](model, values)
+
+
+def _skipped(values: Sequence[float], why: str) -> Boundary:
+    return Boundary(None, None, None, len(values), why)
+
+
+def _drawn(
+    model: Threshold,
+    values: Sequence[float],
+    baseline: float,
+    spread: float | None,
+    lower: Callable[[float], float],
+    upper: Callable[[float], float],
+) -> Boundary:
+    """Apply the limits' formulas to the boundaries that the model has."""
+    return Boundary(
+        baseline,
+        None if model.lower_boundary is None else lower(model.lower_boundary),
+        None if model.upper_boundary is None else upper(model.upper_boundary),
+        len(values),
+        spread=spread,
+    )
+
+
+def _percentage(model: Threshold, values: Sequence[float]) -> Boundary:
+    mean = _mean(values)
+    return _drawn(model, values, mean, None, lambda b: mean - mean * b, lambda b: mean + mean * b)
+
+
+def _z_score(model: Threshold, values: Sequence[float]) -> Boundary:
+    mean, deviation = _mean(values), _deviation(values)
+    if deviation is None:
+        return _skipped(values, _NO_SPREAD)
+    return _drawn(
+        model,
+        values,
+        mean,
+        deviation,
+        lambda p: 2.0 * mean - _normal_quantile(mean, deviation, p),
+        lambda p: _normal_quantile(mean, deviation, p),
+    )
+
+
+def _t_test(model: Threshold, values: Sequence[float]) -> Boundary:
+    """Draw the limits of Student's prediction interval of one more value."""
+    mean, deviation, count = _mean(values), _deviation(values), len(values)
+    if deviation is None:
+        return _skipped(values, _NO_SPREAD)
+    error = deviation * math.sqrt(1.0 + 1.0 / count)
+
+    def quantile(p: float) -> float:
+        return mean + error * float(special.stdtrit(count - 1, p))
+
+    return _drawn(model, values, mean, deviation, lambda p: 2.0 * mean - quantile(p), quantile)
+
+
+def _log_normal(model: Threshold, values: Sequence[float]) -> Boundary:
+    if min(values) <= 0.0:
+        return _skipped(values, "a value of the history is not positive")
+    logarithms = [math.log(value) for value in values]
+    mean, deviation = _mean(logarithms), _deviation(logarithms)
+    if deviation is None:
+        return _skipped(values, _NO_SPREAD)
+    baseline = math.exp(mean)
+
+    def quantile(p: float) -> float:
+        return math.exp(_normal_quantile(mean, deviation, p))
+
+    return _drawn(model, values, baseline, deviation, lambda p: 2.0 * baseline - quantile(p), quantile)
+
+
+def _iqr(model: Threshold, values: Sequence[float]) -> Boundary:
+    first, median, third = _quartiles(values)
+    spread = third - first
+    return _drawn(model, values, median, spread, lambda b: median - spread * b, lambda b: median + spread * b)
+
+
+def _delta_iqr(model: Threshold, values: Sequence[float]) -> Boundary:
+    """Draw the limits from the relative changes between neighbours; their divisor is the newer of the two."""
+    changes = [_relative(older, newer) for newer, older in pairwise(values)]
+    first, _, third = _quartiles(changes)
+    median = _quartiles(values)[1]
+    spread = third - first
+    if any(map(math.isnan, changes)) or not math.isfinite(spread):
+        return _skipped(values, "the change against a value of zero is not finite")
+    return _drawn(
+        model, values, median, spread, lambda b: median - median * spread * b, lambda b: median + median * spread * b
+    )
+
+
+_NO_SPREAD = "all values of the history are the same"
+_TESTS: dict[str, Callable[[Threshold, Sequence[float]], Boundary]] = {
+    "percentage": _percentage,
+    "z_score": _z_score,
+    "t_test": _t_test,
+    "log_normal": _log_normal,
+    "iqr": _iqr,
+    "delta_iqr": _delta_iqr,
+}
+
+
+def _relative(older: float, newer: float) -> float:
+    if newer == 0.0:
+        return math.inf if older != 0.0 else math.nan
+    return abs((older - newer) / newer)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return _sum(values) / len(values)
+
+
+def _sum(values: Sequence[float]) -> float:
+    """Add from left to right; ``sum`` compensates since Python 3.12 and differs in the last digits."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
+def _deviation(values: Sequence[float]) -> float | None:
+    """Return the standard deviation with n - 1; None where it is zero or not finite."""
+    mean = _mean(values)
+    deviation = math.sqrt(_sum([(value - mean) ** 2 for value in values]) / (len(values) - 1))
+    return deviation if deviation > 0.0 and math.isfinite(deviation) else None
+
+
+def _normal_quantile(mean: float, deviation: float, p: float) -> float:
+    return mean - deviation * math.sqrt(2.0) * float(special.erfcinv(2.0 * p))
+
+
+def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    ordered = sorted(values)
+
+    def quantile(p: float) -> float:
+        rank = p * (len(ordered) - 1)
+        below = math.floor(rank)
+        above = min(below + 1, len(ordered) - 1)
+        return ordered[below] + (ordered[above] - ordered[below]) * (rank - below)
+
+    return quantile(0.25), quantile(0.5), quantile(0.75)

@@ -1,0 +1,1 @@
+"""The matrix and the policies, read from pyproject.toml."""

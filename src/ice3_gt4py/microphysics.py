@@ -1,0 +1,87 @@
+"""Microphysics: what a model step pays, the saturation adjustment followed by RainIce on the adjusted state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ice3_gt4py.compilation import freeze
+from ice3_gt4py.fields import Field, check
+from ice3_gt4py.ice_adjust import IceAdjust, IceAdjustConfig
+from ice3_gt4py.rain_ice import RainIce, RainIceConfig
+from ice3_gt4py.stencils.adjusted_state import adjusted_state
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ice3_gt4py.compilation import Build
+    from ice3_gt4py.fields import Shape
+
+_ADJUSTED = {"tht": "ths", "rvt": "rvs", "rct": "rcs", "rit": "ris"}
+"""State that RainIce starts from, and the source that holds it after the adjustment."""
+_SHARED = {"rrt": "rr", "rst": "rs", "rgt": "rg"}
+"""State that the adjustment does not change, under the names of the two components."""
+
+
+class Microphysics:
+    """IceAdjust and RainIce one after the other, built once for a domain and called with fields.
+
+    RainIce starts from the adjusted state: the sources that the adjustment returns, times the time step.
+
+    Parameters
+    ----------
+    domain
+        Points (i, j, k); level 0 is the model top.
+    build
+        Backend, precision and compiler arguments.
+    ice_adjust, rain_ice
+        Options of the two components; the canonical ones by default.
+
+    Attributes
+    ----------
+    fields
+        The fields that a call reads and writes. The adjusted state is among the outputs.
+
+    Raises
+    ------
+    CompilationError
+        If a stencil does not compile.
+    """
+
+    name = "microphysics"
+
+    def __init__(
+        self,
+        domain: Shape,
+        build: Build,
+        ice_adjust: IceAdjustConfig | None = None,
+        rain_ice: RainIceConfig | None = None,
+    ) -> None:
+        self.domain, self.build = domain, build
+        self._ice_adjust = IceAdjust(domain, build, ice_adjust)
+        self._rain_ice = RainIce(domain, build, rain_ice)
+        names = (*_ADJUSTED, *_ADJUSTED.values())
+        self._adjusted_state = freeze(
+            build.stencil(adjusted_state, {}), origin=dict.fromkeys(names, (0, 0, 0)), domain=domain
+        )
+        self._names = names
+        first = {field.name: field for field in self._ice_adjust.fields}
+        later = []
+        for field in self._rain_ice.fields:
+            if field.name in _ADJUSTED:
+                later.append(Field(field.name, f"adjusted_{field.standard_name}", field.units, "out"))
+            elif field.name not in first and field.name not in _SHARED:
+                later.append(field)
+        self.fields: tuple[Field, ...] = (*first.values(), *later)
+
+    def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
+        """Advance ``state`` in place over ``timestep`` seconds.
+
+        Raises
+        ------
+        ValueError
+            If a field is missing or has another shape or dtype than the component was built for.
+        """
+        check(self.fields, state, self.domain, self.build.dtype)
+        self._ice_adjust(state, timestep)
+        self._adjusted_state(**{name: state[name] for name in self._names}, tstep=self.build.dtype.type(timestep))
+        self._rain_ice({**state, **{name: state[shared] for name, shared in _SHARED.items()}}, timestep)

@@ -1,0 +1,72 @@
+"""Thermodynamic functions shared by the stencils (externals: the constants of ``ice3_gt4py.constants``).
+
+Temperatures in K, pressures in Pa, mixing ratios in kg per kg of dry air, heats in J kg-1.
+"""
+
+from gt4py.cartesian import gtscript
+from gt4py.cartesian.gtscript import exp, log
+
+from ice3_gt4py import constants
+
+
+def thermodynamic_externals(precision: str) -> dict[str, float | bool]:
+    """Externals that the functions of this module need; CENTRED selects the form that float32 needs."""
+    names = ("CPD", "CPV", "CL", "CI", "TT", "LVTT", "LSTT", "ESTT")
+    names += ("ALPW", "BETAW", "GAMW", "ALPI", "BETAI", "GAMI")
+    return {name: getattr(constants, name) for name in names} | {"CENTRED": precision == "float32"}
+
+
+@gtscript.function
+def saturation_pressure_over_liquid(t):
+    """Saturation vapour pressure over liquid water (PHYEX: ESATW), as in the reference."""
+    from __externals__ import ALPW, BETAW, GAMW
+
+    return exp(ALPW - BETAW / t - GAMW * log(t))
+
+
+@gtscript.function
+def saturation_pressure_over_ice(t):
+    """Saturation vapour pressure over ice (PHYEX: ESATI), as in the reference."""
+    from __externals__ import ALPI, BETAI, GAMI
+
+    return exp(ALPI - BETAI / t - GAMI * log(t))
+
+
+@gtscript.function
+def saturation_pressure_over_liquid_centred(t):
+    """Saturation vapour pressure over liquid water, centred on the triple point: no cancellation in float32."""
+    from __externals__ import BETAW, ESTT, GAMW, TT
+
+    return ESTT * exp(BETAW * ((t - TT) / (t * TT)) - GAMW * log(t / TT))
+
+
+@gtscript.function
+def saturation_pressure_over_ice_centred(t):
+    """Saturation vapour pressure over ice, centred on the triple point: no cancellation in float32."""
+    from __externals__ import BETAI, ESTT, GAMI, TT
+
+    return ESTT * exp(BETAI * ((t - TT) / (t * TT)) - GAMI * log(t / TT))
+
+
+@gtscript.function
+def latent_heat_of_vaporisation(t):
+    """Latent heat of vaporisation at temperature ``t``."""
+    from __externals__ import CL, CPV, LVTT, TT
+
+    return LVTT + (CPV - CL) * (t - TT)
+
+
+@gtscript.function
+def latent_heat_of_sublimation(t):
+    """Latent heat of sublimation at temperature ``t``."""
+    from __externals__ import CI, CPV, LSTT, TT
+
+    return LSTT + (CPV - CI) * (t - TT)
+
+
+@gtscript.function
+def moist_heat_capacity(rv, rc, rr, ri, rs, rg):
+    """Heat capacity at constant pressure of moist air, per kg of dry air (J kg-1 K-1)."""
+    from __externals__ import CI, CL, CPD, CPV
+
+    return CPD + CPV * rv + CL * (rc + rr) + CI * (ri + rs + rg)
