@@ -1,0 +1,89 @@
+"""The components that can be measured: their fields, options, weather mixes and reference data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from ice3_probe.fields import ICE_ADJUST, MICROPHYSICS, PROCESS_RATES, RAIN_ICE
+from ice3_probe.messages import COMPONENTS as MIXES
+from ice3_probe.options import IceAdjustOptions, RainIceOptions
+
+if TYPE_CHECKING:
+    from ice3_probe.fields import Field, Shape
+    from ice3_probe.options import Option
+
+
+@dataclass(frozen=True)
+class Component:
+    """A component of ICE3.
+
+    Attributes
+    ----------
+    fields
+        All that it reads and writes; ports may lack some outputs.
+    kinds
+        Its options: the dataclasses that hold them.
+    parts
+        Components that it calls one after the other.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    kinds: tuple[type[IceAdjustOptions | RainIceOptions], ...]
+    parts: tuple[str, ...] = ()
+
+    @property
+    def mixes(self) -> tuple[str, ...]:
+        """Weather mixes that its cost depends on; empty if it depends on none."""
+        return MIXES[self.name]
+
+    @property
+    def inputs(self) -> tuple[Field, ...]:
+        """Fields that a call reads."""
+        return tuple(field for field in self.fields if field.is_input)
+
+    @property
+    def outputs(self) -> tuple[Field, ...]:
+        """Fields that a call writes."""
+        return tuple(field for field in self.fields if field.is_output)
+
+    def options(self) -> dict[str, Option]:
+        """Every option with its default: that of PHYEX's AROME test programs."""
+        return {name: value for kind in self.kinds for name, value in asdict(kind()).items()}
+
+
+COMPONENTS: dict[str, Component] = {
+    component.name: component
+    for component in (
+        Component("rain_ice", RAIN_ICE, (RainIceOptions,)),
+        Component("ice_adjust", ICE_ADJUST, (IceAdjustOptions,)),
+        Component("microphysics", MICROPHYSICS, (IceAdjustOptions, RainIceOptions), ("ice_adjust", "rain_ice")),
+        Component("process_rates", PROCESS_RATES, (RainIceOptions,)),
+    )
+}
+
+
+def component_of(name: str) -> Component:
+    """Return the component of ``name``, which may be a variant such as ``ice_adjust:modular``.
+
+    Raises
+    ------
+    KeyError
+        If there is none; the message lists the known ones.
+    """
+    base = name.partition(":")[0]
+    if base not in COMPONENTS:
+        raise KeyError(f"There is no component '{base}': there are {', '.join(COMPONENTS)}.")
+    return COMPONENTS[base]
+
+
+def bytes_per_call(fields: tuple[Field, ...], domain: Shape, itemsize: int) -> int:
+    """Bytes that a call must move at least: each field read or written once, both where it is updated."""
+    words = 0
+    for field in fields:
+        points = 1
+        for extent in field.shape(domain):
+            points *= extent
+        words += points * (2 if field.intent == "inout" else 1)
+    return words * itemsize

@@ -1,0 +1,159 @@
+"""The contract of a port: what an implementation of ICE3 must offer to be measured.
+
+A port is a module with one function, ``create(case: Case, cell: Cell) -> Runnable``. It may import this module, for the
+types, the exceptions, the field tables and the options; the rest of ``ice3_probe`` is not its business.
+
+One process measures one cell: precision, threads and device may be set globally. The working directory is a scratch
+folder. What a port prints goes to the log of the pass, and its warnings are no errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from ice3_probe.fields import ICE_ADJUST, MICROPHYSICS, PROCESS_RATES, RAIN_ICE, Field, Shape, active
+from ice3_probe.options import IceAdjustOptions, Option, RainIceOptions, from_phyex, select
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "ICE_ADJUST",
+    "MICROPHYSICS",
+    "PROCESS_RATES",
+    "RAIN_ICE",
+    "Case",
+    "Cell",
+    "Field",
+    "IceAdjustOptions",
+    "Option",
+    "RainIceOptions",
+    "Runnable",
+    "Shape",
+    "Unavailable",
+    "UnknownComponent",
+    "Unsupported",
+    "active",
+    "from_phyex",
+    "select",
+]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is measured with: one cell of the matrix.
+
+    Attributes
+    ----------
+    backend
+        Id of the backend in the matrix.
+    precision
+        dtype of all fields.
+    device
+        Where the fields live.
+    threads
+        Threads that a run may use.
+    cache
+        Folder for what is compiled. It is another one for every tool chain, processor and set of compiler flags.
+    settings
+        The backend's ``settings`` in the matrix. If the backend has a ``compiler``, also ``compile-args``: the profile's
+        and the backend's compiler arguments, quoted as for a shell.
+    """
+
+    backend: str
+    precision: Literal["float32", "float64"]
+    device: Literal["cpu", "gpu"]
+    threads: int
+    cache: Path
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is run.
+
+    Attributes
+    ----------
+    component
+        Name in ``[tool.ice3-bench]``: a component, or a variant of one such as ``ice_adjust:modular``.
+    domain
+        Points (i, j, k).
+    timestep
+        Seconds.
+    options
+        Every option of the component under PHYEX's bare names.
+    """
+
+    component: str
+    domain: Shape
+    timestep: float
+    options: Mapping[str, Option]
+
+
+class Runnable(Protocol):
+    """A component, built for one case.
+
+    Attributes
+    ----------
+    outputs
+        Names of the fields that it produces; the others of the component are "not produced".
+    ignores
+        Names of the inputs that it does not know. Cells where one of them is not zero are left out of the accuracy.
+
+    Three more attributes are optional:
+
+    cached : bool
+        Whether everything compiled was loaded from ``Cell.cache``; otherwise that is told by whether the folder changed.
+    device_input : bool
+        In GPU cells: ``load`` takes CuPy arrays in the dtype of the cell.
+    device_layout : "C" or "F"
+        Memory order of those arrays: "C" (the default) has k contiguous, "F" i.
+    """
+
+    outputs: frozenset[str]
+    ignores: frozenset[str]
+
+    def load(self, fields: Mapping[str, NDArray[np.float64]]) -> None:
+        """Copy the inputs, once: read-only arrays (i, j, k) or (i, j) in C order, level 0 at the model top."""
+
+    def reset(self) -> None:
+        """Restore the state that ``load`` gave; called before every run, untimed."""
+
+    def run(self) -> None:
+        """Compute. On a CPU it returns when the result is there; on a GPU it only enqueues on the current stream."""
+
+    def read(self) -> Mapping[str, NDArray[Any]]:
+        """Return the outputs as host arrays in the dtype of the cell, valid until the next call."""
+
+
+class Unsupported(Exception):  # noqa: N818 (the contract's name)
+    """An option has a value that the port does not implement: data sets with it show "n/a".
+
+    Parameters
+    ----------
+    option, value
+        PHYEX's bare name, and the value asked for.
+    supported
+        The values that would do, if there are few.
+    """
+
+    def __init__(self, option: str, value: Option, supported: tuple[Option, ...] = ()) -> None:
+        known = f": supported are {', '.join(map(repr, supported))}" if supported else ""
+        super().__init__(f"Option {option} = {value!r} is not supported{known}.")
+        self.option, self.value = option, value
+
+
+class UnknownComponent(Exception):  # noqa: N818 (as Unsupported)
+    """The port has no component of that name."""
+
+    def __init__(self, component: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"The port has no component '{component}': it has {', '.join(known)}.")
+
+
+class Unavailable(Exception):  # noqa: N818 (as Unsupported)
+    """Something that the port needs is missing on this machine; the message says what, and what mends it."""

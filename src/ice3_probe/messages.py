@@ -1,0 +1,431 @@
+"""The messages between the harness and the processes that measure: typed, versioned records, one JSON object a line.
+
+The harness writes a ``Job`` to a file. The process answers on a descriptor of its own, so that whatever a port prints
+cannot be mistaken for a result. This is the one place where messages are written and read; the module needs the standard
+library only, since both sides import it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union
+
+from ice3_probe.contract import Cell  # noqa: TC001 (its type is looked up at run time)
+
+VERSION = 1
+"""Version of the records; raised when a field changes its meaning or goes."""
+
+
+MIXES = ("rich", "typical")
+"""Weather mixes: hydrometeors at about 56 and 27 % of the points."""
+COMPONENTS: dict[str, tuple[str, ...]] = {
+    "ice_adjust": (),
+    "rain_ice": MIXES,
+    "microphysics": MIXES,
+    "process_rates": (),
+}
+"""Components by name, each with the weather mixes that its cost depends on."""
+
+
+class MessageError(ValueError):
+    """A message that cannot be read; the text says what is wrong with it."""
+
+
+# --- What a process is asked to do ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A component, or a variant of one, on a domain in a weather mix.
+
+    Attributes
+    ----------
+    name
+        ``component/backend/precision/domain[/mix]``, as in the history.
+    """
+
+    name: str
+    component: str
+    domain: tuple[int, int, int]
+    mix: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a process works on: one cell of the matrix.
+
+    Attributes
+    ----------
+    port
+        File or module with ``create``.
+    checked
+        Components and variants whose accuracy is checked; those that are timed, and perhaps others.
+    data_sets
+        Files with reference data; empty: those of the probe.
+    profile
+        ``production`` or ``strict``: which tolerances float64 is held to.
+    """
+
+    port: str
+    cell: Cell
+    benchmarks: tuple[Benchmark, ...]
+    checked: tuple[str, ...]
+    data_sets: tuple[str, ...] = ()
+    profile: Literal["production", "strict"] = "production"
+
+
+@dataclass(frozen=True)
+class Load:
+    """Make the atmosphere of a benchmark, for all processes; answered by ``Done``."""
+
+    benchmark: Benchmark
+
+
+@dataclass(frozen=True)
+class Start:
+    """Fork a process that serves the following requests until ``End``; answered by ``Done``."""
+
+
+@dataclass(frozen=True)
+class End:
+    """End the forked process; answered by ``Done``."""
+
+
+@dataclass(frozen=True)
+class MeasureMemory:
+    """Trace the fields and one run with memray, whose dump goes to a file; answered by ``Peak``."""
+
+    benchmark: Benchmark
+    dump: str
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Create a component, load it and run it until it has settled; answered by ``Prepared``.
+
+    Attributes
+    ----------
+    extra
+        Share of a run to add as work of known cost; 0 for none.
+    calls
+        Calls of the extra work that add it, if known from an earlier process.
+    """
+
+    benchmark: Benchmark
+    extra: float = 0.0
+    calls: int | None = None
+
+
+@dataclass(frozen=True)
+class MeasureBlock:
+    """Time a block of runs of what is prepared; answered by ``Rounds``."""
+
+    rounds: int
+
+
+@dataclass(frozen=True)
+class CountInstructions:
+    """Run inside the C function ``collected`` of the library ``shim``, as valgrind wants it; answered by ``Done``."""
+
+    benchmark: Benchmark
+    shim: str
+    times: int
+
+
+Request = Load | Start | End | MeasureMemory | Prepare | MeasureBlock | CountInstructions
+
+
+# --- What it answers --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Done:
+    """A request is done."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The pass, or a request, failed as a whole.
+
+    Attributes
+    ----------
+    message
+        What happened, where, and what mends it.
+    usage
+        Whether configuration or machine must be mended (exit code 2), not the port's code (1).
+    """
+
+    message: str
+    usage: bool = False
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something to be said without stopping; ``benchmark`` is empty if it concerns the whole cell.
+
+    Attributes
+    ----------
+    marks
+        Whether the timing is to be marked as not to be trusted.
+    """
+
+    benchmark: str
+    text: str
+    marks: bool = False
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Number of benchmarks that a pass will work through."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Started:
+    """A pass begins with a benchmark, component or data set."""
+
+    benchmark: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A pass has worked through a benchmark."""
+
+    benchmark: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A benchmark failed; the others go on."""
+
+    benchmark: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Built:
+    """A component was built on a domain: ``create`` and the first ``reset`` and ``run``.
+
+    Attributes
+    ----------
+    component
+        Component or variant.
+    cached
+        Whether it was loaded from the cache; only other times are compile times.
+    """
+
+    component: str
+    domain: tuple[int, int, int]
+    seconds: float
+    cached: bool
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """Error of one output.
+
+    Attributes
+    ----------
+    error
+        Error at the quantile of the tolerance, in the norm of the component.
+    maximum
+        Largest error; the largest finite number if a value is not finite.
+    column, level
+        Cell of the largest error.
+    """
+
+    field: str
+    error: float
+    maximum: float
+    tolerance: float
+    column: int
+    level: int
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Accuracy of a component on a data set.
+
+    Attributes
+    ----------
+    unsupported
+        Why the port does not run on it ("n/a"); empty if it does.
+    not_produced
+        Outputs of the component that the port does not produce.
+    left_out
+        Number of cells that were not compared since an input that the port ignores is not zero there.
+    """
+
+    data_set: str
+    component: str
+    fields: tuple[FieldError, ...] = ()
+    unsupported: str = ""
+    not_produced: tuple[str, ...] = ()
+    left_out: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Whether every output that was compared is within its tolerance."""
+        return all(field.passed for field in self.fields)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Timed rounds: wall time, CPU time of the process and involuntary context switches of each."""
+
+    wall_ns: tuple[int, ...]
+    cpu_ns: tuple[int, ...]
+    switches: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """The timing of a benchmark.
+
+    Attributes
+    ----------
+    bytes
+        What a run must move at least.
+    kernel_ns
+        Time on the device of as many further runs; GPU cells only.
+    transfer_in_ns, transfer_out_ns
+        Copies of the inputs to the device and of the outputs back; GPU cells only.
+    """
+
+    benchmark: str
+    rounds: Rounds
+    bytes: int
+    kernel_ns: tuple[int, ...] = ()
+    transfer_in_ns: tuple[int, ...] = ()
+    transfer_out_ns: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Peak memory of a benchmark: of the process's allocations, in GPU cells of the device's pool."""
+
+    benchmark: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is prepared takes so long; ``extra`` is the share that ``calls`` of the extra work add indeed."""
+
+    ns: int
+    extra: float = 0.0
+    calls: int = 0
+
+
+@dataclass(frozen=True)
+class Device:
+    """Facts about the GPU; ``smi`` is nvidia-smi's line while the device copies."""
+
+    runtime: str
+    cache_bytes: int
+    memory_bytes: int
+    copy_bytes_per_second: float
+    smi: str
+
+
+Answer = (
+    Done | Failure | Remark | Collected | Started | Finished | Failed | Built | Checked | Rounds | Timed | Peak
+    | Prepared | Device
+)  # fmt: skip
+Message = Job | Request | Answer
+Record = TypeVar("Record")
+
+_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in typing.get_args(Message)}
+
+
+# --- Writing and reading ----------------------------------------------------------------------------------------------
+
+
+def encode(message: Message) -> str:
+    """Write a message as one line of JSON, without the line's end."""
+    body = {"version": VERSION, "kind": type(message).__name__, **dataclasses.asdict(message)}
+    return json.dumps(body, default=str, allow_nan=False)
+
+
+def decode(line: str) -> Message:
+    """Read a message.
+
+    Raises
+    ------
+    MessageError
+        If the line is not JSON, of another version, of an unknown kind, or has a wrong or missing field.
+    """
+    try:
+        body = json.loads(line)
+    except ValueError as error:
+        raise MessageError(f"Not a message: {line[:80]!r} ({error}).") from error
+    if not isinstance(body, dict) or body.get("version") != VERSION:
+        found = body.get("version") if isinstance(body, dict) else None
+        raise MessageError(f"A message of version {found}, where version {VERSION} is understood: {line[:80]!r}.")
+    kind = _KINDS.get(str(body.get("kind")))
+    if kind is None:
+        raise MessageError(f"A message of unknown kind {body.get('kind')!r}.")
+    fields = {name: value for name, value in body.items() if name not in ("version", "kind")}
+    message: Message = _record(kind, fields, kind.__name__)
+    return message
+
+
+def decode_as(kind: type[Record], line: str) -> Record:
+    """Read a message that must be of one kind; raises MessageError if it is of another."""
+    message = decode(line)
+    if not isinstance(message, kind):
+        raise MessageError(f"A message {type(message).__name__}, where {kind.__name__} was expected.")
+    return message
+
+
+def _record(kind: type[Any], value: Any, where: str) -> Any:  # noqa: ANN401
+    if not isinstance(value, dict):
+        raise MessageError(f"{where} is {value!r}, not an object.")
+    hints = _hints(kind)
+    unknown = value.keys() - hints.keys()
+    if unknown:
+        raise MessageError(f"{where} has unknown fields: {', '.join(sorted(unknown))}.")
+    read = {name: _value(hint, value[name], f"{where}.{name}") for name, hint in hints.items() if name in value}
+    try:
+        return kind(**read)
+    except TypeError as error:
+        raise MessageError(f"{where} lacks a field: {error}.") from error
+
+
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    import collections.abc  # noqa: PLC0415 (names that annotations of the contract use)
+
+    names = {"Path": Path, "Mapping": collections.abc.Mapping}
+    return typing.get_type_hints(kind, localns=names)
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return _record(typing.cast("type[Any]", hint), value, where)
+    if hint is Path and isinstance(value, str):
+        return Path(value)
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if origin is tuple and isinstance(value, list):
+        inner = [parts[0]] * len(value) if parts[-1] is Ellipsis else list(parts)
+        if len(inner) == len(value):
+            return tuple(_value(part, one, f"{where}[{n}]") for n, (part, one) in enumerate(zip(inner, value)))  # noqa: B905
+    elif origin in (types.UnionType, Union) and type(None) in parts:
+        (inner_hint,) = (part for part in parts if part is not type(None))
+        return None if value is None else _value(inner_hint, value, where)
+    elif origin is Literal:
+        if value in parts:
+            return value
+    elif origin is not None and isinstance(value, dict) and len(parts) == 2:
+        return {str(name): _value(parts[1], one, f"{where}[{name}]") for name, one in value.items()}
+    elif isinstance(hint, type) and type(value) is hint:
+        return value
+    raise MessageError(f"{where} is {value!r}, which is not of type {hint}.")
