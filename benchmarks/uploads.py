@@ -6,8 +6,8 @@ Run from the project's folder, in an environment of the tests:
     python -m benchmarks.uploads --steps          # one upload killed at each of its steps
     python -m benchmarks.uploads --chaos 1000     # over a line that fails at random, every third upload killed
 
-An upload is a process of its own. A step is a line of the modules in ``STEPS``: before it, the process kills itself with
-SIGKILL. The report of upload n holds the latency n, so the server's values say what arrived.
+An upload is a process of its own. A step is a line of the modules in ``STEPS``: before it, the process kills itself
+with SIGKILL. The report of upload n holds the latency n, so the server's values say what arrived.
 """
 
 from __future__ import annotations
