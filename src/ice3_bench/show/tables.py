@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ice3_bench.history.last_run import change
+from ice3_bench.history.checks import change
 from ice3_bench.measures import written
 from ice3_bench.text import changed, count, duration, short, size
 
