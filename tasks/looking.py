@@ -15,10 +15,12 @@ from invoke.tasks import task
 
 from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.errors import UsageError
+from ice3_bench.files import write_atomically
 from ice3_bench.history.checks import check
 from ice3_bench.history.series import collect, opened
-from ice3_bench.report import UNITS, write_atomically
+from ice3_bench.measures import MEASURES
 from ice3_bench.show.tables import history_table, make_console
+from ice3_bench.text import count
 from tasks.common import Surroundings, arguments, explained
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def _parser(session: str, what: str, settings: Settings) -> argparse.ArgumentParser:
-    known: list[str] = list(UNITS)
+    known: list[str] = list(MEASURES)
     watched = [measure for measure in known if measure in settings.history.thresholds] or known
     parser = argparse.ArgumentParser(prog=f"nox -s {session} --", description=what)
     parser.add_argument("--branch", help="branch whose runs to show (default: the base branch); HEAD: runs on none")
@@ -90,4 +92,4 @@ def report_task(_context: Context) -> None:
         latest = [Latest(reports[cell], check(reports[cell], history, settings)) for cell in sorted(reports)]
     text = page(series, latest, settings.history.thresholds, datetime.now(UTC))
     write_atomically(options.output, text)
-    print(f"Wrote {os.path.relpath(options.output)}: {len(latest)} cells, {len(series)} series.")
+    print(f"Wrote {os.path.relpath(options.output)}: {count(len(latest), 'cell')}, {len(series)} series.")

@@ -9,6 +9,7 @@ from ice3_bench.bencher.client import Missing
 from ice3_bench.bencher.upload import HISTORY, Sent, send, store
 from ice3_bench.errors import Exit, UsageError
 from ice3_bench.history.store import History
+from ice3_bench.text import count
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ def upload_reports(surroundings: Surroundings, console: Console, paths: list[Pat
     """Store reports in the local history and send what is queued; say what happened and return the exit code."""
     stored = store(surroundings.results, paths)
     console.print(
-        f"Stored {len(stored.new)} new report{'' if len(stored.new) == 1 else 's'} in "
+        f"Stored {count(len(stored.new), 'new report')} in "
         f"{surroundings.results / HISTORY} ({len(stored.known)} known already).",
         soft_wrap=True,
         markup=False,
@@ -66,7 +67,7 @@ def _tell(sent: Sent, surroundings: Surroundings, console: Console) -> None:
         benchmarks = len({line.benchmark for line in outcome.lines})
         console.print(
             f"Sent to Bencher: branch '{outcome.branch}', testbed '{outcome.testbed}', version {outcome.version}, "
-            f"{_count(benchmarks, 'benchmark')}, {_count(outcome.alerts, 'alert')}. {outcome.url or ''}".rstrip(),
+            f"{count(benchmarks, 'benchmark')}, {count(outcome.alerts, 'alert')}. {outcome.url or ''}".rstrip(),
             soft_wrap=True,
             markup=False,
         )
@@ -81,12 +82,8 @@ def _tell(sent: Sent, surroundings: Surroundings, console: Console) -> None:
                     file=sys.stderr,
                 )
     if sent.left:
-        console.print(f"{_count(sent.left, 'older report')}, measured on no branch, in the local history only.")
+        console.print(f"{count(sent.left, 'older report')}, measured on no branch, in the local history only.")
     for problem in sent.problems:
         print(f"Error: {problem}", file=sys.stderr)
     if sent.failure:
         print(f"Error: {sent.failure}", file=sys.stderr)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

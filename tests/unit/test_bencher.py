@@ -18,7 +18,6 @@ from pydantic import SecretStr, ValidationError
 from tests.unit.bencher_server import OTHER_KEY, PROJECT_KEY, TOKEN, USER_KEY, BencherServer, Refusal, limits
 
 from ice3_bench.bencher.client import (
-    MEASURES,
     Bencher,
     BencherError,
     Connection,
@@ -33,7 +32,8 @@ from ice3_bench.bencher.client import (
 from ice3_bench.bencher.upload import HISTORY, Sent, send
 from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.history.store import History
-from ice3_bench.report import UNITS, Benchmark, Commit, Metric, Report
+from ice3_bench.measures import MEASURES
+from ice3_bench.report import Benchmark, Commit, Metric, Report
 from ice3_bench.settings.policy import BencherPolicy, Test, Threshold
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=3
 @hypothesis_settings(deadline=None, max_examples=30)
 @given(
     contents=st.lists(
-        st.dictionaries(names, st.dictionaries(st.sampled_from(list(UNITS)), metrics, min_size=1), max_size=4),
+        st.dictionaries(names, st.dictionaries(st.sampled_from(list(MEASURES)), metrics, min_size=1), max_size=4),
         max_size=4,
     )
 )
@@ -296,7 +296,7 @@ def test_measures_get_their_units_before_the_first_upload(
     sent = uploader.send(make_report())
     assert sent.code is Exit.OK
     assert {one.slug: one.units for one in server.project.measures} == {
-        slug: units for slug, (_, units) in MEASURES.items()
+        slug: measure.bencher_units for slug, measure in MEASURES.items()
     }
     server.log.clear()
     uploader.send(make_report(commit=commit(2)))

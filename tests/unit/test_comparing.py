@@ -23,7 +23,7 @@ from ice3_bench.compare.result import Case, Pairs, Protocol, judge, measure
 from ice3_bench.compare.verdict import Rule, Verdict
 from ice3_bench.compare.workers import Side
 from ice3_bench.errors import PassError, UsageError
-from ice3_bench.report import write_atomically
+from ice3_bench.files import write_atomically
 from ice3_bench.show.tables import calibration_table, make_console
 
 PROJECT = Path(__file__).parents[2]

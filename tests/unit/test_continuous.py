@@ -24,12 +24,13 @@ from tests.unit.bencher_server import PROJECT_KEY, BencherServer
 from tests.unit.github_server import TOKEN, GitHubServer
 from tests.unit.workflow_player import Player
 
-from ice3_bench.bencher.client import MEASURES, Line, Outcome
+from ice3_bench.bencher.client import Line, Outcome
 from ice3_bench.cell.machine import machine_name
 from ice3_bench.errors import UsageError
 from ice3_bench.github.comment import LIMIT, MARKER, SUMMARY_LIMIT, Content, comment, escape
 from ice3_bench.github.fork_reports import read_reports
 from ice3_bench.history.store import History
+from ice3_bench.measures import MEASURES
 from ice3_bench.report import Commit, Report, save_report
 
 if TYPE_CHECKING:

@@ -19,11 +19,13 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from ice3_bench.errors import UploadError, UsageError
 from ice3_bench.history.store import Draft
+from ice3_bench.measures import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
+    from ice3_bench.measures import Measure
     from ice3_bench.report import Report
     from ice3_bench.settings.policy import BencherPolicy, Threshold
 
@@ -32,17 +34,6 @@ KEY_PATTERN = re.compile(r"bencher_(user|run)_[A-Za-z0-9]{30}")
 TOKEN_PATTERN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 BODY_LIMIT = 4 * 2**20
 LONGEST_MESSAGE = 300  # Bencher quotes the whole document in its message when it refuses one
-
-MEASURES: dict[str, tuple[str, str]] = {
-    "latency": ("Latency", "nanoseconds (ns)"),
-    "throughput": ("Throughput", "points / second (points/s)"),
-    "peak-memory": ("Peak Memory", "bytes (B)"),
-    "accuracy": ("Accuracy", "normalised error (1)"),
-    "bandwidth": ("Bandwidth", "fraction of STREAM triad (1)"),
-    "transfer-in": ("Transfer In", "nanoseconds (ns)"),
-    "transfer-out": ("Transfer Out", "nanoseconds (ns)"),
-}
-"""Name and units of each measure; Bencher scales only ``nanoseconds (ns)``, ``seconds (s)`` and ``bytes (B)``."""
 
 Document = dict[str, dict[str, dict[str, float]]]
 
@@ -246,7 +237,7 @@ class Outcome(BaseModel):
     def silences(self, policy: BencherPolicy) -> list[str]:
         """Say what Bencher keeps silent about: what was not tested, and why."""
         said = []
-        bare = [line for line in self.lines if not line.threshold and line.measure not in policy.unwatched]
+        bare = [line for line in self.lines if not line.threshold and not policy.ignores(line.measure)]
         skipped = [line for line in self.lines if line.threshold and not line.tested]
         tested = any(line.tested for line in self.lines)
         if self.start_point_asked and self.start_point is None:
@@ -545,15 +536,14 @@ class Bencher:
             raise
         return True
 
-    def missing_measures(self) -> dict[str, tuple[str, str]]:
-        """Measures of ours that the project lacks, with name and units."""
+    def missing_measures(self) -> list[Measure]:
+        """Return the measures of ours that the project lacks."""
         there = {measure["slug"] for measure in self.entries("measures")}
-        return {slug: described for slug, described in MEASURES.items() if slug not in there}
+        return [measure for slug, measure in MEASURES.items() if slug not in there]
 
-    def create_measure(self, slug: str) -> None:
+    def create_measure(self, measure: Measure) -> None:
         """Create one of our measures with its units; it is no error if it is there already."""
-        name, units = MEASURES[slug]
-        self.create("measures", {"name": name, "slug": slug, "units": units})
+        self.create("measures", {"name": measure.title, "slug": measure.name, "units": measure.bencher_units})
 
     def create_threshold(self, branch: str, testbed: str, measure: str, model: Threshold) -> bool:
         """Create a threshold; return False if there is one. Branch, testbed and measure must exist."""

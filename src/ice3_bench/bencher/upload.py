@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ice3_bench.bencher.client import MEASURES, BencherError, NoResultsError, Outcome, draft
+from ice3_bench.bencher.client import BencherError, NoResultsError, Outcome, draft
 from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.history.store import History
+from ice3_bench.measures import MEASURES
 from ice3_bench.report import Report, load_report
 
 if TYPE_CHECKING:
@@ -159,9 +160,9 @@ def _prepare(history: History, bencher: Bencher, sent: Sent) -> str | None:
     place = f"{bencher.where.place} {' '.join(MEASURES)}"  # prepared again when a measure is added
     done, console = history.prepared(place)
     if not done:
-        for slug in bencher.missing_measures():
-            bencher.create_measure(slug)
-            sent.created.append(slug)
+        for measure in bencher.missing_measures():
+            bencher.create_measure(measure)
+            sent.created.append(measure.name)
         console = bencher.console()
         history.note_prepared(place, console)
     return console

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ice3_bench.text import duration, size
+from ice3_bench.text import count, duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,14 +97,14 @@ def _render(content: Content, *, details: bool, rows: int | None, comparison: bo
 def _headline(content: Content, lines: list[Line]) -> str:
     alerts = sum(outcome.alerts for outcome in content.outcomes)
     tested = sum(line.tested for line in lines)
-    where = f"on {_count(len(content.outcomes), 'testbed')}"
+    where = f"on {count(len(content.outcomes), 'testbed')}"
     if alerts:
-        return f"**{_count(alerts, 'alert')}** {where}, {tested} of {_count(len(lines), 'value')} tested."
+        return f"**{count(alerts, 'alert')}** {where}, {tested} of {count(len(lines), 'value')} tested."
     if not lines:
         return "Nothing was sent to Bencher."
     if not tested:
-        return f"**Undecided**: none of {_count(len(lines), 'value')} {where} could be tested."
-    return f"No alert {where}, {tested} of {_count(len(lines), 'value')} tested."
+        return f"**Undecided**: none of {count(len(lines), 'value')} {where} could be tested."
+    return f"No alert {where}, {tested} of {count(len(lines), 'value')} tested."
 
 
 def _table(entries: Iterable[tuple[Outcome, Line]], rows: int | None) -> str:
@@ -146,7 +146,3 @@ def _differs(line: Line) -> bool:
 
 def _plain(url: str) -> bool:
     return re.fullmatch(r"https?://[\w./:-]+", url) is not None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Literal
 
 from ice3_bench.history.store import DETACHED, SeriesKey
 from ice3_bench.history.thresholds import boundary, selected
-from ice3_bench.text import changed, written
+from ice3_bench.measures import MEASURES, written
+from ice3_bench.text import changed, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ice3_bench.history.store import History, Point
     from ice3_bench.history.thresholds import Boundary
-    from ice3_bench.report import Benchmark, Measure, Report
+    from ice3_bench.report import Benchmark, Report
     from ice3_bench.settings.matrix import Settings
     from ice3_bench.settings.policy import Threshold
 
 Verdict = Literal["fine", "worse", "better", "unchecked"]
-"""``worse`` and ``better`` lie beyond a limit; ``throughput`` and ``bandwidth`` are better when larger."""
-BETTER_LARGER: tuple[Measure, ...] = ("throughput", "bandwidth")
+"""``worse`` and ``better`` lie beyond a limit."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Check:
 
     benchmark: str
     label: str
-    measure: Measure
+    measure: str
     value: float
     verdict: Verdict
     branch: str
@@ -84,7 +84,7 @@ def check(report: Report, history: History, settings: Settings) -> list[Check]:
 def _judge(
     report: Report,
     benchmark: Benchmark,
-    measure: Measure,
+    measure: str,
     model: Threshold,
     histories: Mapping[str, Mapping[SeriesKey, Sequence[Point]]],
     least_change: float,
@@ -100,7 +100,7 @@ def _judge(
     elif side is None:
         reason = f"within {_rule(model, drawn, measure, branch)}"
     else:
-        verdict = "worse" if (side == "upper") != (measure in BETTER_LARGER) else "better"
+        verdict = "worse" if (side == "upper") != MEASURES[measure].larger_is_better else "better"
         limit = drawn.upper if side == "upper" else drawn.lower
         reason = (
             f"{written(measure, value)} is {'above' if side == 'upper' else 'below'} {written(measure, limit or 0.0)}, "
@@ -128,7 +128,7 @@ def _limits(
     return max(drawn, key=lambda pair: pair[1].count)
 
 
-def _rule(model: Threshold, drawn: Boundary, measure: Measure, branch: str) -> str:
+def _rule(model: Threshold, drawn: Boundary, measure: str, branch: str) -> str:
     """Write a test with the numbers it used."""
     sides = {"-": model.lower_boundary, "+": model.upper_boundary}
     given = " and ".join(f"{sign}{bound:g}" for sign, bound in sides.items() if bound is not None)
@@ -136,7 +136,7 @@ def _rule(model: Threshold, drawn: Boundary, measure: Measure, branch: str) -> s
         return "the static limit"
     baseline = written(measure, drawn.baseline or 0.0)
     spread = drawn.spread or 0.0
-    runs = f"of {drawn.count} run{'' if drawn.count == 1 else 's'} of '{branch}'"
+    runs = f"of {count(drawn.count, 'run')} of '{branch}'"
     if model.test == "percentage":
         percent = " and ".join(f"{sign}{100 * bound:g} %" for sign, bound in sides.items() if bound is not None)
         return f"percentage: mean {baseline} {runs}, {percent}"
@@ -163,6 +163,6 @@ def summary(checks: Sequence[Check]) -> list[str]:
     }
     lines = ["Against the history: " + ", ".join(f"{counts[v]} {w}" for v, w in words.items() if counts[v]) + "."]
     lacking = Counter((one.measure, one.reason) for one in checks if one.verdict == "unchecked")
-    for (measure, reason), count in lacking.items():
-        lines.append(f"Not checked: {measure} of {count} benchmark{'' if count == 1 else 's'}, {reason}.")
+    for (measure, reason), number in lacking.items():
+        lines.append(f"Not checked: {measure} of {count(number, 'benchmark')}, {reason}.")
     return lines

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from ice3_bench.errors import UsageError
-from ice3_bench.report import Measure, Metric, Report, parse_report
+from ice3_bench.report import Metric, Report, parse_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +78,7 @@ class SeriesKey(NamedTuple):
     """Which values belong together: one benchmark and measure, over comparable runs."""
 
     benchmark: str
-    measure: Measure
+    measure: str
     comparability: str
 
 

@@ -17,9 +17,9 @@ import jinja2
 from plotly import graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from ice3_bench.history.series import short
 from ice3_bench.history.thresholds import boundary, selected
-from ice3_bench.text import changed, duration, size, written
+from ice3_bench.measures import MEASURES, written
+from ice3_bench.text import changed, duration, short, size, suited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,17 +27,10 @@ if TYPE_CHECKING:
 
     from ice3_bench.history.checks import Check
     from ice3_bench.history.series import Series
-    from ice3_bench.report import Benchmark, Measure, Report
+    from ice3_bench.report import Benchmark, Report
     from ice3_bench.settings.policy import Threshold
 
 BLUE, RED, GREEN, GREY = "#3b7dd8", "#d9483b", "#2f9e62", "#8a8f98"
-SCALES: dict[str, tuple[tuple[float, str], ...]] = {
-    "latency": ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")),
-    "peak-memory": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")),
-    "throughput": ((1e6, "Mpoint/s"), (1.0, "point/s")),
-    "bandwidth": ((1.0, "of triad"),),
-    "accuracy": ((1.0, "error"),),
-}
 TICKS = 3
 
 
@@ -49,9 +42,7 @@ class Latest:
     checks: Sequence[Check]
 
 
-def page(
-    series: Sequence[Series], latest: Sequence[Latest], thresholds: Mapping[Measure, Threshold], now: datetime
-) -> str:
+def page(series: Sequence[Series], latest: Sequence[Latest], thresholds: Mapping[str, Threshold], now: datetime) -> str:
     """Return the page.
 
     Parameters
@@ -68,7 +59,9 @@ def page(
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    template = environment.from_string(resources.files("ice3_bench.show").joinpath("page.html").read_text(encoding="utf-8"))
+    template = environment.from_string(
+        resources.files("ice3_bench.show").joinpath("page.html").read_text(encoding="utf-8")
+    )
     groups: dict[str, list[dict[str, Any]]] = {}
     for number, one in enumerate(series):
         plot = {"id": f"plot{number}", "measure": one.key.measure, "verdict": one.verdict()}
@@ -145,9 +138,10 @@ def _changes(series: Sequence[Series]) -> list[dict[str, Any]]:
 
 
 def _scale(one: Series) -> tuple[float, str]:
-    typical = abs(statistics.median(one.values))
-    choices = SCALES[one.key.measure]
-    return next((choice for choice in choices if typical >= choice[0]), choices[-1])
+    """Return the size of the unit that suits a series, and the label of the axis."""
+    measure = MEASURES[one.key.measure]
+    scale = suited(measure.scales, statistics.median(one.values))
+    return scale.size, measure.axis or scale.unit
 
 
 def _limits(one: Series, model: Threshold) -> tuple[list[float | None], list[float | None]]:

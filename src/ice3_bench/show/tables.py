@@ -18,8 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ice3_bench.history.last_run import change
-from ice3_bench.history.series import short
-from ice3_bench.text import changed, duration, size, written
+from ice3_bench.measures import written
+from ice3_bench.text import changed, count, duration, short, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -159,8 +159,7 @@ def results_table(report: Report, previous: Report | None, checks: Sequence[Chec
 
 
 def _threads(report: Report) -> str:
-    threads = report.protocol.threads
-    return f"{threads} thread{'s' if threads > 1 else ''}"
+    return count(report.protocol.threads, "thread")
 
 
 def _history(checks: Sequence[Check]) -> Text:
