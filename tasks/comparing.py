@@ -147,7 +147,7 @@ def compare(_context: Context) -> None:
 
 
 def _calibrations(surroundings: Surroundings, request: Request) -> str:
-    """Say what is known about comparisons as they are requested; the budget is an allowance, not part of the procedure."""
+    """Say what is known about such comparisons; the budget is an allowance, not part of the procedure."""
     if request.threads != surroundings.settings.threads:
         return UNPROVEN
     procedure = replace(request.protocol, budget=Protocol().budget)

@@ -130,15 +130,12 @@ class Calibration:
         """
         remedy = "Remove it, or start over with --fresh"
         try:
-            record: Any = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(record, dict):
-                raise TypeError("not an object")
-            version = record.pop("schema_version", None)
-            if version != SCHEMA_VERSION:
-                raise OldCalibrationError(f"{path} is a calibration of another version of ice3-bench. {remedy}.")
-            return _CALIBRATION.validate_python(record)
+            record: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
+            if record.get("schema_version") == SCHEMA_VERSION:
+                return _CALIBRATION.validate_python(record)
         except (OSError, ValueError, TypeError) as error:
             raise UsageError(f"{path} is not a calibration ({_first_line(error)}). {remedy}.") from error
+        raise OldCalibrationError(f"{path} is a calibration of another version of ice3-bench. {remedy}.")
 
 
 class OldCalibrationError(UsageError):

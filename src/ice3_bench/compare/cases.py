@@ -1,4 +1,4 @@
-"""Which benchmarks are compared: the matrix's components and mixes, on the domain of comparisons, on both sides alike."""
+"""Which benchmarks are compared: components and mixes of the matrix, on the domain of comparisons."""
 
 from __future__ import annotations
 

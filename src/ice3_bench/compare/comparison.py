@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ice3_bench.compare.revisions import Revision
+    from ice3_bench.compare.sides import Label
     from ice3_bench.compare.verdict import Decision
     from ice3_bench.compare.workers import Side
     from ice3_bench.settings.matrix import Cell, Settings
@@ -179,7 +180,7 @@ class _Cell:
         result.remarks += remarks
         self._measure(result, sides, protocol)
         self.notify(f"accuracy of {self.cell.id}")
-        compare_accuracy(result, sides.map(lambda side: check_accuracy(side, self.folder)))
+        compare_accuracy(result, sides.map(lambda side: check_accuracy(side, self.folder, _failed(result, side.label))))
         if count and self.cell.backend.compiler is not None:
             self._count(result)
         return result
@@ -219,9 +220,12 @@ class _Cell:
             benchmark.instructions = found
 
 
-def _fill(
-    benchmark: BenchmarkComparison, pairs: Pairs, decision: Decision | None, peaks: Sides[int] | None
-) -> None:
+def _failed(result: CellComparison, label: Label) -> set[str]:
+    """Return the components that a side cannot run."""
+    return {benchmark.component for benchmark in result.benchmarks if benchmark.at_fault == label}
+
+
+def _fill(benchmark: BenchmarkComparison, pairs: Pairs, decision: Decision | None, peaks: Sides[int] | None) -> None:
     benchmark.missing, benchmark.at_fault, benchmark.seconds = pairs.problem, pairs.at_fault, pairs.seconds
     if peaks is not None:
         benchmark.base_bytes, benchmark.contender_bytes = peaks

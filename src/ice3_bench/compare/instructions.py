@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ice3_bench.compare.result import Count
-from ice3_bench.compare.workers import Worker, SideError
+from ice3_bench.compare.workers import SideError, Worker
 from ice3_bench.errors import UsageError
 from ice3_probe import messages
 

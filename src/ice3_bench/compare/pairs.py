@@ -1,4 +1,4 @@
-"""Pairs of processes that take turns, one value per process, until every benchmark is decided or its budget is spent."""
+"""Pairs of processes that take turns, one value each, until every benchmark is decided or its budget is spent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ice3_bench.compare.sides import LABELS, Label, Sides
 from ice3_bench.compare.verdict import Decision, Rule, Verdict, combine, decide
-from ice3_bench.compare.workers import Crew, Worker, SideError
+from ice3_bench.compare.workers import Crew, SideError, Worker
 from ice3_probe import messages
 
 if TYPE_CHECKING:
@@ -263,4 +263,5 @@ def measure_memory(crew: Crew, group: list[Pairs], notify: Callable[[str], None]
 
 def _peak(worker: Worker, benchmark: messages.Benchmark, dump: Path) -> int:
     with worker.process():
-        return worker.request(messages.MeasureMemory(benchmark, str(dump)), messages.Peak).bytes
+        peak = worker.request(messages.MeasureMemory(benchmark, str(dump)), messages.Peak)
+        return (peak.bytes or 0) - peak.reset_bytes

@@ -18,7 +18,7 @@ from ice3_bench.settings.matrix import load_settings
 from ice3_probe import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from ice3_bench.cell.environment import Environment
@@ -83,9 +83,7 @@ class Workshop:
         ]
         return prepared.map(lambda one: one.side), remarks + _differences(prepared)
 
-    def _prepare(
-        self, label: Label, cell: Cell, benchmarks: Sequence[messages.Benchmark], profile: str
-    ) -> _Prepared:
+    def _prepare(self, label: Label, cell: Cell, benchmarks: Sequence[messages.Benchmark], profile: str) -> _Prepared:
         revision = self.revisions[label]
         settings, borrowed = self._settings(label, cell)
         own = settings.cell_by_id(cell.id)
@@ -162,8 +160,19 @@ def traced(side: Side) -> Side:
     return replace(side, interpreter=replace(side.interpreter, variables=variables))
 
 
-def check_accuracy(side: Side, folder: Path) -> Accuracy:
-    """Run the accuracy pass of a side; ``folder`` is for its log, which is kept if it fails."""
+def check_accuracy(side: Side, folder: Path, without: Collection[str] = ()) -> Accuracy:
+    """Run the accuracy pass of a side.
+
+    Parameters
+    ----------
+    folder
+        For its log, which is kept if it fails.
+    without
+        Components that are not checked, since the side cannot run them.
+    """
+    components = tuple(component for component in side.job.checked if component not in without)
+    if not components:
+        return Accuracy(problems=("none of its components runs",))
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{side.label}-accuracy.log"
     checked: list[messages.Checked] = []
@@ -178,7 +187,7 @@ def check_accuracy(side: Side, folder: Path) -> Accuracy:
             problems.append(f"{message.benchmark}: {message.message}")
 
     try:
-        code = run(side.interpreter, ("-m", "ice3_probe", "accuracy"), side.job, log, take)
+        code = run(side.interpreter, ("-m", "ice3_probe", "accuracy"), replace(side.job, checked=components), log, take)
     except PassError as error:
         problems.append(str(error))
     else:

@@ -198,9 +198,9 @@ class _Version(BaseModel):
 def exit_code(comparison: Comparison, undecided: int) -> int:
     """Return the exit code of a comparison.
 
-    1 if the contender is slower, larger or less accurate, or fails; otherwise ``undecided`` if something is not decided,
-    because there were too few pairs or the base fails; otherwise 0. In cells with accuracy = "report" only a contender
-    that fails counts.
+    1 if the contender is slower, larger or less accurate, or fails; otherwise ``undecided`` if something is not
+    decided, because there were too few pairs or the base fails; otherwise 0. In cells with accuracy = "report" only a
+    side that fails counts.
     """
     if any(_worse(cell) for cell in comparison.cells):
         return int(Exit.FAILED)

@@ -89,8 +89,8 @@ def default_base(project: Path) -> str:
 def checked_out(project: Path, name: str) -> Iterator[Revision]:
     """Check out a revision in a worktree that is removed at the end; ``REV...`` is the merge base of REV and HEAD.
 
-    ``worktree`` is a copy of the files as they are, with uncommitted and untracked ones and without ignored ones, so that
-    what is edited meanwhile disturbs nothing.
+    ``worktree`` is a copy of the files as they are, with uncommitted and untracked ones and without ignored ones, so
+    that what is edited meanwhile disturbs nothing.
 
     Raises
     ------

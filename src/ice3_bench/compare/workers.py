@@ -71,9 +71,7 @@ class Worker:
         Takes the remarks.
     """
 
-    def __init__(
-        self, label: Label, process: Process, log: Path, remarks: Remarks, patience: float = PATIENCE
-    ) -> None:
+    def __init__(self, label: Label, process: Process, log: Path, remarks: Remarks, patience: float = PATIENCE) -> None:
         self.label, self.remarks = label, remarks
         self.failed = False
         """Whether an answer was an error, or did not come."""
