@@ -67,8 +67,8 @@ _ERRORS: Scales = (Scale(1.0, "", ".1e"),)
 _COUNTS: Scales = (Scale(1.0, "", ".0f"),)
 
 # accuracy: the largest normalised error.
-# bandwidth: the fraction of what memory was measured to move, by the STREAM triad of the machine, in GPU cells by copies
-# on the device.
+# bandwidth: the fraction of what memory was measured to move, by the STREAM triad of the machine, in GPU cells by
+# copies on the device.
 # transfer-in, transfer-out: all inputs of a call to the device, all outputs back; GPU cells only.
 # compile-time: of cold builds only.
 # wrong-outputs: the number of outputs out of tolerance, in cells whose accuracy is reported instead of gating.
