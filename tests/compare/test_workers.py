@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ice3_bench.cell.probe import Interpreter, staged_probe
 
+from ice3_bench.cell.probe import Interpreter, staged_probe
 from ice3_bench.compare.calibration import Calibration, calibrate, known, place
 from ice3_bench.compare.instructions import count
 from ice3_bench.compare.pairs import Pairs, Protocol
@@ -22,6 +22,7 @@ from ice3_bench.files import write_atomically
 from ice3_bench.show.comparison import calibration_table
 from ice3_bench.show.tables import make_console
 from ice3_probe import messages
+from ice3_probe.contract import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ def side(tmp_path: Path) -> Callable[..., Side]:
         text = PORT.read_text(encoding="utf-8")
         assert old in text
         (folder / "port.py").write_text(text.replace(old, new) if old else text, encoding="utf-8")
-        cell = messages.Cell("small", "float64", "cpu", 1, tmp_path / "cache", {})
+        cell = Cell("small", "float64", "cpu", 1, tmp_path / "cache", {})
         job = messages.Job(str(folder / "port.py"), cell, (CASE, BETA), ("ice_adjust", "ice_adjust:beta"))
         probe = staged_probe(tmp_path)
         return Side(label, Interpreter(Path(sys.executable), (probe,), {"OMP_NUM_THREADS": "1"}, folder), job)
@@ -109,7 +110,7 @@ def test_a_worker_that_ends_names_its_log(side: Callable[..., Side], tmp_path: P
 
 def test_remarks_are_kept_once(side: Callable[..., Side], tmp_path: Path) -> None:
     """A port whose result is ready only when it is read remarks this in every process, with other numbers."""
-    late = side("contender", '"""Whether a read takes long."""', "# ")
+    late = side("contender", "LATE = 0.0", "LATE = 0.02")
     remarks = Remarks()
     with Worker.started(late, tmp_path / "log", remarks) as worker:
         for _ in range(2):
