@@ -5,11 +5,11 @@ The model is a piecewise constant level with first-order autocorrelated Gaussian
     y[t] = level[t] + e[t],    e[t] = rho e[t - 1] + innovation,    0 <= rho <= ``MOST_CORRELATION``.
 
 Levels, scatter and ``rho`` are fitted together, with and without a change, so that a step is not mistaken for
-correlation or the reverse. Changes are added one by one, or two at a time (a level that comes back), as long as twice the gain in
-log-likelihood exceeds a critical value. The critical values come from simulations in which at most 1 % of the series
-without a change were flagged, for any ``rho`` up to 0.5; ``benchmarks/change_points.py`` repeats them and measures the
-power of the test. Hampel's filter first clips single outliers. docs/adr/0003-change-points.md says why the procedure is
-this project's own.
+correlation or the reverse. Changes are added one by one, or two at a time (a level that comes back), as long as twice
+the gain in log-likelihood exceeds a critical value. The critical values come from simulations in which at most 1 % of
+the series without a change were flagged, for any ``rho`` up to 0.5; ``benchmarks/change_points.py`` repeats them and
+measures the power of the test. Hampel's filter first clips single outliers. docs/adr/0003-change-points.md says why the
+procedure is this project's own.
 """
 
 from __future__ import annotations
