@@ -78,6 +78,11 @@ class Ice3:
         self._state: State = {}
         self._pristine: State = {}
 
+    @property
+    def reset_bytes(self) -> int:
+        """Bytes of the copies that ``reset`` needs."""
+        return sum(int(initial.nbytes) for initial in self._pristine.values())
+
     def load(self, fields: Mapping[str, Any]) -> None:
         """Copy the inputs into storages, and keep a copy of those that a run overwrites.
 
