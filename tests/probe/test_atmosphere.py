@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ice3_gt4py import constants
-from ice3_gt4py.atmosphere import synthetic_atmosphere
+from ice3_probe import constants
+from ice3_probe.atmosphere import synthetic_atmosphere
 
 DOMAIN = (20, 20, 60)
 

@@ -1,10 +1,9 @@
-"""What a field is: its name, standard name, units, dimensions and intent; and how fields are allocated and checked."""
+"""Storages of the fields: how they are allocated, filled, read and checked."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ice3_gt4py.compilation import Build
+    from ice3_probe.contract import Field, Shape
 
-Shape = tuple[int, int, int]
 State = dict[str, Any]
 """Fields by name: NumPy arrays, or CuPy arrays on a GPU."""
 
@@ -23,42 +22,13 @@ CACHE_LINE = 64
 """bytes"""
 
 
-@dataclass(frozen=True)
-class Field:
-    """One line of a component's field table.
-
-    Attributes
-    ----------
-    name
-        PHYEX's argument name without the DOCTOR prefix.
-    standard_name
-        CF or CCPP-style standard name.
-    units
-        CF units.
-    intent
-        ``in``: read; ``inout``: read and overwritten; ``out``: written.
-    dims
-        ``ijk`` for a 3-D field, ``ij`` for a horizontal one.
-    """
-
-    name: str
-    standard_name: str
-    units: str
-    intent: Literal["in", "inout", "out"]
-    dims: Literal["ijk", "ij"] = "ijk"
-
-    def shape(self, domain: Shape) -> tuple[int, ...]:
-        """Shape of the field on a domain of (i, j, k) points."""
-        return domain if self.dims == "ijk" else domain[:2]
-
-
 def allocate(fields: Iterable[Field], domain: Shape, build: Build) -> State:
-    """Allocate zero-filled storages for ``fields`` in the memory layout of the backend."""
+    """Allocate zero-filled storages of ``fields`` in the layout of the build."""
     from gt4py import storage  # noqa: PLC0415 (importing GT4Py takes seconds)
 
     return {
         field.name: _aligned(field.shape(domain), build.dtype)
-        if build.along_i
+        if build.layout == "i-first"
         else storage.zeros(
             field.shape(domain), dtype=build.dtype, backend=build.backend, dimensions=tuple(field.dims.upper())
         )
@@ -74,8 +44,8 @@ def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     return memory[start : start + size].view(dtype).reshape(shape, order="F")
 
 
-def from_arrays(fields: Iterable[Field], arrays: Mapping[str, NDArray[Any]], domain: Shape, build: Build) -> State:
-    """Allocate ``fields`` and fill those that ``arrays`` holds (converted to the precision of the build).
+def from_arrays(fields: Iterable[Field], arrays: Mapping[str, Any], domain: Shape, build: Build) -> State:
+    """Allocate ``fields`` and copy those that ``arrays`` holds, converted to the precision of the build.
 
     Raises
     ------
@@ -83,28 +53,30 @@ def from_arrays(fields: Iterable[Field], arrays: Mapping[str, NDArray[Any]], dom
         If an input field is missing from ``arrays`` or has another shape.
     """
     fields = tuple(fields)
-    missing = [field.name for field in fields if field.intent != "out" and field.name not in arrays]
+    missing = [field.name for field in fields if field.is_input and field.name not in arrays]
     if missing:
         raise ValueError(f"Missing input field(s): {', '.join(missing)}.")
     state = allocate(fields, domain, build)
     for field in fields:
         if field.name in arrays:
-            array = np.asarray(arrays[field.name])
+            array = arrays[field.name]
             if array.shape != field.shape(domain):
                 raise ValueError(
                     f"Field '{field.name}' has shape {array.shape}: expected {field.shape(domain)} ({field.dims})."
                 )
-            copy_into(state[field.name], array.astype(build.dtype, copy=False))
+            copy_into(state[field.name], array)
     return state
 
 
-def copy_into(storage: Any, array: NDArray[Any]) -> None:  # noqa: ANN401
-    """Copy a host array into a storage of the same shape, on the host or on a GPU."""
-    if isinstance(storage, np.ndarray):
+def copy_into(storage: Any, array: Any) -> None:  # noqa: ANN401
+    """Copy an array of the host or of the device into a storage of the same shape."""
+    if isinstance(storage, np.ndarray) or not isinstance(array, np.ndarray):
         storage[...] = array
-    elif storage.flags.c_contiguous or storage.flags.f_contiguous:
+        return
+    array = array.astype(storage.dtype, copy=False)
+    if storage.flags.c_contiguous or storage.flags.f_contiguous:
         storage.set(array)
-    else:  # its rows are padded, as GT4Py does for coalesced access
+    else:  # GT4Py pads the rows, so that threads read neighbouring addresses
         import cupy  # noqa: PLC0415 (only GPU environments have it)
 
         buffer = cupy.empty(storage.shape, storage.dtype, order="F")
@@ -113,15 +85,15 @@ def copy_into(storage: Any, array: NDArray[Any]) -> None:  # noqa: ANN401
 
 
 def to_array(storage: Any) -> NDArray[Any]:  # noqa: ANN401
-    """Return a storage as a host array, without a copy where it is one already."""
+    """Return a storage as a host array; a storage of the host is not copied."""
     return storage if isinstance(storage, np.ndarray) else np.asarray(storage.get(order="A"))
 
 
 def is_one_row(fields: Iterable[Any]) -> bool:
     """Say whether the columns of all fields (i, j[, k]) follow each other in memory, from row to row.
 
-    A stencil may then take them as a single row: the point after the last of a row is the first of the next. GT4Py's
-    frozen stencils, which do not check the domain, are told so by the domain (i * j, 1, k).
+    A stencil may then take them as a single row, since the point after the last of a row is the first of the next one.
+    GT4Py's frozen stencils do not check the domain: they take the row as the domain (i * j, 1, k).
     """
     return all(field.flags.f_contiguous for field in fields)
 

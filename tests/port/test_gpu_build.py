@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import shutil
 import subprocess
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.port.matrix import GPU
 
+from ice3_gt4py import port
 from ice3_gt4py.compilation import Build
-from ice3_gt4py.components import STENCILS, create, main
-from ice3_gt4py.device import HOLD
+from ice3_probe.components import component_of
+from ice3_probe.contract import Case
+from ice3_probe.device import HOLD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-PROJECT = Path(__file__).parents[2]
+    from ice3_probe.contract import Cell
+
 ARCHITECTURE = "90"  # Hopper
-COMPONENTS = [part for group in STENCILS for part in group]
-CELLS = [(backend, precision) for backend in ("gt:gpu", "dace:gpu") for precision in ("float64", "float32")]
+COMPONENTS = (
+    "ice_adjust", "ice_adjust:adjusted_state", "rain_ice", "rain_ice:fluxes", "microphysics", "process_rates",
+)  # fmt: skip
+CELLS = [(backend, precision) for backend in GPU for precision in ("float64", "float32")]
 
 
 @pytest.fixture
 def toolkit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The CUDA toolkit; where there is no driver, two questions to the device are answered in its place.
+    """The CUDA toolkit. Without a driver, two questions to the device are answered in its place.
 
     They are the compute capability, and the allocation of storages, whose content does not enter the build.
     """
@@ -52,18 +56,6 @@ def zeros(shape: Sequence[int], dtype: np.dtype[Any], **_: Any) -> np.ndarray[An
     return np.zeros(shape, dtype)
 
 
-def test_without_a_gpu_what_is_missing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    from gt4py._core import definitions  # noqa: PLC0415
-
-    if definitions.CUPY_DEVICE_TYPE is not None and shutil.which("nvidia-smi"):
-        pytest.skip("there is a GPU")
-    assert main(["--backend=dace:gpu", "--precision=float32"]) == 2
-    said = capsys.readouterr().err
-    assert "Backend 'dace:gpu' needs" in said
-    assert any(missing in said for missing in ("CuPy", "nvcc", "CUDA device"))
-    assert len(said.splitlines()) == 1
-
-
 @pytest.mark.gpu_build
 @pytest.mark.slow
 @pytest.mark.usefixtures("toolkit")
@@ -83,29 +75,30 @@ def test_the_kernel_that_holds_the_device_compiles(tmp_path: Path) -> None:
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
 @pytest.mark.parametrize(("backend", "precision"), CELLS)
-@pytest.mark.parametrize(("name", "options"), COMPONENTS, ids=[" ".join([name, *o]) for name, o in COMPONENTS])
+@pytest.mark.parametrize("component", COMPONENTS)
 @pytest.mark.usefixtures("toolkit")
 def test_the_stencils_of_a_component_compile(
+    make_cell: Callable[..., Cell],
     backend: str,
     precision: str,
-    name: str,
-    options: dict[str, Any],
+    component: str,
     tmp_path_factory: pytest.TempPathFactory,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    profile = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ice3-bench"]
-    arguments = (*profile["gpu-profiles"]["production"], "-Xptxas=-v", "--keep")
-    cache = tmp_path_factory.getbasetemp() / f"{backend}-{precision}".replace(":", "_")  # components share stencils
+    cache = tmp_path_factory.getbasetemp() / f"{backend}-{precision}"  # components share stencils
     compiled = Build.stencil
 
     def keeping(build: Build, definition: Any, externals: Any) -> Any:
         folder = cache / definition.__name__
         folder.mkdir(parents=True, exist_ok=True)
-        return compiled(replace(build, compile_args=(*arguments, f"--keep-dir={folder}")), definition, externals)
+        arguments = (*build.compile_args, "-Xptxas=-v", "--keep", f"--keep-dir={folder}")
+        return compiled(replace(build, compile_args=arguments), definition, externals)
 
     monkeypatch.setattr(Build, "stencil", keeping)
-    create(name, (2, 2, 3), Build(backend, precision, arguments, cache), **options)
+    monkeypatch.setattr(Build, "require_toolchain", lambda _: None)
+    cell = make_cell(backend, precision, "production", cache)
+    port.create(Case(component, (2, 2, 3), 50.0, component_of(component).options()), cell)
     said = capfd.readouterr()
     libraries = [path for path in cache.rglob("*_pyext*.so") if "_BUILD" not in str(path)]
     assert libraries
@@ -117,6 +110,6 @@ def test_the_stencils_of_a_component_compile(
     assert (".f64" in instructions) == (precision == "float64"), "float32 is not computed in float32"
     spilled = [int(count) for count in re.findall(r"(\d+) bytes spill stores", said.out + said.err)]
     registers = [int(count) for count in re.findall(r"Used (\d+) registers", said.out + said.err)]
-    print(f"{backend} {precision} {name}: registers {registers}, bytes of spill stores {spilled}")
-    if name == "ice_adjust":
+    print(f"{backend} {precision} {component}: registers {registers}, bytes of spill stores {spilled}")
+    if component.startswith("ice_adjust"):
         assert sum(spilled) == 0, "IceAdjust is held to the memory bandwidth: it must not spill registers"

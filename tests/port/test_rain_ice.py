@@ -1,160 +1,53 @@
+"""Physics of RainIce and of the chain: options, conservation, independent columns, slabs."""
+
 from __future__ import annotations
 
-import json
-from dataclasses import fields as dataclass_fields
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.port.matrix import VECTORISING
 
 from ice3_gt4py import constants
-from ice3_gt4py.accuracy import check_file, main
-from ice3_gt4py.atmosphere import synthetic_atmosphere
-from ice3_gt4py.components import create
-from ice3_gt4py.fields import from_arrays
-from ice3_gt4py.parameters import Parameters
-from ice3_gt4py.rain_ice import SUPPORTED, ProcessRates, RainIce, RainIceConfig
-from ice3_gt4py.tables import build_tables
+from ice3_gt4py.ice_adjust import IceAdjust
+from ice3_gt4py.microphysics import Microphysics
+from ice3_gt4py.process_rates import ProcessRates
+from ice3_gt4py.rain_ice import RainIce
+from ice3_gt4py.storages import from_arrays
+from ice3_gt4py.supported import RAIN_ICE as SUPPORTED
+from ice3_probe.atmosphere import synthetic_atmosphere
+from ice3_probe.contract import RainIceOptions, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ice3_gt4py.compilation import Build
 
-DATA = Path(__file__).parents[1] / "data"
-WHOLE_CALL, RATES = DATA / "rain_ice_lite.nc", DATA / "ice4_tendencies_lite.nc"
-VARIANTS = sorted(DATA.glob("variants/ri_*.nc"))
 TIMESTEP = 50.0
 SPECIES = ("rvs", "rcs", "rrs", "ris", "rss", "rgs")
 Fields = dict[str, Any]
-
-
-# Against the Fortran ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("backend", ["debug", "numpy"])
-def test_float64_agrees_with_the_fortran(make_build: Callable[..., Build], backend: str) -> None:
-    result = check_file(WHOLE_CALL, make_build(backend), "strict")
-    assert result.passed, result
-    assert len(result.fields) == 18
-
-
-def test_every_initial_rate_agrees_with_the_fortran(make_build: Callable[..., Build]) -> None:
-    result = check_file(RATES, make_build("numpy"), "strict")
-    assert result.passed, result
-    assert len(result.fields) == 32
-
-
-@pytest.mark.parametrize("path", VARIANTS, ids=lambda path: str(path.stem))
-def test_other_options_agree_with_the_fortran(make_build: Callable[..., Build], path: Path) -> None:
-    result = check_file(path, make_build("numpy"), "strict")
-    assert result.passed, result
-
-
-def test_the_variants_are_there() -> None:
-    assert [path.stem for path in VARIANTS] == ["ri_deposc", "ri_mrstep", "ri_nosedic", "ri_tstep10"]
-
-
-def test_float32_is_within_the_errors_of_the_fortran_in_float32(make_build: Callable[..., Build]) -> None:
-    result = check_file(WHOLE_CALL, make_build("numpy", "float32", "production"))
-    assert result.passed, result
-    assert max(field.maximum for field in result.fields) > 1e-9, "not computed in float32"
-
-
-SLOW = pytest.mark.slow
-WRONG = [
-    "FIAGGS",
-    "RCFRI",
-    *(pytest.param(n, marks=SLOW) for n in ("FCACCR", "X1DEPS", "CRIMSS", "FSEDR", "MNU0", "HON")),
-]
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_process_constant_is_noticed(
-    make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    right = Parameters()
-    wrong = replace(right, **{name: getattr(right, name) * 1.001})
-    monkeypatch.setattr("ice3_gt4py.rain_ice.Parameters", lambda: wrong)
-    assert not check_file(WHOLE_CALL, make_build("numpy"), "production").passed
-
-
-def test_the_command_checks_both_kinds(capsys: pytest.CaptureFixture[str], stencil_cache: Path) -> None:
-    files = [f"--file={path}" for path in (WHOLE_CALL, RATES)]
-    common = ["--backend=numpy", "--precision=float64", f"--cache={stencil_cache}", "--profile=strict"]
-    assert main([*common, *files, "--json"]) == 0
-    results = json.loads(capsys.readouterr().out)
-    assert [result["component"] for result in results] == ["rain_ice", "process_rates"]
-
-
-# Parameters and tables --------------------------------------------------------------------------------------------
-
-SPLIT = {"LBC_LAND": ("XLBC", 0), "LBC_SEA": ("XLBC", 1), "FSEDC_LAND": ("XFSEDC", 0), "FSEDC_SEA": ("XFSEDC", 1)}
-LOCAL = {"RADIUS_LAND": 3.0, "RADIUS_SEA": 0.892979511569249, "EXFCDRYG": -3.16}  # not in PHYEX's modules
-
-
-@pytest.fixture(scope="module")
-def reference() -> dict[str, Any]:
-    modules = json.loads((DATA / "parameters_reference.json").read_text(encoding="utf-8"))
-    return {**modules["RAIN_ICE_DESCRN"], **modules["RAIN_ICE_PARAMN"]}
-
-
-@pytest.mark.parametrize("name", [field.name for field in dataclass_fields(Parameters)])
-def test_a_parameter_has_its_value_in_the_fortran(reference: dict[str, Any], name: str) -> None:
-    if name in SPLIT:
-        key, index = SPLIT[name]
-        wanted = reference[key][index]
-    elif name in LOCAL:
-        wanted = LOCAL[name]
-    else:
-        wanted = reference[name if name.startswith("X") else f"X{name}"]
-    assert getattr(Parameters(), name) == pytest.approx(wanted, rel=1e-13, abs=1e-300)
-
-
-@pytest.mark.parametrize(
-    ("table", "key", "tolerance"),
-    [
-        ("rim1", "XGAMINC_RIM1", 2e-15),
-        ("rim2", "XGAMINC_RIM2", 2e-15),
-        ("rim4", "XGAMINC_RIM4", 2e-15),
-        ("rs_small", "XKER_RACCSS", 0.0),
-        ("rs_all", "XKER_RACCS", 0.0),
-        ("sr_large", "XKER_SACCRG", 0.0),
-        ("sg", "XKER_SDRYG", 0.0),
-        ("rg", "XKER_RDRYG", 0.0),
-    ],
-)
-def test_a_table_has_its_values_in_the_fortran(
-    reference: dict[str, Any], table: str, key: str, tolerance: float
-) -> None:
-    np.testing.assert_allclose(getattr(build_tables(), table), np.array(reference[key]), rtol=tolerance, atol=0.0)
 
 
 # Options ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("option", sorted(SUPPORTED))
-def test_an_unsupported_option_is_named(option: str) -> None:
+@pytest.mark.parametrize("component", [RainIce, ProcessRates])
+def test_an_unsupported_option_is_named(
+    make_build: Callable[..., Build], component: type[RainIce | ProcessRates], option: str
+) -> None:
     value = SUPPORTED[option][0]
     other: Any = (not value) if isinstance(value, bool) else (7 if isinstance(value, int) else "OLD")
-    with pytest.raises(ValueError, match=rf"Option {option} = .* not supported by RainIce: supported are"):
-        RainIceConfig(**{option: other})
-
-
-@pytest.mark.parametrize("option", ["XTSTEP_TS", "XMRSTEP", "NMAXITER_MICRO"])
-def test_a_negative_limit_is_refused(option: str) -> None:
-    with pytest.raises(ValueError, match=f"Option {option}"):
-        RainIceConfig(**{option: -1})  # type: ignore[arg-type]
+    with pytest.raises(Unsupported, match=rf"Option {option} = .* is not supported: supported are"):
+        component((2, 2, 4), make_build("numpy"), RainIceOptions(**{option: other}))
 
 
 def test_without_warm_processes_no_rain_forms_or_evaporates(make_build: Callable[..., Build]) -> None:
     build = make_build("numpy")
     domain = (4, 3, 30)
-    component = ProcessRates(domain, build, RainIceConfig(LWARM=False))
+    component = ProcessRates(domain, build, RainIceOptions(LWARM=False))
     state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)
     component(state)
     assert not np.any([state[name] for name in ("rcautr", "rcaccr", "rrevav")])
@@ -165,12 +58,12 @@ def test_without_warm_processes_no_rain_forms_or_evaporates(make_build: Callable
 
 
 def step(
-    build: Build, config: RainIceConfig | None = None, *, before: Fields | None = None, top_first: bool = True
+    build: Build, options: RainIceOptions | None = None, *, before: Fields | None = None, top_first: bool = True
 ) -> tuple[Fields, Fields]:
     """Advance a small atmosphere; return its fields before and after."""
     before = before or synthetic_atmosphere((7, 5, 30), precision=build.precision, seed=3)
     domain = before["tht"].shape
-    component = RainIce(domain, build, config, fluxes=True, top_first=top_first)
+    component = RainIce(domain, build, options, fluxes=True, top_first=top_first)
     state = from_arrays(component.fields, before, domain, build)
     component(state, TIMESTEP)
     return before, state
@@ -229,7 +122,7 @@ def test_water_and_enthalpy_are_conserved(
     "options", [{"XMRSTEP": 5e-5}, {"XTSTEP_TS": 10.0}, {"LSEDIC": False}, {"LWARM": False}], ids=str
 )
 def test_every_option_conserves_water_and_enthalpy(make_build: Callable[..., Build], options: dict[str, Any]) -> None:
-    assert_invariants(*step(make_build("numpy"), RainIceConfig(**options)), 2.3e-16)
+    assert_invariants(*step(make_build("numpy"), RainIceOptions(**options)), 2.3e-16)
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
@@ -277,11 +170,11 @@ def test_slabs_of_columns_do_not_change_the_result(
 def test_the_chain_is_the_components_one_after_the_other(make_build: Callable[..., Build]) -> None:
     build, domain = make_build("numpy"), (5, 4, 30)
     before = synthetic_atmosphere(domain)
-    chain = create("microphysics", domain, build)
+    chain = Microphysics(domain, build)
     chained = from_arrays(chain.fields, before, domain, build)
     chain(chained, TIMESTEP)
 
-    adjustment = create("ice_adjust", domain, build)
+    adjustment = IceAdjust(domain, build)
     adjusted = from_arrays(adjustment.fields, before, domain, build)
     adjustment(adjusted, TIMESTEP)
     sources = {name: adjusted[name] for name in ("ths", "rvs", "rcs", "ris")}
@@ -289,13 +182,6 @@ def test_the_chain_is_the_components_one_after_the_other(make_build: Callable[..
     _, after = step(build, before={**before, **sources, **state})
     for name in (*SPECIES, "ths", "cit", "inprr", "evap3d"):
         np.testing.assert_array_equal(chained[name], after[name])
-
-
-@pytest.mark.parametrize("name", ["ice_adjust", "rain_ice", "microphysics"])
-def test_the_synthetic_atmosphere_feeds_every_component(make_build: Callable[..., Build], name: str) -> None:
-    fields = synthetic_atmosphere((2, 2, 8))
-    component = create(name, (2, 2, 8), make_build("numpy"))
-    assert {field.name for field in component.fields if field.intent != "out"} <= set(fields)
 
 
 @pytest.mark.parametrize(
@@ -315,3 +201,24 @@ def test_a_bad_field_is_named(
     spoil(state)
     with pytest.raises(ValueError, match=message):
         component(state, TIMESTEP)
+
+
+@pytest.mark.compiled
+def test_fields_may_be_parts_of_larger_arrays(
+    make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose columns are not one row; the slabs are then rows."""
+    monkeypatch.setattr("ice3_gt4py.rain_ice.SLAB", 14)
+    build, domain = make_build(VECTORISING[0]), (7, 5, 30)
+    component = RainIce(domain, build, fluxes=True)
+    state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)
+    around, parts = {}, {}
+    for name, field in state.items():
+        around[name] = np.full((9, 8, *field.shape[2:]), np.nan, order="F")
+        parts[name] = around[name][1:8, 1:6]
+        parts[name][...] = field
+    component(state, TIMESTEP)
+    component(parts, TIMESTEP)
+    for name, field in state.items():
+        np.testing.assert_array_equal(parts[name], field)
+        assert np.isnan(around[name]).sum() == around[name].size - field.size
