@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import tempfile
-import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,40 +15,31 @@ from invoke.tasks import task
 
 from ice3_bench.cell.machine import machine_name
 from ice3_bench.compare import instructions
-from ice3_bench.compare.calibration import Calibration, place, statements
+from ice3_bench.compare.calibration import Calibration, known, place
 from ice3_bench.compare.calibration import calibrate as run_trials
-from ice3_bench.compare.result import (
-    SIDES,
-    Case,
-    CellComparison,
-    Comparison,
-    Protocol,
-    as_json,
-    compare_cell,
-    exit_code,
-)
-from ice3_bench.compare.revisions import WORKTREE, benchmarks, checked_out, default_base, environment, stencils
-from ice3_bench.compare.workers import Side
+from ice3_bench.compare.cases import select
+from ice3_bench.compare.comparison import Request, compare_revisions, cpu_cells
+from ice3_bench.compare.pairs import Protocol
+from ice3_bench.compare.preparation import Workshop
+from ice3_bench.compare.result import FILE, exit_code
+from ice3_bench.compare.revisions import WORKTREE, checked_out
+from ice3_bench.compare.sides import Sides
+from ice3_bench.compare.workers import Crew, SideError
 from ice3_bench.errors import Interrupted, UsageError
-from ice3_bench.report import write_atomically
-from ice3_bench.settings.matrix import load_settings, parse_domain
-from ice3_bench.show.tables import calibration_table, comparison_markdown, comparison_table, make_console
+from ice3_bench.files import write_atomically
+from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
+from ice3_bench.show.tables import make_console
 from tasks.common import PROJECT, Surroundings, arguments, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ice3_bench.compare.revisions import Revision
-    from ice3_bench.settings.matrix import Cell, Settings
+    from ice3_bench.compare.result import Comparison
 
-ENVIRONMENTS = PROJECT / ".cache" / "environments"
-PREPARATION = 30.0
-"""Seconds that a cell is thought to take beside its pairs, until one has shown it."""
-COMPARED = {"comparison.json": as_json, "comparison.md": comparison_markdown}
-"""Files of a comparison, in the results folder."""
+MARKDOWN = "comparison.md"
+"""The comparison as a job summary shows it, in the results folder."""
 UNPROVEN = "how far to trust this on this machine is not known: nox -s bench-calibrate measures it"
-COUNTED_DOMAIN = "16x16x60"
-"""Largest domain whose instructions are counted; valgrind runs 50 times as long as the processor."""
+OLD = "those stored are of an earlier version of the procedure and do not apply: nox -s bench-calibrate measures anew"
 
 
 def _clean_up_when_interrupted() -> None:
@@ -76,7 +66,7 @@ def _positive(text: str) -> float:
 def _whole(least: int, most: int) -> Callable[[str], int]:
     def whole(text: str) -> int:
         if not text.isdigit() or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"{text} is no whole number from {least} to {most}")
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number from {least} to {most}")
         return int(text)
 
     return whole
@@ -104,154 +94,6 @@ def _parse(given: list[str]) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def _cells(settings: Settings, names: list[str], console_say: Callable[[str], None]) -> list[Cell]:
-    """Return the cells to compare; GPU cells cannot be."""
-    selected = settings.select(names)
-    cells = [cell for cell in selected if cell.backend.device == "cpu"]
-    if not cells:
-        raise UsageError(
-            f"Revisions cannot be compared in cell {selected[0].id}: the clock is CPU time. Compare CPU cells "
-            f"(--cells cpu are all of them); nox -s {selected[0].session} measures this one."
-        )
-    if len(cells) < len(selected):
-        console_say(f"{len(selected) - len(cells)} GPU cells are left out: revisions are compared on CPU cells.")
-    return cells
-
-
-def _cases(
-    cells: list[Cell], benchmarks: dict[str, list[str]], domain: str | None, wanted: list[str]
-) -> dict[str, list[Case]]:
-    names = {
-        cell.id: [
-            f"{component}/{cell.backend.id}/{cell.precision}/{domain or _domain(cell)}{mix}"
-            for component, mixes in benchmarks.items()
-            for mix in ([f"/{mix}" for mix in mixes] or [""])
-        ]
-        for cell in cells
-    }
-    cases = {
-        cell: [Case.parse(name) for name in group if not wanted or any(part in name for part in wanted)]
-        for cell, group in names.items()
-    }
-    if not any(cases.values()):
-        known = ", ".join(name for group in names.values() for name in group)
-        raise UsageError(f"No benchmark contains {' or '.join(wanted)}: there are {known}.")
-    return {cell: group for cell, group in cases.items() if group}
-
-
-def _listed(revisions: dict[str, Revision]) -> tuple[dict[str, list[str]], _UnusableError | None]:
-    """Return the benchmarks of either revision, and the error of one whose benchmarks cannot be listed."""
-    found: dict[str, list[str]] = {}
-    problems = []
-    for label, revision in revisions.items():
-        try:
-            for name, mixes in benchmarks(revision).items():
-                found[name] = [*dict.fromkeys([*found.get(name, []), *mixes])]
-        except UsageError as error:
-            problems.append(_UnusableError(label, str(error)))
-    if len(problems) == len(revisions):
-        raise problems[-1]
-    return found, problems[0] if problems else None
-
-
-def _domain(cell: Cell) -> str:
-    return cell.backend.compare_domain or cell.backend.domains[0]
-
-
-def _build_options(settings: Settings, cell: Cell, cache: Path, profile: str) -> tuple[str, ...]:
-    compile_args = settings.compile_args(settings.backend(cell.backend.name), profile)
-    return (
-        f"--backend={cell.backend.name}",
-        f"--precision={cell.precision}",
-        f"--cache={cache}",
-        *(f"--compile-arg={argument}" for argument in compile_args),
-    )
-
-
-def _sides(
-    revisions: dict[str, Revision], cell: Cell, threads: int, profile: str = "production"
-) -> tuple[dict[str, Side], str | None]:
-    """Make the sides of a cell, each with its own environment and compiler arguments, and say how they differ."""
-    sides, packages = {}, {}
-    for label, revision in reversed(revisions.items()):  # where neither can be made, it is the contender's fault
-        try:
-            settings = load_settings(revision.tree)
-            made = environment(revision, settings.backend(cell.backend.name).extra, ENVIRONMENTS, label)
-            cache = stencils(PROJECT, revision, made.packages, threads)
-            options = _build_options(settings, cell, cache, profile)
-        except KeyError as error:
-            raise _UnusableError(label, f"its pyproject.toml has no profile {error}") from error
-        except UsageError as error:
-            raise _UnusableError(label, str(error)) from error
-        sides[label] = Side(label, made.python, revision.tree, options, threads)
-        packages[label] = made.packages
-    base, contender = packages["base"], packages["contender"]
-    changed = [
-        f"{name} {base.get(name, 'absent')} -> {contender.get(name, 'absent')}"
-        for name in {**base, **contender}
-        if base.get(name) != contender.get(name)
-    ]
-    difference = f"the environments differ: {', '.join(changed)} (rm -r {ENVIRONMENTS} has both made anew)"
-    return {label: sides[label] for label in revisions}, difference if changed else None
-
-
-class _UnusableError(UsageError):
-    """A revision that cannot be measured in a cell."""
-
-    def __init__(self, side: str, what: str) -> None:
-        super().__init__(what)
-        self.side = side
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What is compared."""
-
-    revisions: dict[str, Revision]
-    unusable: _UnusableError | None
-    """What is wrong with one of them, if it cannot be measured at all."""
-    threads: int
-    protocol: Protocol
-    family: int
-    count: bool
-    """Whether instructions are counted."""
-    notify: Callable[[str], None]
-
-    def compare(self, cell: Cell, cases: list[Case], share: float) -> CellComparison:
-        """Compare a cell; what cannot be measured is said in the result."""
-        self.notify(f"environments of {cell.id}")
-        try:
-            if self.unusable:
-                raise self.unusable
-            sides, difference = _sides(self.revisions, cell, self.threads)
-        except _UnusableError as error:
-            lacking = [Comparison(case.name, missing=f"{error.side}: {error}", at_fault=error.side) for case in cases]
-            return CellComparison(cell.id, lacking)
-        # The total leaves so much for each benchmark; where it binds, there is no patience with the first look.
-        budget = min(self.protocol.budget, share)
-        protocol = replace(self.protocol, budget=budget, patience=min(self.protocol.patience, share / budget))
-        result = compare_cell(cell.id, sides, cases, protocol, self.family, self.notify)
-        result.remarks += [difference] if difference else []
-        if self.count and "compiled" in cell.backend.tags:
-            self._count(cell, cases, result)
-        return result
-
-    def _count(self, cell: Cell, cases: list[Case], result: CellComparison) -> None:
-        self.notify(f"instructions of {cell.id}")
-        try:
-            sides, _ = _sides(self.revisions, cell, 1, instructions.PROFILE)
-        except _UnusableError as error:
-            result.remarks.append(f"instructions cannot be counted, {error.side}: {error}")
-            return
-        small = parse_domain(COUNTED_DOMAIN)
-        counted = [replace(c, domain=min(c.domain, small, key=lambda d: d[0] * d[1] * d[2])) for c in cases]
-        with tempfile.TemporaryDirectory(prefix="ice3-bench-") as folder:
-            counts, problems = instructions.count(sides, counted, Path(folder))
-        result.remarks += problems
-        for benchmark in result.benchmarks:
-            benchmark.instructions = counts.get(benchmark.name)
-
-
 @task
 @explained
 def compare(_context: Context) -> None:
@@ -261,50 +103,56 @@ def compare(_context: Context) -> None:
     surroundings = Surroundings.read()
     settings = surroundings.settings
     console = make_console(quiet=options.quiet)
-    # Those that are decided soon come first, so that the slow ones have what is left of the total.
-    cells = sorted(_cells(settings, options.cells, console.print), key=lambda cell: "compiled" not in cell.backend.tags)
+    selected = settings.select(options.cells)
+    cells = cpu_cells(selected)
+    if len(cells) < len(selected):
+        console.print(f"{len(selected) - len(cells)} GPU cells are left out: revisions are compared on CPU cells.")
     if options.instructions:
-        if not any("compiled" in cell.backend.tags for cell in cells):
+        if all(cell.backend.compiler is None for cell in cells):
             raise UsageError("--instructions counts those of compiled cells, such as --cells gt_cpu_ifirst-float64.")
         instructions.require_valgrind()
-    for name in COMPARED:  # the last comparison must not be taken for this one
-        (surroundings.results / name).unlink(missing_ok=True)
-    deadline = time.monotonic() + options.total
-    protocol, threads = Protocol(budget=options.budget), options.threads or settings.threads
-    known = statements(surroundings.results / "calibrations", machine_name(settings.testbed), _key(protocol))
-    said = "; ".join(known if threads == settings.threads else []) or UNPROVEN
-    results: list[CellComparison] = []
-    with (
-        checked_out(PROJECT, options.base or default_base(PROJECT)) as base,
-        checked_out(PROJECT, options.contender) as contender,
-        console.status("preparing") as status,
-    ):
-        revisions = dict(zip(SIDES, (base, contender), strict=True))
-        found, unusable = _listed(revisions)
-        cases = _cases(cells, found, options.domain, options.benchmarks)
-        cells = [cell for cell in cells if cell.id in cases]
-        left = family = sum(len(group) for group in cases.values())
-        job = _Job(revisions, unusable, threads, protocol, family, options.instructions, status.update)
-        shown = (results, str(base), str(contender), f"Calibration: {said}.")
-        aside = PREPARATION
-        for number, cell in enumerate(cells):
-            start = time.monotonic()
-            for_pairs = deadline - start - aside * (len(cells) - number)
-            results.append(job.compare(cell, cases[cell.id], max(for_pairs, 1.0) / left))
-            left -= len(cases[cell.id])
-            # What a cell takes beside its pairs, as the last one shows: environments, stencils, memory, accuracy.
-            aside = time.monotonic() - start - sum(benchmark.seconds for benchmark in results[-1].benchmarks)
-            for name, write in COMPARED.items():  # after each cell, so that an interruption loses none
-                write_atomically(surroundings.results / name, write(*shown))
-    make_console(quiet=False).print(comparison_table(*shown))
-    code = exit_code(results, options.undecided_exit)
+    files = surroundings.results / FILE, surroundings.results / MARKDOWN
+    for path in files:  # the last comparison must not be taken for this one
+        path.unlink(missing_ok=True)
+    request = Request(
+        cells=cells,
+        threads=options.threads or settings.threads,
+        protocol=Protocol(budget=options.budget),
+        base=options.base,
+        contender=options.contender,
+        benchmarks=options.benchmarks,
+        domain=options.domain,
+        total=options.total,
+        instructions=options.instructions,
+    )
+
+    def store(comparison: Comparison) -> None:
+        for path, text in zip(files, (comparison.as_json(), comparison_markdown(comparison)), strict=True):
+            write_atomically(path, text)
+
+    with console.status("preparing") as status:
+        comparison = compare_revisions(
+            PROJECT,
+            surroundings.results,
+            settings,
+            request,
+            _calibrations(surroundings, request),
+            store=store,
+            notify=status.update,
+        )
+    make_console(quiet=False).print(comparison_table(comparison))
+    code = exit_code(comparison, options.undecided_exit)
     if code:
         raise InvokeExit(code=code)
 
 
-def _key(protocol: Protocol) -> Protocol:
-    """Return the procedure as calibrations are kept by: the budget is an allowance, no part of it."""
-    return replace(protocol, budget=Protocol().budget)
+def _calibrations(surroundings: Surroundings, request: Request) -> str:
+    """Say what is known about such comparisons; the budget is an allowance, not part of the procedure."""
+    if request.threads != surroundings.settings.threads:
+        return UNPROVEN
+    procedure = replace(request.protocol, budget=Protocol().budget)
+    found = known(surroundings.results / "calibrations", machine_name(surroundings.settings.testbed), procedure)
+    return "; ".join(found.statements) or (OLD if found.old else UNPROVEN)
 
 
 def _parse_calibration(given: list[str]) -> argparse.Namespace:
@@ -315,7 +163,7 @@ def _parse_calibration(given: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--fresh", action="store_true", help="start over instead of adding to what is stored")
     parser.add_argument("--cell", default="gt_cpu_ifirst-float64", help="cell of the matrix")
-    parser.add_argument("--component", default="ice_adjust", help="what is called")
+    parser.add_argument("--component", default="ice_adjust", help="what is run")
     parser.add_argument("--domain", help="domain instead of the backend's compare-domain")
     parser.add_argument("--injected", type=_positive, nargs="+", default=[0.02, 0.03], help="known slowdowns")
     options = parser.parse_args(given)
@@ -332,20 +180,24 @@ def calibrate(_context: Context) -> None:
     options = _parse_calibration(arguments())
     surroundings = Surroundings.read()
     settings = surroundings.settings
-    (cell,) = _cells(settings, [settings.cell_by_id(options.cell).id], print)
+    (cell,) = cpu_cells([settings.cell_by_id(options.cell)])
+    benchmark = select([cell], options.domain, [f"{options.component}/"])[cell.id][0]
     protocol, machine = Protocol(), machine_name(settings.testbed)
+    folder = surroundings.results / "calibrations"
+    path = place(folder, machine, benchmark.name, protocol)
+    stored = Calibration.load(path) if path.exists() and not options.fresh else None
     console = make_console()
-    path: Path | None = None
     try:
-        with checked_out(PROJECT, WORKTREE) as revision, console.status("calibrating") as status:
-            case = _cases([cell], benchmarks(revision), options.domain, [f"{options.component}/"])[cell.id][0]
-            path = place(surroundings.results / "calibrations", machine, case.name, protocol)
-            known = Calibration.load(path) if path.exists() and not options.fresh else None
-            sides, _ = _sides(dict.fromkeys(SIDES, revision), cell, settings.threads)
+        with (
+            checked_out(PROJECT, WORKTREE) as revision,
+            tempfile.TemporaryDirectory(prefix="ice3-bench-") as scratch,
+            console.status("calibrating") as status,
+        ):
+            workshop = Workshop(PROJECT, settings, Sides(revision, revision), settings.threads, Path(scratch))
             result = run_trials(
-                sides["base"],
-                case,
-                known or Calibration(machine, case.name, asdict(protocol), []),
+                Crew(workshop.sides(cell, [benchmark])[0], folder / "logs"),
+                benchmark,
+                stored or Calibration(machine, benchmark.name, protocol),
                 injected=(0.0, *options.injected),
                 budget=options.budget,
                 trials=options.trials,
@@ -354,7 +206,9 @@ def calibrate(_context: Context) -> None:
                 notify=status.update,
             )
     except KeyboardInterrupt:
-        kept = f": the trials that were complete are in {path}" if path and path.exists() else ""
+        kept = f": the trials that were complete are in {path}" if path.exists() else ""
         raise Interrupted(f"Interrupted{kept}.") from None
+    except SideError as error:
+        raise UsageError(f"{benchmark.name} cannot be calibrated: {error.what}") from error
     console.print(calibration_table(result))
     console.print(f"Stored in {path}.", soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -22,12 +21,10 @@ from ice3_bench.measures import written
 from ice3_bench.text import changed, count, duration, short, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.console import ConsoleOptions, RenderableType, RenderResult
 
-    from ice3_bench.compare.calibration import Calibration
-    from ice3_bench.compare.result import CellComparison, Comparison
     from ice3_bench.history.checks import Check
     from ice3_bench.history.series import Series
     from ice3_bench.report import Benchmark, Metric, Report
@@ -263,162 +260,3 @@ def history_table(series: Sequence[Series]) -> Group:
     lacking = [Text(f"Not tested: {count} series, {why}.") for why, count in untested.items()]
     told = [Text("\n  ".join([f"Changed {where}:", *lines])) for where, lines in sentences.items()]
     return Group(Fitting(table), *told, *lacking)
-
-
-_COMPARED = ("benchmark", "verdict", "change", "99 % interval", "detectable", "wall", "base", "contender", "memory")
-
-
-def _headings(cells: list[CellComparison]) -> list[str]:
-    counted = any(benchmark.instructions for cell in cells for benchmark in cell.benchmarks)
-    return [*_COMPARED, "instructions"] if counted else [*_COMPARED]
-
-
-def _compared(comparison: Comparison, headings: list[str]) -> list[str]:
-    """Return the cells of a line of a comparison."""
-    decision, count = comparison.decision, comparison.instructions
-    counted = [f"{count.verdict} ({count.change:+.3%})"] if count else ["–"]
-    if decision is None:
-        line = [comparison.name, "not compared", *["–"] * 7, *counted]
-        return line[: len(headings)]
-    wall = f"{comparison.wall_change:+.1%}" if comparison.wall_change is not None else "–"
-    if comparison.preempted is not None and comparison.preempted > PREEMPTED:
-        wall += f" ({comparison.preempted:.0%} preempted)"
-    memory = "–"
-    if comparison.base_bytes and comparison.contender_bytes is not None:
-        memory = f"{size(comparison.contender_bytes)} ({comparison.contender_bytes / comparison.base_bytes - 1.0:+.2%})"
-    line = [
-        comparison.name,
-        decision.verdict
-        + (" by wall time" if decision.clock == "wall" else "")
-        + (", larger" if comparison.larger else ""),
-        f"{decision.change:+.2%}",
-        f"{decision.low:+.2%} … {decision.high:+.2%}",
-        "–" if decision.detectable is None else f"{decision.detectable:.1%}",
-        wall,
-        duration(comparison.base_ns or 0.0),
-        duration(comparison.contender_ns or 0.0),
-        memory,
-        *counted,
-    ]
-    return line[: len(headings)]
-
-
-def _remarks(cells: list[CellComparison]) -> list[str]:
-    """Return what a comparison has to say besides its lines: accuracy, problems, and why a verdict is what it is."""
-    remarks = []
-    for cell in cells:
-        remarks += [f"{cell.cell}: {remark}" for remark in cell.remarks]
-        remarks += _inaccuracies(cell)
-        for benchmark in cell.benchmarks:
-            if benchmark.missing:
-                remarks.append(f"{benchmark.name}: not compared. {benchmark.missing}")
-            if benchmark.decision:
-                remarks.append(f"{benchmark.name}: {benchmark.decision.verdict}, {benchmark.decision.reason}.")
-            if count := benchmark.instructions:
-                remarks.append(
-                    f"{benchmark.name}: {count.verdict} instructions, {count.base} and {count.contender} "
-                    f"({count.change:+.4%}), counted by callgrind in one call."
-                )
-    return remarks
-
-
-def _inaccuracies(cell: CellComparison) -> list[str]:
-    """Return a sentence for each component with outputs that are less accurate."""
-    remarks = []
-    for component in dict.fromkeys(entry.component for entry in cell.less_accurate):
-        worse = [entry for entry in cell.less_accurate if entry.component == component]
-        worst = max(worse, key=lambda entry: (entry.failed, entry.counts, entry.contender / entry.tolerance))
-        state = "OUT OF TOLERANCE" if worst.failed else "in tolerance" + (", more than doubled" if worst.counts else "")
-        before = "is not known of the base" if worst.base is None else f"was {worst.base:.2e}"
-        remarks.append(
-            f"{cell.cell}: {component} is less accurate, {state}: {len(worse)} outputs, worst '{worst.field}', whose "
-            f"error is {worst.contender:.2e} and {before} (tolerance {worst.tolerance:.0e})."
-        )
-    return remarks
-
-
-def _summary(cells: list[CellComparison]) -> str:
-    benchmarks = [benchmark for cell in cells for benchmark in cell.benchmarks]
-    counts = {
-        "slower": sum(b.decision is not None and b.decision.verdict == "slower" for b in benchmarks),
-        "faster": sum(b.decision is not None and b.decision.verdict == "faster" for b in benchmarks),
-        "same": sum(b.decision is not None and b.decision.verdict == "same" for b in benchmarks),
-        "UNDECIDED": sum(b.decision is not None and b.decision.verdict == "undecided" for b in benchmarks),
-        "larger": sum(b.larger for b in benchmarks),
-        "less accurate": sum(entry.counts for cell in cells for entry in cell.less_accurate),
-        "ACCURACY NOT CHECKED": sum(cell.broken is not None for cell in cells),
-        "NOT COMPARED": sum(b.decision is None for b in benchmarks),
-    }
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-
-
-def comparison_table(cells: list[CellComparison], base: str, contender: str, calibration: str) -> Group:
-    """Make the table of a comparison, with a sentence on each verdict below."""
-    table = Table(title=f"{contender} against {base}: CPU time", title_justify="left")
-    headings = _headings(cells)
-    for heading in headings:
-        table.add_column(heading, no_wrap=heading == "benchmark", justify="left" if heading == "benchmark" else "right")
-    styles = {"slower": "red", "faster": "green", "undecided": "bold yellow"}
-    for cell in cells:
-        for comparison in cell.benchmarks:
-            verdict = comparison.decision.verdict if comparison.decision else "undecided"
-            table.add_row(*_compared(comparison, headings), style=styles.get(verdict))
-    summary = _summary(cells)
-    loud = "bold yellow" if any(word in summary for word in ("UNDECIDED", "NOT COMPARED", "NOT CHECKED")) else "bold"
-    return Group(Fitting(table), *(Text(r) for r in [*_remarks(cells), calibration]), Text(summary, style=loud))
-
-
-def comparison_markdown(cells: list[CellComparison], base: str, contender: str, calibration: str) -> str:
-    """Make the same table in markdown, for a pull request."""
-
-    def line(entries: Iterable[str]) -> str:
-        return "| " + " | ".join(entry.replace("|", "\\|").replace("\n", " ") for entry in entries) + " |"
-
-    headings = _headings(cells)
-    rows = [line(_compared(comparison, headings)) for cell in cells for comparison in cell.benchmarks]
-    head = [
-        f"CPU time of {contender} against {base}: {_summary(cells)}",
-        "",
-        line(headings),
-        line("---" for _ in headings),
-    ]
-    remarks = [remark.replace("\n", " ") for remark in [*_remarks(cells), calibration]]
-    return "\n".join([*head, *rows, "", *(f"- {remark}" for remark in remarks), ""])
-
-
-def calibration_table(calibration: Calibration) -> Group:
-    """Make the table of a calibration, with what it means below."""
-    table = Table(title=f"bench-compare on {calibration.benchmark}", title_justify="left")
-    for heading in (
-        "injected",
-        "as measured",
-        "trials",
-        "said slower",
-        "faster",
-        "95 % interval",
-        "median change",
-        "undecided",
-    ):
-        table.add_column(heading, justify="right")
-    for trials in filter(len, calibration.trials):
-        low, high = trials.interval()
-        table.add_row(
-            f"{trials.injected:.1%}" if trials.injected else "nothing",
-            f"{statistics.median(trials.true):.2%}",
-            str(len(trials)),
-            str(trials.slower),
-            str(trials.alarms - trials.slower),
-            f"{low:.1%} … {high:.1%}",
-            f"{statistics.median(trials.changes):+.2%}",
-            str(sum(verdict == "undecided" for verdict in trials.verdicts)),
-        )
-    found = calibration.detectable
-    summary = (
-        f"Smallest of these slowdowns found in at least 95 % of the trials: {found:.1%}."
-        if found is not None
-        else "None of these slowdowns was found in 95 % of the trials."
-    )
-    each = calibration.seconds / max(1, sum(len(trials) for trials in calibration.trials))
-    pairs = statistics.median([count for trials in calibration.trials for count in trials.pairs] or [0])
-    cost = f"A trial took {each:.1f} s and {pairs:.0f} pairs of processes (median)."
-    return Group(Fitting(table), Text(f"{calibration.statement}."), Text(f"{summary} {cost}"))
