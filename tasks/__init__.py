@@ -20,7 +20,8 @@ from ice3_bench.errors import BenchError, Exit, UsageError
 from ice3_bench.history.checks import check, summary
 from ice3_bench.history.store import History
 from ice3_bench.report import write_atomically
-from ice3_bench.show.tables import make_console, results_table
+from ice3_bench.show.console import make_console
+from ice3_bench.show.tables import results_table
 from tasks import bencher, comparing, looking
 from tasks.common import PROJECT, Surroundings, arguments, explained
 from tasks.sending import discard_submission, upload_reports

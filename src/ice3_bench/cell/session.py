@@ -26,7 +26,7 @@ from ice3_bench.cell.machine import (
 )
 from ice3_bench.errors import BenchError, Exit, Interrupted, PassError, UsageError
 from ice3_bench.report import Metric, PassRecord, Protocol, Report, load_report, save_report, write_atomically
-from ice3_bench.show.tables import Progress
+from ice3_bench.show.console import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
