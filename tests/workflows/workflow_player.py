@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from tests.unit.github_server import READ_TOKEN, TOKEN
+from tests.servers.github_server import READ_TOKEN, TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable

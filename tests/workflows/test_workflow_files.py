@@ -1,0 +1,60 @@
+"""The workflow files: what their steps may run, and which jobs may hold a secret."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+WORKFLOWS = sorted((PROJECT / ".github/workflows").glob("*.yml"))
+RUN = re.compile(
+    r'python3? -m (pip install "nox\[uv\]"|venv .venv && .venv/bin/python -m pip install "nox\[uv\]")'
+    r"|(\.venv/bin/)?nox -[st] [^&|;\n]*"
+    r'|echo "sessions=\$\(nox -l --json .*|cat results/(comparison|gpu)\.md >> "\$GITHUB_STEP_SUMMARY"'
+)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_step_of_a_workflow_is_one_line_and_every_action_pinned(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    described = yaml.safe_load(text)
+    assert described["permissions"] == {}
+    assert described["concurrency"]["group"]
+    for used in re.findall(r"uses: (.*)", text):
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+", used), used
+    for job in described["jobs"].values():
+        assert set(job["permissions"].items()) <= {
+            ("contents", "read"),
+            ("actions", "read"),
+            ("pull-requests", "write"),
+        }
+        for step in job["steps"]:
+            assert RUN.fullmatch(step.get("run", "nox -s tests")), step  # nothing of the event can enter a line
+            if "/cache@" in step.get("uses", "") and "stencils" in step["with"]["path"]:
+                assert all(part in step["with"]["key"] for part in ("runner.os", "runner.arch", "py3"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_no_code_of_a_fork_meets_a_secret(path: Path) -> None:
+    described = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for job in described["jobs"].values():
+        if "secrets." not in json.dumps(job) and "write" not in job["permissions"].values():
+            continue
+        if described[True].keys() & {"pull_request"}:
+            assert "github.event.pull_request.head.repo.full_name == github.repository" in job["if"]
+        elif described[True].keys() & {"pull_request_target", "workflow_run"}:
+            (checkout,) = [step for step in job["steps"] if "/checkout@" in step.get("uses", "")]
+            assert checkout["with"]["ref"] == "${{ github.event.repository.default_branch }}"
+            assert not any("/cache@" in step.get("uses", "") for step in job["steps"])  # a fork may fill caches
+
+
+def test_every_python_that_is_promised_is_tested() -> None:
+    described = yaml.safe_load((PROJECT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    promised = [one.rsplit(" ", 1)[1] for one in project["classifiers"] if "Python :: 3." in one]
+    assert described["jobs"]["tests"]["strategy"]["matrix"]["python"] == promised
