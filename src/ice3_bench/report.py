@@ -1,53 +1,48 @@
 """The report of one cell: its schema, and how it is written and read.
 
 A report holds everything a later comparison needs: what was measured, on which machine, with which software and
-settings. Changing the meaning of a field, or removing one, raises ``SCHEMA_VERSION``.
+settings. Changing the meaning of a field, or removing one, raises ``SCHEMA_VERSION``, and reports of the version before
+are migrated when they are read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from datetime import datetime  # noqa: TC003 (pydantic needs it at run time)
-from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ice3_bench.errors import UsageError
+from ice3_bench.files import write_atomically
+from ice3_bench.measures import MEASURES, MeasureName
+from ice3_bench.names import label
+from ice3_bench.provenance import Commit, Gpu, Machine, Protocol, Record, Software
 
-SCHEMA_VERSION: Literal[1] = 1
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
-Measure = Literal["latency", "throughput", "peak-memory", "accuracy", "bandwidth", "transfer-in", "transfer-out"]
-UNITS: dict[str, str] = {
-    "latency": "ns",
-    "throughput": "points/s",
-    "peak-memory": "B",
-    "accuracy": "1",
-    "bandwidth": "1",
-    "transfer-in": "ns",
-    "transfer-out": "ns",
-}
-"""Unit of each measure. ``accuracy`` is a normalised error; ``bandwidth`` a fraction of what memory was measured to
-move: the STREAM triad of the machine, in GPU cells the copies of the device. Only GPU cells have transfers: all inputs
-of a call to the device, all outputs back."""
+__all__ = [
+    "Benchmark", "Commit", "FieldError", "Gpu", "Machine", "Metric", "NotRun", "PassRecord", "Protocol", "Report",
+    "Rounds", "Software", "StencilBuild", "load_report", "parse_report", "save_report", "wrong_outputs",
+]  # fmt: skip
 
-
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+SCHEMA_VERSION: Literal[2] = 2
+DEFAULT_PORT = "ice3_gt4py.port"
+"""Port of the reports of version 1, which knew no other."""
 
 
-class Metric(_Record):
-    """A value with its spread, in the unit of ``UNITS``."""
+class Metric(Record):
+    """A value with its spread, in the unit of its measure."""
 
     value: float
     lower_value: float | None = None
     upper_value: float | None = None
 
 
-class Rounds(_Record):
+class Rounds(Record):
     """Every timed round of one benchmark."""
 
     wall_ns: list[int]
@@ -59,20 +54,25 @@ class Rounds(_Record):
     """Time on the device by CUDA events, of as many further calls; GPU cells only."""
 
 
-class Benchmark(_Record):
+class Benchmark(Record):
     """One benchmark: a component on a domain."""
 
     name: str
-    """``component/backend/precision/domain``, with ``/mix`` where a component has several."""
+    """``component/backend/precision/domain``, with ``/mix`` if the component has several."""
     component: str
+    """Component, or a variant of one such as ``ice_adjust:modular``."""
     domain: tuple[int, int, int]
     clock: Literal["cpu", "wall", "kernel"] = "cpu"
     """The clock of ``latency``: CPU time with one thread, wall time with several, time on the device in GPU cells."""
-    measures: dict[Measure, Metric] = Field(default_factory=dict)
+    measures: dict[MeasureName, Metric] = Field(default_factory=dict)
     rounds: Rounds | None = None
     memray_dump: str | None = None
     error: str | None = None
     """Why the benchmark failed, if it did."""
+    remarks: list[str] = Field(default_factory=list)
+    """What else is to be said of it."""
+    marked: str | None = None
+    """Why its timing is not to be trusted, if so."""
 
     @property
     def times(self) -> list[int]:
@@ -85,8 +85,7 @@ class Benchmark(_Record):
     @property
     def label(self) -> str:
         """Component, domain and weather mix: the name without the cell."""
-        component, _, _, domain, *mix = self.name.split("/")
-        return " ".join([component, domain, *mix])
+        return label(self.name)
 
     @property
     def points(self) -> int:
@@ -95,7 +94,7 @@ class Benchmark(_Record):
         return i * j * k
 
 
-class FieldError(_Record):
+class FieldError(Record):
     """Error of one output against the reference data."""
 
     data_set: str
@@ -111,114 +110,46 @@ class FieldError(_Record):
     level: int | None = None
 
 
-class StencilBuild(_Record):
-    """Time to build or load the stencils of one component."""
+class NotRun(Record):
+    """A component that the port does not run on a data set ("n/a")."""
+
+    data_set: str
+    component: str
+    reason: str
+
+
+class StencilBuild(Record):
+    """Time until a component has run for the first time."""
 
     component: str
+    domain: tuple[int, int, int] | None = None
+    """Domain that it was built for; None in reports of version 1."""
     seconds: float
     cached: bool
+    """Whether it was loaded from the cache; only other times are compile times."""
 
 
-class Commit(_Record):
-    """The revision that was measured."""
-
-    hash: str | None = None
-    branch: str | None = None
-    dirty: bool = False
-
-
-class Gpu(_Record):
-    """The device of a GPU cell; nothing of it is ever set, only read."""
-
-    name: str
-    uuid: str
-    """Which of several devices of a model."""
-    index: int | None
-    """Its number on this machine, in nvidia-smi's order."""
-    driver: str
-    runtime: str
-    """Version of the CUDA runtime that CuPy uses."""
-    memory_bytes: int
-    cache_bytes: int
-    """Size of the L2 cache."""
-    sm_clock_max_mhz: float | None
-    """Highest clock of the multiprocessors; None where the driver does not say."""
-    memory_clock_max_mhz: float | None
-    power_limit_watts: float | None
-    sm_clock_mhz: float | None
-    """Clock while the device copies."""
-    memory_clock_mhz: float | None
-    copy_bytes_per_second: float
-    """Bytes read and written per second by large copies on the device."""
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What must be the same for two runs to be compared."""
-        return self.model_dump(
-            include={"name", "driver", "runtime", "sm_clock_max_mhz", "memory_clock_max_mhz", "power_limit_watts"}
-        )
-
-
-class Machine(_Record):
-    """The machine and device."""
-
-    testbed: str
-    cpu: str
-    cores: int
-    memory_bytes: int
-    system: str
-    device: str | None = None
-    """GPU model, for GPU cells."""
-    gpu: Gpu | None = None
-    triad_bytes_per_second: float
-    """STREAM triad measured with the session's number of threads."""
-
-
-class Software(_Record):
-    """Versions that matter."""
-
-    python: str
-    compiler: str | None
-    packages: dict[str, str]
-
-    def differences(self, before: Software) -> list[str]:
-        """Say which versions differ from those of an earlier run, such as ``gt4py 1.1.12 -> 1.2.3``."""
-        old = {"python": before.python, **before.packages}
-        new = {"python": self.python, **self.packages}
-        return [
-            f"{name} {old.get(name, 'none')} -> {new.get(name, 'none')}"
-            for name in sorted({*old, *new})
-            if old.get(name) != new.get(name)
-        ]
-
-
-class Protocol(_Record):
-    """How it was measured."""
-
-    profile: str
-    compile_args: list[str]
-    threads: int
-    environment: dict[str, str]
-    """Variables fixed for the timed process."""
-
-
-class PassRecord(_Record):
+class PassRecord(Record):
     """One pass and how long it took."""
 
     name: str
     seconds: float
 
 
-class Report(_Record):
+class Report(Record):
     """All that a bench session found out about one cell."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     id: str
     """Unique id of the run (UUID)."""
     cell: str
     backend: str
     precision: str
     device: Literal["cpu", "gpu"]
+    port: str = DEFAULT_PORT
+    """File or module of the implementation that was measured."""
+    settings: dict[str, str] = Field(default_factory=dict)
+    """Settings of the port, without compiler arguments, which ``protocol`` has."""
     created: datetime
     commit: Commit
     machine: Machine
@@ -227,9 +158,18 @@ class Report(_Record):
     passes: list[PassRecord]
     stencils: list[StencilBuild]
     accuracy: list[FieldError]
+    accuracy_policy: Literal["gate", "report"] = "gate"
+    """What wrong physics does: it stops the session before the timing, or it is reported and the timing is marked."""
+    not_run: list[NotRun] = Field(default_factory=list)
+    not_produced: dict[str, list[str]] = Field(default_factory=dict)
+    """Outputs that the port does not produce, by component."""
+    left_out: int = 0
+    """Number of cells that were not compared, since inputs that the port ignores are not zero there."""
     benchmarks: list[Benchmark]
     incomplete: str | None = None
     """Why passes are missing, if some are."""
+    remarks: list[str] = Field(default_factory=list)
+    """What else is to be said of the cell."""
 
     @model_validator(mode="after")
     def _each_benchmark_once(self) -> Self:
@@ -241,16 +181,22 @@ class Report(_Record):
 
     @property
     def comparability(self) -> str:
-        """Key shared by the runs that may be compared: machine, device and driver, compiler, flags and threads."""
+        """Key shared by the runs that may be compared: machine, device and driver, compiler, flags, threads, port."""
         basis = json.dumps(self.comparability_basis, sort_keys=True)
         return hashlib.sha256(basis.encode()).hexdigest()[:16]
 
     @property
     def comparability_basis(self) -> dict[str, Any]:
-        """What enters the key of comparability."""
+        """What enters the key of comparability.
+
+        The default port does not enter, so that the keys of reports of version 1 stay as they are. Nor do its settings,
+        which belong to the commit under test like its code.
+        """
         gpu = {"gpu": self.machine.gpu.identity} if self.machine.gpu else {}
+        port = {"port": self.port, "settings": self.settings} if self.port != DEFAULT_PORT else {}
         return {
             **gpu,
+            **port,
             "testbed": self.machine.testbed,
             "cpu": self.machine.cpu,
             "cores": self.machine.cores,
@@ -262,37 +208,35 @@ class Report(_Record):
             "environment": self.protocol.environment,
         }
 
+    def differences(self, other: Report) -> list[str]:
+        """Name what keeps two reports of a cell from being compared."""
+        ours, theirs = self.comparability_basis, other.comparability_basis
+        differing = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+        return [*differing, *(["physics"] if self.physics_differs != other.physics_differs else [])]
+
+    @property
+    def physics_differs(self) -> bool:
+        """Whether an output is out of tolerance: the timing is marked everywhere, and nothing of the report gates."""
+        return any(not entry.passed for entry in self.accuracy)
+
+    def distrust(self, benchmark: Benchmark, measure: str) -> str | None:
+        """Say why a value neither gates nor is part of the history that later runs are judged by; None if it may."""
+        if self.physics_differs:
+            return "the physics differs"
+        if benchmark.marked is not None and MEASURES[measure].timing:
+            return f"its timing is marked: {benchmark.marked}"
+        return None
+
     @property
     def failures(self) -> list[Benchmark]:
         """Benchmarks that failed."""
         return [benchmark for benchmark in self.benchmarks if benchmark.error is not None]
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` so that a reader never sees half a file.
-
-    Raises
-    ------
-    UsageError
-        If the folder cannot be written to or the disk is full; the message names the path and the reason.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {error.strerror}. Free space or choose another folder with "
-            "the variable ICE3_BENCH_RESULTS."
-        ) from error
+def wrong_outputs(accuracy: Iterable[FieldError], component: str) -> list[str]:
+    """Return the outputs of a component that are out of tolerance on at least one data set."""
+    wrong = [entry.field for entry in accuracy if entry.component == component and not entry.passed]
+    return list(dict.fromkeys(wrong))
 
 
 def save_report(report: Report, path: Path) -> None:
@@ -332,11 +276,21 @@ def parse_report(text: str, where: str, remedy: str) -> Report:
             "update this checkout with git pull."
         )
     try:
-        return Report.model_validate(data)
+        return Report.model_validate(_migrated(data))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "top level"
         raise UsageError(f"The report {where} is not valid: {place}: {first['msg']}. {remedy}") from error
+
+
+def _migrated(data: Any) -> Any:  # noqa: ANN401 (JSON)
+    """Return the data of a report in the present schema; what is not a report stays as it is.
+
+    Version 1 lacks the fields that version 2 added, each of which has a default that says what was true then.
+    """
+    if isinstance(data, dict) and type(data.get("schema_version")) is int and data["schema_version"] == 1:
+        return {**data, "schema_version": SCHEMA_VERSION}
+    return data
 
 
 def _session_of(path: Path) -> str:

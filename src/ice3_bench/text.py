@@ -1,37 +1,78 @@
-"""Values written with the unit that suits a reader."""
+"""Numbers with the unit that suits a reader, plurals, lists, and commits in short."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A unit in which a value is written.
+
+    Attributes
+    ----------
+    size
+        The unit as a multiple of the unit in which values are stored.
+    unit
+        Its symbol; empty for a plain number.
+    form
+        Format of the number, such as ``.2f``.
+    """
+
+    size: float
+    unit: str
+    form: str
+
+    def written(self, value: float) -> str:
+        """Write a value, given in the unit in which it is stored."""
+        return f"{value / self.size:{self.form}} {self.unit}".rstrip()
+
+
+Scales = tuple[Scale, ...]
+"""Scales of a quantity, the largest first."""
+DURATION: Scales = (Scale(1e9, "s", ".2f"), Scale(1e6, "ms", ".2f"), Scale(1e3, "µs", ".2f"), Scale(1.0, "ns", ".0f"))
+SIZE: Scales = (Scale(1e9, "GB", ".1f"), Scale(1e6, "MB", ".1f"), Scale(1e3, "kB", ".1f"), Scale(1.0, "B", ".0f"))
+
+
+def suited(scales: Scales, value: float) -> Scale:
+    """Return the largest scale that is not larger than a value, or the smallest scale."""
+    return next((scale for scale in scales if abs(value) >= scale.size), scales[-1])
 
 
 def duration(nanoseconds: float) -> str:
     """Write a duration with the unit that suits it."""
-    for unit, scale in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if nanoseconds >= scale:
-            return f"{nanoseconds / scale:.2f} {unit}"
-    return f"{nanoseconds:.0f} ns"
+    return suited(DURATION, nanoseconds).written(nanoseconds)
 
 
 def size(octets: float) -> str:
     """Write a number of bytes with the unit that suits it (powers of 1000)."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if octets >= scale:
-            return f"{octets / scale:.1f} {unit}"
-    return f"{octets:.0f} B"
-
-
-def written(measure: str, value: float) -> str:
-    """Write a value of a measure, which is in the unit of ``UNITS``."""
-    if measure in ("latency", "transfer-in", "transfer-out"):
-        return duration(value)
-    if measure == "peak-memory":
-        return size(value)
-    if measure == "throughput":
-        return f"{value / 1e6:.2f} Mpoint/s"
-    if measure == "bandwidth":
-        return f"{100 * value:.0f} %"
-    return f"{value:.1e}"
+    return suited(SIZE, octets).written(octets)
 
 
 def changed(relative: float) -> str:
-    """Write a relative change as a percentage, or as a factor where it is more than doubling."""
+    """Write a relative change as a percentage, or as a factor if the value more than doubled."""
     return f"× {1.0 + relative:.3g}" if relative > 1.0 else f"{100 * relative:+.1f} %"
+
+
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """Write a number with its noun: ``1 output``, ``2 outputs``; ``plural`` is the noun with an ``s`` if not given."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Write a list as in a sentence: ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def quoted(names: Collection[str]) -> str:
+    """Write names in quotation marks, with commas between them."""
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def short(commit: str | None) -> str:
+    """Return the abbreviated hash, or words that say that there is none."""
+    return commit[:10] if commit else "no commit"

@@ -61,8 +61,8 @@ class Cell:
     cache
         Folder for what is compiled. It is another one for every tool chain, processor and set of compiler flags.
     settings
-        The backend's ``settings`` in the matrix. If the backend has a ``compiler``, also ``compile-args``: the profile's
-        and the backend's compiler arguments, quoted as for a shell.
+        The backend's ``settings`` in the matrix. If the backend has a ``compiler``, also that and ``compile-args``: the
+        compiler arguments of the profile and the backend, quoted as for a shell.
     """
 
     backend: str
@@ -105,10 +105,13 @@ class Runnable(Protocol):
     ignores
         Names of the inputs that it does not know. Cells where one of them is not zero are left out of the accuracy.
 
-    Three more attributes are optional:
+    Four more attributes are optional:
 
     cached : bool
-        Whether everything compiled was loaded from ``Cell.cache``; otherwise that is told by whether the folder changed.
+        Whether everything compiled was loaded from ``Cell.cache``. Without it, a build counts as cached if it left that
+        folder as it was and the folder is not empty.
+    reset_bytes : int
+        Bytes that it keeps for ``reset`` only. They do not count as its memory.
     device_input : bool
         In GPU cells: ``load`` takes CuPy arrays in the dtype of the cell.
     device_layout : "C" or "F"

@@ -168,7 +168,7 @@ PROCESS_RATES: tuple[Field, ...] = (
         )
     ),
 )  # fmt: skip
-"""The process rates of the initial state under PHYEX's names (PHYEX: ICE4_TENDENCIES), ``*_mr`` the instantaneous ones."""
+"""The process rates of the initial state (PHYEX: ICE4_TENDENCIES); ``*_mr`` are the instantaneous processes."""
 
 _ADJUSTED = ("tht", "rvt", "rct", "rit")
 """State that RainIce takes from the adjustment: an output of the chain, not an input."""

@@ -1,8 +1,8 @@
 """The messages between the harness and the processes that measure: typed, versioned records, one JSON object a line.
 
 The harness writes a ``Job`` to a file. The process answers on a descriptor of its own, so that whatever a port prints
-cannot be mistaken for a result. This is the one place where messages are written and read; the module needs the standard
-library only, since both sides import it.
+cannot be mistaken for a result. Messages are written and read here only. Both sides import this module, so it needs
+nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -309,10 +309,19 @@ class Timed:
 
 @dataclass(frozen=True)
 class Peak:
-    """Peak memory of a benchmark: of the process's allocations, in GPU cells of the device's pool."""
+    """Peak memory of a benchmark: of the process's allocations, in GPU cells of the device's pool.
+
+    What a port keeps for ``reset`` only does not count.
+
+    Attributes
+    ----------
+    dump
+        File in which memray recorded the allocations; empty if there is none.
+    """
 
     benchmark: str
     bytes: int
+    dump: str = ""
 
 
 @dataclass(frozen=True)
@@ -406,26 +415,35 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
     return typing.get_type_hints(kind, localns=names)
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
+def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(hint):
         return _record(typing.cast("type[Any]", hint), value, where)
+    if origin in (types.UnionType, Union) and type(None) in parts:
+        (inner,) = (part for part in parts if part is not type(None))
+        return None if value is None else _value(inner, value, where)
+    if origin is Literal and value in parts:
+        return value
+    if origin is tuple or len(parts) == 2:
+        return _container(origin, parts, value, where)
+    return _scalar(hint, value, where)
+
+
+def _scalar(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401
     if hint is Path and isinstance(value, str):
         return Path(value)
-    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+    if hint is float and type(value) in (int, float):
         return float(value)
+    if isinstance(hint, type) and type(value) is hint:
+        return value
+    raise MessageError(f"{where} is {value!r}, which is not of type {hint}.")
+
+
+def _container(origin: Any, parts: tuple[Any, ...], value: Any, where: str) -> Any:  # noqa: ANN401
     if origin is tuple and isinstance(value, list):
         inner = [parts[0]] * len(value) if parts[-1] is Ellipsis else list(parts)
         if len(inner) == len(value):
             return tuple(_value(part, one, f"{where}[{n}]") for n, (part, one) in enumerate(zip(inner, value)))  # noqa: B905
-    elif origin in (types.UnionType, Union) and type(None) in parts:
-        (inner_hint,) = (part for part in parts if part is not type(None))
-        return None if value is None else _value(inner_hint, value, where)
-    elif origin is Literal:
-        if value in parts:
-            return value
-    elif origin is not None and isinstance(value, dict) and len(parts) == 2:
+    elif isinstance(value, dict):
         return {str(name): _value(parts[1], one, f"{where}[{name}]") for name, one in value.items()}
-    elif isinstance(hint, type) and type(value) is hint:
-        return value
-    raise MessageError(f"{where} is {value!r}, which is not of type {hint}.")
+    raise MessageError(f"{where} is {value!r}, which is not of type {origin}{parts}.")

@@ -1,281 +1,149 @@
-"""Revisions in a git repository of its own, and the worker of the real physics on backend numpy."""
+"""What comes of a comparison: records, verdicts of both clocks, accuracy, exit codes, tables, calibrations."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from dataclasses import asdict
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ice3_bench.compare.calibration import Calibration, statements
-from ice3_bench.compare.instructions import Count
+from ice3_bench.compare.accuracy import Accuracy, compare_accuracy
+from ice3_bench.compare.calibration import Calibration, Trials, known, place
+from ice3_bench.compare.cases import counted, select
+from ice3_bench.compare.comparison import cpu_cells
+from ice3_bench.compare.instructions import require_valgrind
+from ice3_bench.compare.pairs import Pairs, Protocol, judge, measure
 from ice3_bench.compare.result import (
-    Case,
+    BenchmarkComparison,
     CellComparison,
+    Compared,
     Comparison,
+    Count,
     Inaccuracy,
-    Pairs,
-    Protocol,
-    _compare_accuracy,
-    as_json,
     exit_code,
-    judge,
+    load_comparison,
 )
-from ice3_bench.compare.revisions import WORKTREE, Revision, checked_out, default_base, environment, stencils
+from ice3_bench.compare.sides import LABELS, Label, Sides
 from ice3_bench.compare.verdict import Decision, Rule, Verdict
-from ice3_bench.compare.workers import Side, Worker, WorkerError
 from ice3_bench.errors import UsageError
-from ice3_bench.show.tables import comparison_markdown, comparison_table, make_console
-from ice3_gt4py.compilation import Build
-from ice3_gt4py.worker import Server
+from ice3_bench.show.comparison import comparison_markdown, comparison_table
+from ice3_bench.show.console import make_console
+from ice3_probe.messages import Benchmark, Checked, FieldError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+    from ice3_bench.settings.matrix import Settings
 
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main"]
-    return subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+CASE = Benchmark("ice_adjust/numpy/float64/8x8x20", "ice_adjust", (8, 8, 20), "rich")
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    git(tmp_path, "init")
-    for number in range(2):
-        (tmp_path / "file").write_text(str(number), encoding="utf-8")
-        git(tmp_path, "add", "file")
-        git(tmp_path, "commit", "-m", f"commit {number}")
-    return tmp_path
+def compared(verdict: Verdict = Verdict.SAME, **changes: Any) -> Comparison:
+    """Return a comparison of one benchmark; ``changes`` replace its fields."""
+    fields: dict[str, Any] = {
+        "name": "ice_adjust/a|b/float64/8x8x20",
+        "component": "ice_adjust",
+        "decision": Decision(verdict, 0.0, -0.01, 0.01, 1.0, 0.012, 8, "because | of this"),
+        "base_ns": 1.0,
+        "contender_ns": 1.0,
+        "wall_change": 0.0,
+        "preempted": 0.0,
+        "base_bytes": 10_000_000,
+        "contender_bytes": 10_000_000,
+    }
+    cell = CellComparison(cell="numpy-float64", benchmarks=[BenchmarkComparison(**{**fields, **changes})])
+    return Comparison(
+        base=Compared(name="main", commit="0" * 40),
+        contender=Compared(name="worktree", commit="1" * 40, uncommitted=True),
+        calibration="none",
+        cells=[cell],
+    )
 
 
-def test_a_revision_is_checked_out_and_removed(repository: Path) -> None:
-    with checked_out(repository, "HEAD~1") as revision:
-        assert (revision.tree / "file").read_text(encoding="utf-8") == "0"
-    assert not revision.tree.exists()
-    assert len(git(repository, "worktree", "list").splitlines()) == 1
+# Records -----------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_left_behind_after_ctrl_c(repository: Path) -> None:
-    def interrupted() -> None:
-        with checked_out(repository, "HEAD~1"):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert len(git(repository, "worktree", "list").splitlines()) == 1
-    assert git(repository, "status", "--porcelain") == ""
-
-
-def test_what_a_killed_comparison_left_is_removed_by_the_next(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    left, running = (tmp_path / f"temporary/ice3-bench-{number}-x" for number in (ended.pid, os.getpid()))
-    for folder in (left, running):
-        git(repository, "worktree", "add", "--detach", str(folder / "tree"), "HEAD")
-    git(repository, "worktree", "lock", "--reason", "initializing", str(left / "tree"))
-    (left / "copy").mkdir()
-    with checked_out(repository, "HEAD"):
-        pass
-    assert not left.exists()
-    assert (running / "tree/file").exists()
-    assert len(git(repository, "worktree", "list").splitlines()) == 2
+def test_a_comparison_is_read_as_it_was_written(tmp_path: Path) -> None:
+    comparison = compared(instructions=Count(base=100, contender=103), at_fault="base", marked="not ready")
+    comparison.cells[0].less_accurate.append(inaccuracy(2e-12, failed=True))
+    path = tmp_path / "comparison.json"
+    path.write_text(comparison.as_json(), encoding="utf-8")
+    assert load_comparison(path) == comparison
+    written = json.loads(path.read_text(encoding="utf-8"))
+    assert written["schema_version"] == 1
+    (benchmark,) = written["cells"][0]["benchmarks"]
+    assert benchmark["larger"] is False
+    assert benchmark["instructions"]["verdict"] == "more"
+    assert written["cells"][0]["less_accurate"][0]["counts"] is True
 
 
-def test_no_repository_and_one_without_commits_are_said(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="not a git repository"):
-        default_base(tmp_path)
-    git(tmp_path, "init")
-    with pytest.raises(UsageError, match="git knows no revision 'HEAD'"):
-        default_base(tmp_path)
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"base": "a", "contender": "b", "cells": []}', "written by an earlier version of ice3-bench"),
+        ('{"schema_version": 2}', "written by a later version of ice3-bench"),
+        ('{"schema_version": 1}', r"not a valid comparison \(base: Field required\)"),
+        ("[]", "not a comparison"),
+        ("no JSON", "not a comparison"),
+    ],
+)
+def test_another_file_is_told_from_a_comparison(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "comparison.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=f"{said}.*nox -s bench-compare"):
+        load_comparison(path)
 
 
-def test_the_base_of_a_shallow_clone_is_said_to_be_missing(repository: Path, tmp_path: Path) -> None:
-    git(tmp_path, "clone", "--depth=1", f"file://{repository}", "shallow")
-    with pytest.raises(UsageError, match="git fetch --unshallow"):
-        default_base(tmp_path / "shallow")
+def test_the_sides_have_names_not_an_order() -> None:
+    sides = Sides(contender="c", base="b")
+    assert sides.items() == (("base", "b"), ("contender", "c"))
+    assert [sides[label] for label in LABELS] == list(sides) == ["b", "c"]
+    assert sides.map(str.upper) == Sides("B", "C") == Sides.of(lambda label: label[0].upper())
 
 
-def test_the_worktree_is_copied_with_all_that_is_not_ignored(repository: Path) -> None:
-    (repository / "file").write_text("changed", encoding="utf-8")
-    (repository / "untracked").mkdir()
-    (repository / "untracked/new").write_text("new", encoding="utf-8")
-    (repository / ".gitignore").write_text("ignored\n", encoding="utf-8")
-    (repository / "ignored").write_text("x", encoding="utf-8")
-    with checked_out(repository, WORKTREE) as revision:
-        (repository / "file").write_text("changed again", encoding="utf-8")
-        assert (revision.tree / "file").read_text(encoding="utf-8") == "changed"
-        assert (revision.tree / "untracked/new").exists()
-        assert not (revision.tree / "ignored").exists()
-        assert str(revision).endswith(" and uncommitted changes)")
-    assert not revision.tree.exists()
-    assert (repository / "file").read_text(encoding="utf-8") == "changed again"
+@pytest.mark.parametrize(("contender", "verdict"), [(1_000_100, "equal"), (1_002_000, "more"), (998_000, "fewer")])
+def test_counts_differ_from_a_thousandth(contender: int, verdict: str) -> None:
+    assert Count(base=1_000_000, contender=contender).verdict == verdict
 
 
-def test_a_file_that_is_deleted_but_not_committed_is_not_in_the_copy(repository: Path) -> None:
-    (repository / "file").unlink()
-    with checked_out(repository, WORKTREE) as revision:
-        assert not (revision.tree / "file").exists()
+# Which benchmarks ----------------------------------------------------------------------------------------------------
 
 
-def test_the_merge_base_with_a_revision_can_be_named(repository: Path) -> None:
-    fork = git(repository, "rev-parse", "HEAD").strip()
-    git(repository, "checkout", "-b", "topic")
-    git(repository, "commit", "--allow-empty", "-m", "topic")
-    git(repository, "checkout", "main")
-    git(repository, "commit", "--allow-empty", "-m", "main goes on")
-    git(repository, "checkout", "topic")
-    with checked_out(repository, "main...") as revision:
-        assert revision.commit == fork
+def test_the_benchmarks_are_those_of_the_matrix(settings: Settings) -> None:
+    cell = settings.cell_by_id("numpy-float64")
+    chosen = select([cell])["numpy-float64"]
+    assert chosen[0] == Benchmark("ice_adjust/numpy/float64/16x16x60", "ice_adjust", (16, 16, 60), "rich")
+    assert {"rain_ice/numpy/float64/16x16x60/rich", "rain_ice/numpy/float64/16x16x60/typical"} < {
+        one.name for one in chosen
+    }
+    (only,) = select([cell], "4x4x20", ["ice_adjust"])["numpy-float64"]
+    assert only.domain == (4, 4, 20)
+    with pytest.raises(UsageError, match="No benchmark contains hail: there are ice_adjust/numpy"):
+        select([cell], None, ["hail"])
 
 
-def test_an_unknown_revision_is_named(repository: Path) -> None:
-    with pytest.raises(UsageError, match="no-such-revision"), checked_out(repository, "no-such-revision"):
-        pass
+def test_instructions_are_counted_on_a_small_domain() -> None:
+    large = Benchmark("rain_ice/x/float64/50x50x60/typical", "rain_ice", (50, 50, 60), "typical")
+    assert counted(large) == Benchmark("rain_ice/x/float64/16x16x60/typical", "rain_ice", (16, 16, 60), "typical")
+    assert counted(CASE) == CASE
 
 
-def test_the_default_base_is_the_merge_base(repository: Path) -> None:
-    before, head = git(repository, "rev-parse", "HEAD~1", "HEAD").split()
-    assert default_base(repository) == before
-    (repository / "file").write_text("changed", encoding="utf-8")
-    assert default_base(repository) == head
-    git(repository, "checkout", "-b", "topic")
-    git(repository, "commit", "-am", "topic")
-    assert default_base(repository) == head
+def test_gpu_cells_cannot_be_compared(settings: Settings) -> None:
+    assert all(cell.backend.device == "cpu" for cell in cpu_cells(settings.cells))
+    with pytest.raises(UsageError, match="the clock is CPU time"):
+        cpu_cells(settings.select(["gpu"]))
 
 
-def test_an_environment_that_cannot_be_made_says_why(repository: Path, tmp_path: Path) -> None:
-    (repository / "pyproject.toml").write_text("[project]\nname = 'x'\n", encoding="utf-8")
-    with (
-        checked_out(repository, WORKTREE) as revision,
-        pytest.raises(UsageError, match=r"The environment of worktree .* cannot be made"),
-    ):
-        environment(revision, "cpu", tmp_path / "environments", "base")
-    assert not list((tmp_path / "environments").glob("*/complete"))
+def test_without_valgrind_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UsageError, match="apt-get install valgrind"):
+        require_valgrind()
 
 
-def test_what_the_hash_of_stencils_does_not_see_has_its_own_folder(tmp_path: Path) -> None:
-    revision = Revision("a", "0" * 40, tmp_path)
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src/stride.hpp").write_text("1", encoding="utf-8")
-    first = stencils(tmp_path, revision, {"gt4py": "1"}, 1)
-    assert stencils(tmp_path, revision, {"gt4py": "1"}, 1) == first
-    assert stencils(tmp_path, revision, {"gt4py": "2"}, 1) != first
-    assert stencils(tmp_path, revision, {"gt4py": "1"}, 2) != first
-    (tmp_path / "src/stride.hpp").write_text("2", encoding="utf-8")
-    assert stencils(tmp_path, revision, {"gt4py": "1"}, 1) != first
-
-
-# The worker -------------------------------------------------------------------------------------------------------
-
-CASE = Case.parse("ice_adjust/numpy/float64/8x8x20")
-
-
-@pytest.fixture(scope="module")
-def side(tmp_path_factory: pytest.TempPathFactory) -> Side:
-    options = ("--backend=numpy", "--precision=float64", f"--cache={tmp_path_factory.mktemp('cache')}")
-    return Side("base", Path(sys.executable), PROJECT, options)
-
-
-@pytest.fixture(scope="module")
-def workers(side: Side, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Worker]]:
-    folder = tmp_path_factory.mktemp("workers")
-    with Worker.started(side, folder / "base.log") as base, Worker.started(side, folder / "contender.log") as contender:
-        for worker in (base, contender):
-            assert "ice_adjust" in worker.request("load", **CASE.request)["benchmarks"]
-        yield {"base": base, "contender": contender}
-
-
-def test_workers_take_turns(workers: dict[str, Worker]) -> None:
-    pairs = Pairs(CASE)
-    for _ in range(2):
-        pairs.measure(workers, Protocol(rounds=2, turns=2))
-    assert len(pairs) == len(pairs.ratios("cpu")) == len(pairs.ratios("wall")) == 2
-    assert len(pairs.switched) == 2 * 2 * 4 * 2
-    assert all(0.1 < ratio < 10.0 for ratio in pairs.ratios("cpu"))
-
-
-def test_extra_calls_slow_the_contender(workers: dict[str, Worker]) -> None:
-    pairs = Pairs(CASE, extra=1.0)
-    for _ in range(3):
-        pairs.measure(workers, Protocol(rounds=5, turns=1))
-    assert all(0.3 < added < 3.0 for added in pairs.added)
-    assert sorted(pairs.ratios("cpu"))[1] > 1.2
-
-
-def test_slow_calls_are_measured_less_often() -> None:
-    protocol = Protocol()
-    assert protocol.blocks(1.3e6) == (10, 3)
-    assert protocol.blocks(20e6) == (3, 3)
-    assert protocol.blocks(2e9) == (1, 1)
-
-
-def test_a_bad_request_is_answered_and_the_worker_lives(workers: dict[str, Worker]) -> None:
-    base = workers["base"]
-    with pytest.raises(WorkerError, match=r"base: ValueError: There is no benchmark 'hail': there are ice_adjust"):
-        base.request("load", component="hail", domain=(2, 2, 3), mix="rich")
-    with pytest.raises(WorkerError, match="Nothing is prepared"), base.process():
-        base.request("run", rounds=1)
-    with base.process():
-        base.request("prepare", **CASE.request)
-        assert len(base.request("run", rounds=3)["cpu_ns"]) == 3
-
-
-def test_every_process_lies_elsewhere_in_memory() -> None:
-    """Also where they are forked from one process, whose generator of random numbers they share."""
-    server = Server(Build("numpy"))
-    sizes = set()
-    for _ in range(4):
-        reader, writer = os.pipe()
-        child = os.fork()
-        if child == 0:
-            server.shift()
-            os.write(writer, str(len(server.padding[0])).encode())
-            os._exit(0)
-        os.waitpid(child, 0)
-        sizes.add(os.read(reader, 100))
-        os.close(reader)
-        os.close(writer)
-    assert len(sizes) > 2
-
-
-def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
-    side = Side("contender", Path(sys.executable), tmp_path, ("--backend=nonsense", "--precision=float64"))
-    with (
-        Worker.started(side, tmp_path / "log") as worker,
-        pytest.raises(WorkerError, match=r"contender: the worker ended: .*"),
-    ):
-        worker.request("load", **CASE.request)
-
-
-# Calibration ------------------------------------------------------------------------------------------------------
-
-
-def test_a_broken_calibration_says_what_to_do(tmp_path: Path) -> None:
-    path = tmp_path / "broken.json"
-    path.write_text("{}", encoding="utf-8")
-    with pytest.raises(UsageError, match="--fresh"):
-        Calibration.load(path)
-    assert statements(tmp_path, "machine", Protocol()) == []
-
-
-# What comes of it -------------------------------------------------------------------------------------------------
-
-
-def compared(verdict: Verdict, **changes: object) -> list[CellComparison]:
-    decision = Decision(verdict, 0.0, -0.01, 0.01, 1.0, 0.012, 8, "because | of this")
-    benchmark = Comparison("a|b", decision, 1.0, 1.0, 0.0, 0.0, 10_000_000, 10_000_000)
-    for name, value in changes.items():
-        setattr(benchmark, name, value)
-    return [CellComparison("numpy-float64", [benchmark])]
+# What comes of it ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -297,6 +165,38 @@ def test_the_exit_code(verdict: Verdict, changes: dict[str, object], code: int) 
 
 
 @pytest.mark.parametrize(
+    ("verdict", "changes", "code"),
+    [
+        (Verdict.SLOWER, {"physics_differs": True, "contender_bytes": 20_000_000}, 0),
+        (Verdict.UNDECIDED, {}, 0),
+        (Verdict.SAME, {"missing": "it does not build", "at_fault": "contender"}, 1),
+    ],
+)
+def test_a_cell_that_reports_its_accuracy_gates_nothing_but_failures(
+    verdict: Verdict, changes: dict[str, object], code: int
+) -> None:
+    comparison = compared(verdict, **changes)
+    comparison.cells[0].accuracy_policy = "report"
+    comparison.cells[0].less_accurate.append(inaccuracy(1.0, failed=True))
+    assert exit_code(comparison, undecided=4) == code
+    text = comparison_markdown(comparison)
+    assert 'accuracy = "report", so no change decides the exit code' in text
+    assert ("| slower, larger, physics differs |" in text) == ("physics_differs" in changes)
+
+
+def inaccuracy(error: float, *, failed: bool) -> Inaccuracy:
+    return Inaccuracy(
+        data_set="one.nc",
+        component="ice_adjust",
+        field="rvs",
+        base=1e-17,
+        contender=error,
+        tolerance=1e-12,
+        failed=failed,
+    )
+
+
+@pytest.mark.parametrize(
     ("error", "failed", "code", "said"),
     [
         (2e-12, True, 1, "OUT OF TOLERANCE"),
@@ -305,64 +205,116 @@ def test_the_exit_code(verdict: Verdict, changes: dict[str, object], code: int) 
     ],
 )
 def test_less_accurate_is_shown_and_fails_beyond_rounding(error: float, failed: bool, code: int, said: str) -> None:
-    cells = compared(Verdict.SAME)
-    cells[0].less_accurate.append(Inaccuracy("ice_adjust", "rvs", 1e-17, error, 1e-12, failed))
-    assert exit_code(cells, undecided=0) == code
-    text = comparison_markdown(cells, "base", "contender", "")
+    comparison = compared()
+    comparison.cells[0].less_accurate.append(inaccuracy(error, failed=failed))
+    assert exit_code(comparison, undecided=0) == code
+    text = comparison_markdown(comparison)
     assert said in text
-    assert f"'rvs', whose error is {error:.2e} and was 1.00e-17" in text
+    assert f"1 output, worst 'rvs', whose error is {error:.2e} and was 1.00e-17" in text
     assert ("1 less accurate" in text) == bool(code)
 
 
 @pytest.mark.parametrize(("side", "code"), [("base", 4), ("contender", 1)])
-def test_an_accuracy_that_cannot_be_checked_is_loud(side: str, code: int) -> None:
-    cells = compared(Verdict.SAME)
-    cells[0].broken = side
-    assert exit_code(cells, undecided=4) == code
-    assert "1 ACCURACY NOT CHECKED" in comparison_markdown(cells, "base", "contender", "")
-
-
-def test_the_accuracy_is_compared_of_what_both_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ran(side: Side, *_: str) -> tuple[int, str, str]:
-        extra = {"base": "ris", "contender": "rgs"}[side.label]
-        fields = [{"field": name, "error": 1e-15, "tolerance": 1e-12, "passed": True} for name in ("rvs", extra)]
-        return 0, json.dumps([{"data_set": "one.nc", "component": "ice_adjust", "fields": fields}]), ""
-
-    monkeypatch.setattr(Side, "run", ran)
-    (cell,) = compared(Verdict.SAME)
-    _compare_accuracy(cell, {label: Side(label, Path(), PROJECT, ()) for label in ("base", "contender")})
-    assert not cell.less_accurate
-    told = "\n".join(cell.remarks)
-    assert "1 outputs, 'ris' in one.nc among them, is known of the base only" in told
-    assert "1 outputs, 'rgs' in one.nc among them, is known of the contender only" in told
+def test_an_accuracy_that_cannot_be_checked_is_loud(side: Label, code: int) -> None:
+    comparison = compared()
+    comparison.cells[0].broken = side
+    assert exit_code(comparison, undecided=4) == code
+    assert "1 ACCURACY NOT CHECKED" in comparison_markdown(comparison)
 
 
 def test_names_cannot_break_the_markdown_table() -> None:
-    lines = comparison_markdown(compared(Verdict.SAME), "base", "contender", "").splitlines()
+    lines = comparison_markdown(compared()).splitlines()
     table = [line.replace("\\|", "") for line in lines if line.startswith("|")]
     assert {line.count("|") for line in table} == {10}
 
 
-def test_instructions_are_a_column_where_they_were_counted() -> None:
-    cells = compared(Verdict.SAME, instructions=Count(1_000_000, 1_030_000))
-    (line,) = json.loads(as_json(cells, "base", "contender", ""))["cells"][0]["benchmarks"]
-    assert line["instructions"]["verdict"] == "more"
-    text = comparison_markdown(cells, "base", "contender", "")
+def test_instructions_are_a_column_if_they_were_counted() -> None:
+    comparison = compared(instructions=Count(base=1_000_000, contender=1_030_000))
+    text = comparison_markdown(comparison)
     assert "| more (+3.000%) |" in text
     assert "counted by callgrind" in text
     console = make_console()
     with console.capture() as captured:
-        console.print(comparison_table(cells, "base", "contender", "Calibration: none."))
+        console.print(comparison_table(comparison))
     assert "more" in captured.get()
     assert "Calibration: none." in captured.get()
+    assert "worktree (111111111111 and uncommitted changes) against main (000000000000)" in captured.get()
 
 
-@pytest.mark.parametrize(("contender", "verdict"), [(1_000_100, "equal"), (1_002_000, "more"), (998_000, "fewer")])
-def test_counts_differ_from_a_thousandth(contender: int, verdict: str) -> None:
-    assert Count(1_000_000, contender).verdict == verdict
+def test_a_timing_that_is_not_to_be_trusted_is_marked() -> None:
+    text = comparison_markdown(compared(marked="contender: not ready", remarks=["contender: not ready"]))
+    assert "| same, not to be trusted |" in text
+    assert "contender: not ready" in text.splitlines()[-4]
 
 
-# Both clocks ------------------------------------------------------------------------------------------------------
+# Accuracy ------------------------------------------------------------------------------------------------------------
+
+
+def checked(*, component: str = "ice_adjust", left_out: int = 0, **errors: float) -> Checked:
+    fields = [FieldError(name, error, error, 1e-12, 0, 0, error <= 1e-12) for name, error in errors.items()]
+    return Checked("one.nc", component, tuple(fields), left_out=left_out)
+
+
+def cell_of(base: Accuracy, contender: Accuracy, policy: str = "gate") -> CellComparison:
+    (cell,) = compared().cells
+    cell.accuracy_policy = policy  # type: ignore[assignment]
+    compare_accuracy(cell, Sides(base, contender))
+    return cell
+
+
+def test_errors_that_grew_are_kept() -> None:
+    base = Accuracy((checked(rvs=1e-15, rcs=2e-15, ris=2e-12),))
+    contender = Accuracy((checked(rvs=3e-15, rcs=1e-15, ris=3e-12),))
+    rvs, ris = cell_of(base, contender).less_accurate
+    assert (rvs.field, rvs.base, rvs.contender, rvs.failed) == ("rvs", 1e-15, 3e-15, False)
+    assert (ris.field, ris.failed) == ("ris", False)  # it was out of tolerance before
+
+
+def test_the_accuracy_is_compared_of_what_both_have() -> None:
+    cell = cell_of(Accuracy((checked(rvs=1e-15, ris=1e-15),)), Accuracy((checked(rvs=1e-15, rgs=1e-15),)))
+    assert not cell.less_accurate
+    told = "\n".join(cell.remarks)
+    assert "the accuracy of 1 output, such as 'ris' in one.nc, is known of the base only" in told
+    assert "the accuracy of 1 output, such as 'rgs' in one.nc, is known of the contender only" in told
+
+
+def test_an_output_of_the_contender_only_fails_if_it_is_out_of_tolerance() -> None:
+    (entry,) = cell_of(Accuracy((checked(rvs=1e-15),)), Accuracy((checked(rvs=1e-15, rgs=1e-3),))).less_accurate
+    assert entry.failed
+    assert entry.base is None
+
+
+def test_what_a_side_does_not_support_is_said_once() -> None:
+    unsupported = Accuracy((Checked("one.nc", "ice_adjust", unsupported="Option LRED = True is not supported."),))
+    (said,) = cell_of(Accuracy((checked(rvs=1e-15),)), unsupported).remarks
+    assert said == "ice_adjust on one.nc is n/a for the contender: Option LRED = True is not supported."
+    assert not cell_of(unsupported, unsupported).remarks
+
+
+def test_errors_of_other_cells_are_not_compared_silently() -> None:
+    base, contender = (Accuracy((checked(left_out=cells, rvs=1e-15),)) for cells in (1, 20))
+    (said,) = cell_of(base, contender).remarks
+    assert "the base leaves out 1 cell and the contender 20" in said
+
+
+@pytest.mark.parametrize(("base", "contender", "broken"), [(1, 0, "base"), (0, 1, "contender"), (1, 1, "contender")])
+def test_the_side_that_could_not_be_checked_is_named(base: int, contender: int, broken: str) -> None:
+    cell = cell_of(Accuracy(problems=("it ended",) * base), Accuracy(problems=("it ended",) * contender))
+    assert cell.broken == broken
+    assert f"the accuracy of the {broken} cannot be checked: it ended" in cell.remarks
+
+
+@pytest.mark.parametrize(("policy", "marked"), [("report", True), ("gate", False)])
+def test_wrong_physics_marks_the_lines_of_cells_that_report_it(policy: str, marked: bool) -> None:
+    """Also if only the base is wrong: the two times are not of the same work."""
+    wrong, right = Accuracy((checked(rvs=1e-3),)), Accuracy((checked(rvs=1e-15),))
+    assert cell_of(wrong, right, policy).benchmarks[0].physics_differs == marked
+    assert not cell_of(right, right, policy).benchmarks[0].physics_differs
+    other = Accuracy((checked(component="rain_ice", rvs=1e-3),))
+    assert not cell_of(other, other, policy).benchmarks[0].physics_differs
+
+
+# Both clocks ---------------------------------------------------------------------------------------------------------
 
 
 def both_clocks(cpu: float, wall: float, *, preempted: bool = False) -> Pairs:
@@ -370,10 +322,10 @@ def both_clocks(cpu: float, wall: float, *, preempted: bool = False) -> Pairs:
     pairs = Pairs(CASE)
     for number in range(16):
         base = 1.0 + 1e-4 * (number % 5)
-        pairs.minimum["base"].append(base)
-        pairs.minimum["contender"].append((1.0 + cpu) * (1.0 + 1e-4 * (number % 3)))
-        pairs.wall["base"].append(base)
-        pairs.wall["contender"].append((1.0 + wall) * (1.0 + 1e-4 * (number % 3)))
+        pairs.minimum.base.append(base)
+        pairs.minimum.contender.append((1.0 + cpu) * (1.0 + 1e-4 * (number % 3)))
+        pairs.wall.base.append(base)
+        pairs.wall.contender.append((1.0 + wall) * (1.0 + 1e-4 * (number % 3)))
     pairs.switched = [preempted]
     return pairs
 
@@ -391,7 +343,7 @@ def both_clocks(cpu: float, wall: float, *, preempted: bool = False) -> Pairs:
         (0.05, -0.3, True, 2, Verdict.SLOWER),
     ],
 )
-def test_wall_time_is_judged_where_nothing_was_preempted(
+def test_wall_time_is_judged_if_nothing_was_preempted(
     cpu: float, wall: float, preempted: bool, threads: int, verdict: Verdict
 ) -> None:
     (decision,) = judge([both_clocks(cpu, wall, preempted=preempted)], Rule(), 1, threads)
@@ -404,3 +356,85 @@ def test_both_clocks_are_paid_for() -> None:
     (alone,) = judge([pairs], Rule(), 1, 1)
     (among_many,) = judge([pairs], Rule(), 10, 1)
     assert among_many.p == pytest.approx(10 * alone.p)
+
+
+def test_slow_runs_are_measured_less_often() -> None:
+    protocol = Protocol()
+    assert protocol.blocks(1.3e6) == (10, 3)
+    assert protocol.blocks(20e6) == (3, 3)
+    assert protocol.blocks(2e9) == (1, 1)
+
+
+def test_the_budget_is_spent_if_it_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last look has as many pairs as fit, not a multiple of the first."""
+    pairs = Pairs(CASE)
+
+    def take_half_a_second(self: Pairs, *_: object) -> None:
+        for label, time in (("base", 1.0), ("contender", 0.5 + len(self) % 2)):
+            self.minimum[label].append(time)  # type: ignore[index]
+            self.wall[label].append(time)  # type: ignore[index]
+        self.switched.append(False)
+        self.seconds += 0.5
+
+    monkeypatch.setattr(Pairs, "measure", take_half_a_second)
+    monkeypatch.setattr("ice3_bench.compare.pairs.load", lambda *_: None)
+    crew: Any = SimpleNamespace(started=lambda: nullcontext(()))
+    told: list[str] = []
+    protocol = Protocol(budget=75.0)
+    decisions = measure(crew, [pairs], protocol, 1, lambda group: judge(group, protocol.rule, 1, 1), told.append)
+    assert decisions[pairs.name].verdict is Verdict.UNDECIDED
+    assert len(pairs) == 150
+    assert "pair 16 of 16" in told[15]
+    assert "pair 32 of 32" in told[31]
+    assert told[-1].endswith("pair 150, 74 of 75 s")
+
+
+# Calibration ---------------------------------------------------------------------------------------------------------
+
+
+def calibration(protocol: Protocol) -> Calibration:
+    return Calibration("machine", CASE.name, protocol, [Trials(0.0, [0.0], [0.001], [Verdict.SAME], [16], [7.0])], 8.0)
+
+
+def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(calibration(Protocol()).as_json(), encoding="utf-8")
+    assert Calibration.load(path) == calibration(Protocol())
+    assert json.loads(path.read_text(encoding="utf-8"))["schema_version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{}", "a calibration of another version of ice3-bench"),
+        ('{"machine": "m", "benchmark": "b", "protocol": {}, "trials": [], "seconds": 1.0}', "of another version"),
+        ('{"schema_version": 2}', "of another version"),
+        ('{"schema_version": 1}', "not a calibration"),
+        ("7", "not a calibration"),
+        ("{", "not a calibration"),
+    ],
+)
+def test_a_calibration_that_is_old_or_broken_says_what_to_do(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "broken.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=f"{said}.*--fresh"):
+        Calibration.load(path)
+    assert not known(tmp_path, "machine", Protocol()).statements
+
+
+def test_old_calibrations_are_told_from_none(tmp_path: Path) -> None:
+    assert (found := known(tmp_path, "machine", Protocol())).old == 0, found
+    before = {
+        **asdict(calibration(Protocol())),
+        "trials": [],
+    }  # as the last version wrote them, without a schema version
+    (tmp_path / "before.json").write_text(json.dumps(before), encoding="utf-8")
+    earlier = Protocol(version=4)
+    path = place(tmp_path, "machine", CASE.name, earlier)
+    path.write_text(calibration(earlier).as_json(), encoding="utf-8")
+    found = known(tmp_path, "machine", Protocol())
+    assert (found.old, found.statements) == (2, ())
+    path = place(tmp_path, "machine", CASE.name, Protocol())
+    path.write_text(calibration(Protocol()).as_json(), encoding="utf-8")
+    (statement,) = known(tmp_path, "machine", Protocol()).statements
+    assert "raised 0 false alarms in 1 trials" in statement

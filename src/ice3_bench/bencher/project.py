@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ice3_bench.bencher.client import MEASURES, Bencher, BencherError
+from ice3_bench.bencher.client import BencherError
+from ice3_bench.measures import MEASURES
 
 if TYPE_CHECKING:
+    from ice3_bench.bencher.client import Bencher
     from ice3_bench.settings.policy import BencherPolicy, Threshold
 
 
@@ -33,8 +35,12 @@ class Step:
 def missing(client: Bencher, policy: BencherPolicy, testbeds: list[str]) -> list[Step]:
     """Return what is missing, in the order in which it must be made."""
     steps = [
-        Step(f"measure {slug} in {units}", "measures", {"name": name, "slug": slug, "units": units})
-        for slug, (name, units) in client.missing_measures().items()
+        Step(
+            f"measure {one.name} in {one.bencher_units}",
+            "measures",
+            {"name": one.title, "slug": one.name, "units": one.bencher_units},
+        )
+        for one in client.missing_measures()
     ]
     base = policy.base_branch
     if not _named(client, "branches", base):
@@ -57,9 +63,10 @@ def foreign_units(client: Bencher) -> list[str]:
     """Say which of our measures exist with other units, which only a user can change, in the console."""
     units = {measure["slug"]: measure.get("units") for measure in client.entries("measures")}
     return [
-        f"measure {slug} is in '{units[slug]}', not in '{ours}': change it in the console (only labels differ)"
-        for slug, (_, ours) in MEASURES.items()
-        if units.get(slug) not in (None, ours)
+        f"measure {slug} is in '{units[slug]}', not in '{ours.bencher_units}': change it in the console "
+        "(only labels differ)"
+        for slug, ours in MEASURES.items()
+        if units.get(slug) not in (None, ours.bencher_units)
     ]
 
 

@@ -1,31 +1,25 @@
-"""What the measurements ran on: processor, memory, compiler, packages, and the STREAM triad it reaches."""
+"""What the measurements ran on: machine, software and revision, and the STREAM triad that the machine reaches."""
 
 from __future__ import annotations
 
 import os
 import platform
 import re
-import shutil
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib import metadata
-from itertools import takewhile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ice3_bench.cell.device import nvcc_version
+from ice3_bench.cell.toolchain import compilers, processor
 from ice3_bench.report import Commit, Gpu, Machine, Software
 
-BUILD_VARIABLES = (
-    *("CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "OPENMP_CPPFLAGS", "OPENMP_LDFLAGS"),
-    *("GT4PY_CARTESIAN_ENABLE_OPENMP", "GT_INCLUDE_PATH", "DACE_DEFAULT_BLOCK_SIZE"),
-    *("CUDA_ARCH", "CUDA_HOST_CXX", "GT4PY_CARTESIAN_EXTRA_CUDA_COMPILE_ARGS"),
-    *("GT4PY_COMPILE_OPT_LEVEL", "GT4PY_EXTRA_COMPILE_OPT_FLAGS", "GT4PY_EXTRA_COMPILE_ARGS", "GT4PY_EXTRA_LINK_ARGS"),
-)
-"""Variables of the environment by which setuptools and GT4Py choose the compiler and its arguments."""
-PACKAGES = ("numpy", "gt4py", "dace", "gridtools-cpp", "cupy-cuda12x", "cupy-cuda13x", "pytest-benchmark", "memray")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ice3_bench.cell.environment import Environment
+    from ice3_bench.settings.matrix import Backend
 
 
 def describe_machine(threads: int, testbed: str | None, gpu: Gpu | None = None) -> Machine:
@@ -61,55 +55,10 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def processor() -> str:
-    """Return the processor's model name, with family and model numbers where the name alone is vague."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.processor() or platform.machine()
-    fields = dict(re.findall(r"^([\w ]+?)\s*:\s*(.*)$", text.split("\n\n", maxsplit=1)[0], flags=re.MULTILINE))
-    name = fields.get("model name", platform.machine())
-    numbers = [fields[key] for key in ("cpu family", "model") if key in fields]
-    return f"{name} ({'/'.join(numbers)})" if numbers else name
-
-
-def instructions() -> list[str]:
-    """Return the instruction sets of the processor; a hypervisor may hide some of them on one machine only."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return []
-    found = re.search(r"^(?:flags|Features)\s*:\s*(.*)$", text, flags=re.MULTILINE)
-    return sorted(found[1].split()) if found else []
-
-
-def build_variables() -> dict[str, str]:
-    """Return the variables of the environment that change what the compiler makes of a stencil."""
-    return {name: os.environ[name] for name in BUILD_VARIABLES if os.environ.get(name)}
-
-
-def compiler_version() -> str | None:
-    """Return the first line of the C++ compiler's version, or None when there is no compiler."""
-    given = list(takewhile(lambda word: not word.startswith("-"), os.environ.get("CXX", "").split()))
-    names = [*given[-1:], "g++", "c++", "clang++"]  # the last word of such as ``ccache g++ -pthread``
-    compiler = next(filter(None, map(shutil.which, names)), None)
-    if compiler is None:
-        return None
-    shown = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
-    return shown.stdout.splitlines()[0] if shown.stdout else None
-
-
-def describe_software(device: str = "cpu") -> Software:
-    """List the versions that matter of this environment; for a GPU, those of both compilers."""
-    packages = {}
-    for name in PACKAGES:
-        try:
-            packages[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    compilers = [nvcc_version(), compiler_version()] if device == "gpu" else [compiler_version()]
-    compiler = ", ".join(filter(None, compilers)) or None
-    return Software(python=platform.python_version(), compiler=compiler, packages=packages)
+def describe_software(environment: Environment, backend: Backend) -> Software:
+    """List the versions of what is measured: every package of the environment, and the backend's compilers."""
+    packages = dict(environment.packages)
+    return Software(python=packages.pop("python"), compiler=compilers(backend), packages=packages)
 
 
 def describe_commit(project: Path) -> Commit:

@@ -5,19 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import statistics
-import tempfile
 import time
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
-from ice3_bench.compare.result import SIDES, Case, Pairs, Protocol, judge, measure
+from pydantic import TypeAdapter, ValidationError
+
+from ice3_bench.compare.pairs import Pairs, Protocol, judge, measure
 from ice3_bench.compare.verdict import Verdict
-from ice3_bench.compare.workers import Crew, Side
 from ice3_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
+
+    from ice3_bench.compare.workers import Crew
+    from ice3_probe.messages import Benchmark
+
+SCHEMA_VERSION: Literal[1] = 1
+"""Version of the stored calibrations."""
 
 
 @dataclass
@@ -29,7 +35,7 @@ class Trials:
     injected
         Slowdown asked for; 0 for a comparison of a revision with itself.
     true
-        Slowdown of each trial: the cost of what was added over that of the call, as the worker measured it.
+        Slowdown of each trial: the cost of what was added over that of the run, as the worker measured it.
     changes, verdicts, pairs, seconds
         What each trial found, from how many pairs of processes, in how long.
     """
@@ -37,7 +43,7 @@ class Trials:
     injected: float
     true: list[float] = field(default_factory=list)
     changes: list[float] = field(default_factory=list)
-    verdicts: list[str] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
     pairs: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
 
@@ -51,7 +57,7 @@ class Trials:
 
     @property
     def alarms(self) -> int:
-        """Number of trials that said slower or faster: false alarms where nothing was injected."""
+        """Number of trials that said slower or faster; if nothing was injected, these are false alarms."""
         return self.slower + self.verdicts.count(Verdict.FASTER)
 
     def interval(self) -> tuple[float, float]:
@@ -65,13 +71,18 @@ class Trials:
 
 @dataclass
 class Calibration:
-    """What the trials of a benchmark showed on a machine."""
+    """What the trials of a benchmark showed on a machine.
+
+    Attributes
+    ----------
+    protocol
+        The procedure that was proven.
+    """
 
     machine: str
     benchmark: str
-    protocol: dict[str, Any]
-    """The procedure that was proven."""
-    trials: list[Trials]
+    protocol: Protocol
+    trials: list[Trials] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -95,9 +106,18 @@ class Calibration:
                 parts.insert(0, f"raised {trials.alarms} false alarms in {len(trials)} trials (at most {high:.1%})")
         return f"on this machine the comparison {', '.join(parts)}, on {self.benchmark}"
 
+    def trials_of(self, injected: float) -> Trials:
+        """Return the trials with a slowdown, none yet if there were none."""
+        for trials in self.trials:
+            if trials.injected == injected:
+                return trials
+        self.trials.append(Trials(injected))
+        return self.trials[-1]
+
     def as_json(self) -> str:
-        """Return everything as JSON."""
-        return json.dumps({**asdict(self), "detectable": self.detectable, "statement": self.statement}, indent=1)
+        """Write everything, and what follows from it, as JSON."""
+        derived = {"detectable": self.detectable, "statement": self.statement}
+        return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self), **derived}, indent=1)
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
@@ -106,14 +126,30 @@ class Calibration:
         Raises
         ------
         UsageError
-            If it is not that.
+            If it was written by another version, or is something else.
         """
+        remedy = "Remove it, or start over with --fresh"
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            trials = [Trials(**entry) for entry in record["trials"]]
-            return cls(record["machine"], record["benchmark"], record["protocol"], trials, record["seconds"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{path} is no calibration ({error}): remove it, or start over with --fresh.") from error
+            record: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
+            if record.get("schema_version") == SCHEMA_VERSION:
+                return _CALIBRATION.validate_python(record)
+        except (OSError, ValueError, TypeError) as error:
+            raise UsageError(f"{path} is not a calibration ({_first_line(error)}). {remedy}.") from error
+        raise OldCalibrationError(f"{path} is a calibration of another version of ice3-bench. {remedy}.")
+
+
+class OldCalibrationError(UsageError):
+    """A calibration that another version of this tool wrote."""
+
+
+_CALIBRATION = TypeAdapter(Calibration)
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error)
 
 
 def place(folder: Path, machine: str, benchmark: str, protocol: Protocol) -> Path:
@@ -122,22 +158,43 @@ def place(folder: Path, machine: str, benchmark: str, protocol: Protocol) -> Pat
     return folder / f"{benchmark.replace('/', '-')}-{hashlib.sha256(key.encode()).hexdigest()[:8]}.json"
 
 
-def statements(folder: Path, machine: str, protocol: Protocol) -> list[str]:
-    """Return what the stored calibrations of this machine and procedure say; one that cannot be read says nothing."""
-    found = []
+@dataclass(frozen=True)
+class Known:
+    """What the stored calibrations say.
+
+    Attributes
+    ----------
+    statements
+        Of this machine and procedure.
+    old
+        Number of calibrations that do not apply since another version of the procedure was proven, or wrote them.
+    """
+
+    statements: tuple[str, ...] = ()
+    old: int = 0
+
+
+def known(folder: Path, machine: str, protocol: Protocol) -> Known:
+    """Return what the stored calibrations of a folder say; files that cannot be read say nothing."""
+    statements, old = [], 0
     for path in sorted(folder.glob("*.json")):
         try:
             calibration = Calibration.load(path)
+        except OldCalibrationError:
+            old += 1
+            continue
         except UsageError:
             continue
-        if path == place(folder, machine, calibration.benchmark, protocol) and any(calibration.trials):
-            found.append(calibration.statement)
-    return found
+        if calibration.protocol.version != protocol.version:
+            old += 1
+        elif path == place(folder, machine, calibration.benchmark, protocol) and any(calibration.trials):
+            statements.append(calibration.statement)
+    return Known(tuple(statements), old)
 
 
 def calibrate(
-    side: Side,
-    case: Case,
+    crew: Crew,
+    benchmark: Benchmark,
     calibration: Calibration,
     *,
     injected: tuple[float, ...],
@@ -151,6 +208,8 @@ def calibrate(
 
     Parameters
     ----------
+    crew
+        Both sides are the same revision.
     calibration
         What is known already; it is added to.
     injected
@@ -161,38 +220,34 @@ def calibrate(
         Number of trials of each kind, the known ones included.
     store
         Called after each round of trials, so that an interruption loses none.
+
+    Raises
+    ------
+    UsageError
+        If the benchmark cannot be measured.
     """
-    kinds = [_kind(calibration, share) for share in injected]
+    kinds = [calibration.trials_of(share) for share in injected]
     start, before = time.monotonic(), calibration.seconds
-    with tempfile.TemporaryDirectory(prefix="ice3-bench-") as folder:
-        crew = Crew({label: replace(side, label=label) for label in SIDES}, Path(folder))
-        while (missing := [kind for kind in kinds if len(kind) < trials]) and time.monotonic() - start < budget:
-            group = [Pairs(case, kind.injected) for kind in missing]
-            decisions = measure(
-                crew,
-                group,
-                protocol,
-                family=1,
-                judged=lambda alone: [judge([pairs], protocol.rule, 1, side.threads)[0] for pairs in alone],
-                notify=lambda what: notify(f"{len(missing[-1])} of {trials} trials of each kind; {what}"),
-            )
-            for kind, pairs in zip(missing, group, strict=True):
-                if pairs.problem is not None:
-                    raise UsageError(f"{case.name} cannot be calibrated: {pairs.problem}")
-                decision = decisions[pairs.name]
-                kind.verdicts.append(decision.verdict)
-                kind.changes.append(decision.change)
-                kind.true.append(statistics.median(pairs.added) if pairs.added else 0.0)
-                kind.pairs.append(decision.pairs)
-                kind.seconds.append(pairs.seconds)
-            calibration.seconds = before + time.monotonic() - start
-            store(calibration)
+    threads = crew.sides.contender.job.cell.threads
+    while (missing := [kind for kind in kinds if len(kind) < trials]) and time.monotonic() - start < budget:
+        group = [Pairs(benchmark, kind.injected) for kind in missing]
+        decisions = measure(
+            crew,
+            group,
+            protocol,
+            family=1,
+            judged=lambda alone: [judge([pairs], protocol.rule, 1, threads)[0] for pairs in alone],
+            notify=lambda what: notify(f"{len(missing[-1])} of {trials} trials of each kind; {what}"),
+        )
+        for kind, pairs in zip(missing, group, strict=True):
+            if pairs.problem is not None:
+                raise UsageError(f"{benchmark.name} cannot be calibrated: {pairs.problem}")
+            decision = decisions[pairs.name]
+            kind.verdicts.append(decision.verdict)
+            kind.changes.append(decision.change)
+            kind.true.append(statistics.median(pairs.added) if pairs.added else 0.0)
+            kind.pairs.append(decision.pairs)
+            kind.seconds.append(pairs.seconds)
+        calibration.seconds = before + time.monotonic() - start
+        store(calibration)
     return calibration
-
-
-def _kind(calibration: Calibration, share: float) -> Trials:
-    for trials in calibration.trials:
-        if trials.injected == share:
-            return trials
-    calibration.trials.append(Trials(share))
-    return calibration.trials[-1]

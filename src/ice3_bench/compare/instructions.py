@@ -1,4 +1,4 @@
-"""Instructions of a call, counted by valgrind's callgrind: a second witness that no load on the machine can disturb."""
+"""Instructions of a run, counted by valgrind's callgrind: a second witness that no load on the machine can disturb."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ice3_bench.compare.workers import Side, Worker, WorkerError
+from ice3_bench.compare.result import Count
+from ice3_bench.compare.workers import SideError, Worker
 from ice3_bench.errors import UsageError
+from ice3_probe import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from ice3_bench.compare.result import Case
+    from ice3_bench.compare.sides import Label, Sides
+    from ice3_bench.compare.workers import Side
 
 PROFILE = "instructions"
 """The profile of compiler arguments; without AVX-512, which valgrind cannot run."""
-THRESHOLD = 0.001
-"""Relative change from which the counts differ; they repeat to 0.01 %."""
 TIMES = 5
-"""Calls counted; the least is taken, for now and then Python does something else in one."""
+"""Runs counted; the least is taken, since now and then Python does something else in one."""
 SHIM = """
 #include <valgrind/callgrind.h>
 void collected(void (*call)(void)) {
@@ -34,31 +34,11 @@ void collected(void (*call)(void)) {
     CALLGRIND_STOP_INSTRUMENTATION;
 }
 """
-"""The C function that has callgrind count during a call only; all else, imports above all, runs without it."""
-
-
-@dataclass(frozen=True)
-class Count:
-    """Instructions of one call on both sides."""
-
-    base: int
-    contender: int
-
-    @property
-    def change(self) -> float:
-        """Relative change; positive is more."""
-        return self.contender / self.base - 1.0
-
-    @property
-    def verdict(self) -> str:
-        """``more``, ``fewer`` or ``equal``."""
-        if abs(self.change) < THRESHOLD:
-            return "equal"
-        return "more" if self.change > 0.0 else "fewer"
+"""The C function during whose call callgrind counts; everything else, imports above all, runs without it."""
 
 
 def require_valgrind() -> None:
-    """Raise UsageError, saying what mends it, where instructions cannot be counted."""
+    """Raise UsageError, saying what mends it, if instructions cannot be counted."""
     if shutil.which("valgrind") is None:
         raise UsageError("--instructions needs valgrind and it is not on PATH: on Debian, apt-get install valgrind.")
     with tempfile.TemporaryDirectory(prefix="ice3-bench-") as folder:
@@ -86,59 +66,81 @@ def build_shim(folder: Path) -> Path:
     return library
 
 
-def count(sides: Mapping[str, Side], cases: Sequence[Case], folder: Path) -> tuple[dict[str, Count], list[str]]:
-    """Count the instructions of one call of each case, both sides at once, and say what could not be counted.
+def count(
+    sides: Sides[Side], benchmarks: Sequence[messages.Benchmark], folder: Path, scratch: Path
+) -> tuple[list[Count | None], list[str]]:
+    """Count the instructions of one run of each benchmark, both sides at once, and say what could not be counted.
 
     Parameters
     ----------
     sides
         Built with the profile ``instructions``, with one thread.
     folder
+        For jobs and logs.
+    scratch
         For temporary files.
+
+    Returns
+    -------
+    list of Count or None
+        In the order of ``benchmarks``.
+    list of str
+        Why something could not be counted.
     """
-    shim = build_shim(folder)
-    waiting, problems, counts = list(cases), [], {}
-    while waiting:
-        with ExitStack() as stack:
-            workers = {
-                label: stack.enter_context(Worker.started(side, folder / f"{label}.log", _command(folder, label)))
-                for label, side in sides.items()
-            }
-            done = []
-            try:
-                for case in waiting:
-                    for worker in workers.values():
-                        worker.ask("count", **case.request, shim=str(shim), times=TIMES)
-                    for worker in workers.values():
-                        worker.answer()
-                    done.append(case)
-            except WorkerError as error:
-                problems.append(f"the instructions of {waiting[len(done)].name} cannot be counted: {error}")
-            for worker in workers.values():
-                worker.close()
-        parts = {label: _parts(folder, label) for label in sides}
-        for number, case in enumerate(done):
-            first = TIMES * number
-            base, contender = (min(parts[label][first : first + TIMES]) for label in ("base", "contender"))
-            counts[case.name] = Count(base, contender)
-        waiting = waiting[len(done) + 1 :]
+    shim = build_shim(scratch)
+    counts: list[Count | None] = []
+    problems = []
+    while len(counts) < len(benchmarks):
+        waiting = benchmarks[len(counts) :]
+        done, problem = _run(sides, waiting, shim, folder)
+        parts = sides.map(lambda side: _parts(scratch, side.label))
+        for number in range(done):
+            run = slice(TIMES * number, TIMES * (number + 1))
+            counts.append(Count(base=min(parts.base[run]), contender=min(parts.contender[run])))
+        if problem is not None:
+            problems.append(f"the instructions of {waiting[done].name} cannot be counted: {problem}")
+            counts.append(None)
     return counts, problems
 
 
-def _command(folder: Path, label: str) -> list[str]:
-    for old in folder.glob(f"{label}.counts*"):
+def _run(
+    sides: Sides[Side], waiting: Sequence[messages.Benchmark], shim: Path, folder: Path
+) -> tuple[int, SideError | None]:
+    """Run benchmarks inside ``shim`` until one fails; return how many did not, and the failure."""
+    done = 0
+    with ExitStack() as stack:
+        workers = sides.map(
+            lambda side: stack.enter_context(Worker.started(side, folder, prefix=_command(shim.parent, side.label)))
+        )
+        problem = None
+        try:
+            for benchmark in waiting:
+                for worker in workers:
+                    worker.ask(messages.CountInstructions(benchmark, str(shim), TIMES))
+                for worker in workers:
+                    worker.answer(messages.Done)
+                done += 1
+        except SideError as error:
+            problem = error
+        for worker in workers:
+            worker.close()
+    return done, problem
+
+
+def _command(scratch: Path, label: Label) -> list[str]:
+    for old in scratch.glob(f"{label}.counts*"):
         old.unlink()
     return [
         "valgrind",
         "--tool=callgrind",
         "--instr-atstart=no",
-        f"--callgrind-out-file={folder / label}.counts",
+        f"--callgrind-out-file={scratch / label}.counts",
     ]
 
 
-def _parts(folder: Path, label: str) -> list[int]:
+def _parts(scratch: Path, label: Label) -> list[int]:
     """Return the count of each dump, in order: its ``totals``; the ``summary`` is right in the first only."""
-    dumps = sorted(folder.glob(f"{label}.counts.*"), key=lambda path: int(path.suffix[1:]))
+    dumps = sorted(scratch.glob(f"{label}.counts.*"), key=lambda path: int(path.suffix[1:]))
     return [
         int(match[1])
         for path in dumps

@@ -1,113 +1,109 @@
-"""Compare two revisions on this machine: workers take turns, one value per process, until all is decided."""
+"""The records of a comparison, and the one place where ``comparison.json`` is written and read.
+
+Who shows a comparison (console, page, pull request) reads these records. Changing the meaning of a field, or removing
+one, raises ``SCHEMA_VERSION``.
+"""
 
 from __future__ import annotations
 
-import json
-import statistics
-import tempfile
-import time
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
-from ice3_bench.cell.passes import MEMORY_ENVIRONMENT, REFERENCE_DATA
-from ice3_bench.compare.verdict import Decision, Rule, Verdict, combine, decide
-from ice3_bench.compare.workers import Crew, Side, Worker, WorkerError
-from ice3_bench.errors import Exit
-from ice3_bench.settings.matrix import parse_domain
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
+
+from ice3_bench.compare.sides import Label  # noqa: TC001 (pydantic needs it at run time)
+from ice3_bench.compare.verdict import Decision, Verdict
+from ice3_bench.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
-    from ice3_bench.compare.instructions import Count
+SCHEMA_VERSION: Literal[1] = 1
+FILE = "comparison.json"
+"""Name of the file in the results folder."""
 
-ORDER = ("base", "contender", "contender", "base")
-"""Blocks of a turn; every other pair begins with the contender, also when the processes are prepared."""
-SIDES = ("base", "contender")
 LARGER = 0.01
 """Relative growth of the peak memory that counts; the peak itself repeats to 0.1 %."""
 LARGER_BYTES = 2**16
-"""Growth of the peak memory that counts at least: on the smallest domains Python's own objects are several percent."""
+"""Smallest growth of the peak memory that counts: on the smallest domains Python's own objects are several percent."""
 GROWN = 2.0
 """Growth of an error that counts although it is in tolerance, as in the checks against the history."""
 ROUNDING = 1e-3
-"""Share of the tolerance below which no growth of an error counts: another order of the operations is enough for it."""
+"""Share of the tolerance below which no growth of an error counts: a different order of operations causes as much."""
+MORE = 0.001
+"""Relative change from which instruction counts differ; they repeat to 0.01 %."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """What is compared: a component on a domain in a weather mix, in one cell."""
+class _Record(BaseModel):
+    # Derived values are written for other readers; they are computed again when read.
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+
+class Compared(_Record):
+    """A revision of a comparison."""
 
     name: str
-    component: str
-    domain: tuple[int, int, int]
-    mix: str
-
-    @classmethod
-    def parse(cls, name: str) -> Case:
-        """Read the name ``component/backend/precision/domain[/mix]``."""
-        component, _, _, domain, *mix = name.split("/")
-        return cls(name, component, parse_domain(domain), mix[0] if mix else "rich")
+    """What the user called it."""
+    commit: str
+    uncommitted: bool = False
+    """Whether its files differ from the commit."""
 
     @property
-    def request(self) -> dict[str, Any]:
-        """How a worker is asked for it."""
-        return {"component": self.component, "domain": self.domain, "mix": self.mix}
+    def text(self) -> str:
+        """Name and short commit."""
+        return f"{self.name} ({self.commit[:12]}{' and uncommitted changes' if self.uncommitted else ''})"
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """How much is measured."""
+class Count(_Record):
+    """Instructions of one run on both sides."""
 
-    version: int = 4
-    """Of the whole procedure; calibrations of another one say nothing of this."""
+    base: int
+    contender: int
 
-    rounds: int = 10
-    """Calls in a block, at most."""
-    turns: int = 3
-    """Turns of four blocks, A B B A; each process does two blocks a turn."""
-    block: float = 0.06
-    """Seconds of a block: slow calls fill it with fewer rounds, and one that takes longer has a single turn."""
-    pairs: int = 16
-    """Pairs of processes before the first look at the data; the second needs as many again, the last all of the budget.
-    """
-    restart: int = 8
-    """Pairs after which the workers start anew: what they imported lies elsewhere in memory then."""
-    budget: float = 75.0
-    """Seconds for the pairs of each benchmark."""
-    patience: float = 2.0
-    """How many times the budget the first look may take, since slow calls have too few pairs otherwise."""
-    rule: Rule = field(default_factory=Rule)
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def change(self) -> float:
+        """Relative change; positive is more."""
+        return self.contender / self.base - 1.0
 
-    def blocks(self, nanoseconds: float) -> tuple[int, int]:
-        """Return the rounds of a block and the turns of a pair, for a call that takes so long."""
-        rounds = int(1e9 * self.block / nanoseconds)
-        return (min(rounds, self.rounds), self.turns) if rounds > 1 else (1, 1)
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def verdict(self) -> Literal["more", "fewer", "equal"]:
+        """Whether the contender needs more instructions."""
+        if abs(self.change) < MORE:
+            return "equal"
+        return "more" if self.change > 0.0 else "fewer"
 
 
-@dataclass
-class Comparison:
+class BenchmarkComparison(_Record):
     """One benchmark compared."""
 
     name: str
+    component: str
     decision: Decision | None = None
+    """None if it could not be compared."""
     base_ns: float | None = None
-    """CPU time of a call, ns: the median over processes of the minimum."""
+    """CPU time of a run, ns: the median over processes of the minimum."""
     contender_ns: float | None = None
     wall_change: float | None = None
     preempted: float | None = None
-    """Share of the rounds with an involuntary context switch: wall time is not judged where it is large."""
+    """Share of the rounds with an involuntary context switch; if it is large, wall time is not judged."""
     base_bytes: int | None = None
+    """Peak memory of a run."""
     contender_bytes: int | None = None
     seconds: float = 0.0
     """Time spent on its pairs of processes."""
     missing: str | None = None
-    """Why the benchmark could not be compared."""
-    at_fault: str | None = None
+    """Why it could not be compared."""
+    at_fault: Label | None = None
     """The side on which it failed."""
     instructions: Count | None = None
+    physics_differs: bool = False
+    """Whether an output of the component is out of tolerance on either side; only in cells with accuracy = "report"."""
+    marked: str | None = None
+    """Why its timing is not to be trusted."""
+    remarks: list[str] = Field(default_factory=list)
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def larger(self) -> bool:
         """Whether the contender needs more memory."""
@@ -116,327 +112,113 @@ class Comparison:
         return self.contender_bytes - self.base_bytes > max(LARGER * self.base_bytes, LARGER_BYTES)
 
 
-@dataclass(frozen=True)
-class Inaccuracy:
+class Inaccuracy(_Record):
     """An output whose error against the reference data is larger in the contender than in the base."""
 
+    data_set: str
     component: str
     field: str
     base: float | None
-    """None where only the contender has the output."""
+    """None if only the contender has the output."""
     contender: float
     tolerance: float
     failed: bool
     """Whether it is out of tolerance and was not in the base."""
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def counts(self) -> bool:
-        """Whether the contender is to be called less accurate: out of tolerance, or twice the error."""
+        """Whether the contender is less accurate: out of tolerance, or twice the error."""
         return self.failed or self.contender > max(GROWN * (self.base or 0.0), ROUNDING * self.tolerance)
 
 
-@dataclass
-class CellComparison:
+class CellComparison(_Record):
     """The benchmarks of a cell, and the accuracy of both revisions."""
 
     cell: str
-    benchmarks: list[Comparison] = field(default_factory=list)
-    less_accurate: list[Inaccuracy] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    """What else is to be said: environments that differ, an accuracy that could not be checked."""
-    broken: str | None = None
-    """The side whose accuracy could not be checked; the contender, if neither could."""
+    accuracy_policy: Literal["gate", "report"] = "gate"
+    """With "report" no change of time, memory or accuracy decides the exit code."""
+    benchmarks: list[BenchmarkComparison] = Field(default_factory=list)
+    less_accurate: list[Inaccuracy] = Field(default_factory=list)
+    remarks: list[str] = Field(default_factory=list)
+    """What concerns the whole cell, such as environments that differ."""
+    broken: Label | None = None
+    """The side whose accuracy could not be checked; the contender if it failed on both."""
 
 
-@dataclass
-class Pairs:
-    """The pairs of processes of one benchmark, and what they gave.
+class Comparison(_Record):
+    """Two revisions compared on one machine."""
 
-    Attributes
-    ----------
-    extra
-        Share of a call that is added to the contender, to see whether it is found.
-    added
-        The share that was added indeed, in each pair.
-    problem, at_fault
-        Why the benchmark cannot be measured, and on which side.
-    """
-
-    case: Case
-    extra: float = 0.0
-    minimum: dict[str, list[float]] = field(default_factory=lambda: {side: [] for side in SIDES})
-    wall: dict[str, list[float]] = field(default_factory=lambda: {side: [] for side in SIDES})
-    switched: list[bool] = field(default_factory=list)
-    added: list[float] = field(default_factory=list)
-    seconds: float = 0.0
-    problem: str | None = None
-    at_fault: str | None = None
-    _calls: int | None = None
-
-    def __len__(self) -> int:
-        return len(self.minimum["base"])
+    schema_version: Literal[1] = SCHEMA_VERSION
+    base: Compared
+    contender: Compared
+    calibration: str
+    """What is known about the error rates of the comparison on this machine."""
+    cells: list[CellComparison] = Field(default_factory=list)
 
     @property
-    def name(self) -> str:
-        """The benchmark's, and what is added to it."""
-        return f"{self.case.name} + {self.extra:.1%}" if self.extra else self.case.name
+    def benchmarks(self) -> list[BenchmarkComparison]:
+        """Those of all cells."""
+        return [benchmark for cell in self.cells for benchmark in cell.benchmarks]
 
-    @property
-    def preempted(self) -> float:
-        """Share of the rounds that were preempted."""
-        return statistics.fmean(self.switched)
-
-    def ratios(self, clock: str) -> list[float]:
-        """Return the ``cpu`` or ``wall`` time of contender / base, one for each pair."""
-        times = self.minimum if clock == "cpu" else self.wall
-        return [c / b for b, c in zip(times["base"], times["contender"], strict=True)]
-
-    def fail(self, error: WorkerError) -> None:
-        """Give up: a worker said why."""
-        self.problem, self.at_fault = str(error), error.side
-
-    def measure(self, workers: dict[str, Worker], protocol: Protocol) -> None:
-        """Add a pair: fresh processes on both sides that take turns, the base first in every other pair."""
-        start = time.monotonic()
-        order = ORDER if len(self) % 2 == 0 else ("contender", "base", "base", "contender")
-        cpu: dict[str, list[int]] = {side: [] for side in SIDES}
-        wall: dict[str, list[int]] = {side: [] for side in SIDES}
-        cost = 0
-        with ExitStack() as processes:
-            # Side by side, on two cores; one after the other where the work that is added is measured.
-            for sides in ([order[0]], [order[1]]) if self.extra else [order[:2]]:
-                for side in sides:
-                    processes.enter_context(workers[side].process())
-                    extra = self.extra if side == "contender" else 0.0
-                    workers[side].ask("prepare", **self.case.request, extra=extra, calls=self._calls)
-                for side in sides:
-                    answer = workers[side].answer()
-                    cost = max(cost, answer["ns"])
-                    if self.extra and side == "contender":
-                        self.added.append(answer["extra"])
-                        self._calls = answer["calls"]
-            rounds, turns = protocol.blocks(cost)
-            for side in order * turns:
-                block = workers[side].request("run", rounds=rounds)
-                cpu[side] += block["cpu_ns"]
-                wall[side] += block["wall_ns"]
-                self.switched += [count > 0 for count in block["switches"]]
-        for side in SIDES:
-            self.minimum[side].append(min(cpu[side]))
-            self.wall[side].append(min(wall[side]))
-        self.seconds += time.monotonic() - start
+    def as_json(self) -> str:
+        """Write everything, and what follows from it, as JSON."""
+        return self.model_dump_json(indent=1)
 
 
-def judge(group: list[Pairs], rule: Rule, family: int, threads: int) -> list[Decision]:
-    """Judge benchmarks by CPU time, and by wall time where they were not preempted; ``family`` counts benchmarks."""
-    ratios = {(number, "cpu"): pairs.ratios("cpu") for number, pairs in enumerate(group)}
-    ratios |= {
-        (number, "wall"): pairs.ratios("wall")
-        for number, pairs in enumerate(group)
-        if pairs.preempted <= rule.preempted
-    }
-    decisions = decide(ratios, rule, 2 * family)
-    return [combine(decisions[number, "cpu"], decisions.get((number, "wall")), threads) for number in range(len(group))]
+def load_comparison(path: Path) -> Comparison:
+    """Read what ``Comparison.as_json`` wrote.
 
-
-def measure(
-    crew: Crew,
-    group: list[Pairs],
-    protocol: Protocol,
-    family: int,
-    judged: Callable[[list[Pairs]], list[Decision]],
-    notify: Callable[[str], None],
-) -> dict[str, Decision]:
-    """Measure until every benchmark is decided or has used its budget; return the decisions of those that did not fail.
-
-    Parameters
-    ----------
-    family
-        Number of benchmarks over all cells.
-    judged
-        Decides, from all that was measured so far.
+    Raises
+    ------
+    UsageError
+        If the file cannot be read, was written by another version, or is something else.
     """
-    first = max(protocol.pairs, protocol.rule.pairs_needed(2 * family))
-    decisions: dict[str, Decision] = {}
-    unsettled = group
-    for look in range(1, protocol.rule.looks + 1):
-        target = first * look if look < protocol.rule.looks or look == 1 else None
-        _bring(crew, unsettled, target, protocol.budget * (protocol.patience if look == 1 else 1.0), protocol, notify)
-        sound = [pairs for pairs in group if pairs.problem is None]
-        if not sound:
-            return {}
-        decisions = {pairs.name: decision for pairs, decision in zip(sound, judged(sound), strict=True)}
-        unsettled = [
-            pairs
-            for pairs in sound
-            if decisions[pairs.name].verdict is Verdict.UNDECIDED and pairs.seconds < protocol.budget
-        ]
-    return decisions
+    remedy = "run nox -s bench-compare again, or remove the file"
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = _Version.model_validate_json(text).schema_version
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise UsageError(f"{path} is not a comparison of revisions: {remedy}.") from error
+    if found != SCHEMA_VERSION:
+        age = "an earlier" if found is None or found < SCHEMA_VERSION else "a later"
+        raise UsageError(f"{path} was written by {age} version of ice3-bench: {remedy}.")
+    try:
+        return Comparison.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path} is not a valid comparison ({where}: {first['msg']}): {remedy}.") from error
 
 
-def _bring(
-    crew: Crew,
-    group: list[Pairs],
-    target: int | None,
-    seconds: float,
-    protocol: Protocol,
-    notify: Callable[[str], None],
-) -> None:
-    """Measure ``group`` until each has ``target`` pairs (None: any number), has failed, or has spent ``seconds``."""
-
-    def wanting(pairs: Pairs) -> bool:
-        return pairs.problem is None and (target is None or len(pairs) < target) and pairs.seconds < seconds
-
-    while waiting := [pairs for pairs in group if wanting(pairs)]:
-        pairs = waiting[0]
-        with crew.started() as workers:
-            try:
-                for pairs in waiting:
-                    _load(workers, pairs.case)
-                for _ in range(protocol.restart):
-                    for pairs in filter(wanting, waiting):
-                        limit = f" of {target}" if target else f", {pairs.seconds:.0f} of {seconds:.0f} s"
-                        notify(f"{pairs.name}: pair {len(pairs) + 1}{limit}")
-                        pairs.measure(workers, protocol)
-            except WorkerError as error:  # the others go on with new workers
-                pairs.fail(error)
+class _Version(BaseModel):
+    schema_version: int | None = None
 
 
-def _load(workers: dict[str, Worker], case: Case) -> None:
-    for worker in workers.values():
-        worker.ask("load", **case.request)
-    for worker in workers.values():
-        worker.answer()
-
-
-def compare_cell(
-    cell: str,
-    sides: dict[str, Side],
-    cases: list[Case],
-    protocol: Protocol,
-    family: int,
-    notify: Callable[[str], None],
-) -> CellComparison:
-    """Compare the benchmarks of a cell.
-
-    Parameters
-    ----------
-    cell
-        Its id.
-    sides
-        ``base`` and ``contender``.
-    family
-        Number of benchmarks over all cells, for the family-wise error.
-    notify
-        Called with what is being done.
-    """
-    result = CellComparison(cell, [Comparison(case.name) for case in cases])
-    group = [Pairs(case) for case in cases]
-    threads = sides["contender"].threads
-    with tempfile.TemporaryDirectory(prefix="ice3-bench-") as temporary:
-        crew = Crew(sides, Path(temporary))
-        traced = {label: replace(side, variables=MEMORY_ENVIRONMENT) for label, side in sides.items()}
-        _measure_memory(Crew(traced, crew.folder), list(zip(group, result.benchmarks, strict=True)), notify)
-        decisions = measure(
-            crew,
-            [pairs for pairs in group if pairs.problem is None],
-            protocol,
-            family,
-            lambda sound: judge(sound, protocol.rule, family, threads),
-            notify,
-        )
-    for pairs, comparison in zip(group, result.benchmarks, strict=True):
-        comparison.missing, comparison.at_fault, comparison.seconds = pairs.problem, pairs.at_fault, pairs.seconds
-        comparison.decision = decisions.get(pairs.name)
-        if comparison.decision:
-            comparison.base_ns = statistics.median(pairs.minimum["base"])
-            comparison.contender_ns = statistics.median(pairs.minimum["contender"])
-            comparison.wall_change = statistics.median(pairs.ratios("wall")) - 1.0
-            comparison.preempted = pairs.preempted
-    notify(f"accuracy of {cell}")
-    _compare_accuracy(result, sides)
-    return result
-
-
-def _measure_memory(crew: Crew, waiting: list[tuple[Pairs, Comparison]], notify: Callable[[str], None]) -> None:
-    """Build the stencils of each benchmark, call it once and keep the peak memory, on both sides."""
-    while waiting:
-        with crew.started() as workers:
-            try:
-                while waiting:
-                    pairs, comparison = waiting.pop(0)
-                    notify(f"stencils and memory of {comparison.name}")
-                    _load(workers, pairs.case)
-                    peaks = [_peak(worker, pairs.case, crew.folder / "peak.bin") for worker in workers.values()]
-                    comparison.base_bytes, comparison.contender_bytes = peaks
-            except WorkerError as error:  # the others go on with new workers
-                pairs.fail(error)
-
-
-def _peak(worker: Worker, case: Case, dump: Path) -> int:
-    with worker.process():
-        peak: int = worker.request("memory", **case.request, dump=str(dump))["bytes"]
-        return peak
-
-
-def _compare_accuracy(result: CellComparison, sides: dict[str, Side]) -> None:
-    """Run the accuracy check of each tree on its own reference data."""
-    errors: dict[str, dict[tuple[str, str, str], dict[str, Any]]] = {}
-    for label, side in sides.items():
-        data = sorted((side.tree / REFERENCE_DATA).glob("*.nc"))
-        files = (f"--file={path}" for path in data)
-        code, output, messages = side.run("-m", "ice3_gt4py.accuracy", *side.options, "--json", *files)
-        try:
-            records = json.loads(output)
-        except json.JSONDecodeError:
-            lines = messages.strip().splitlines()
-            result.remarks.append(f"the accuracy of the {label} cannot be checked: {lines[-1] if lines else code}")
-            result.broken = label  # the contender comes last
-            continue
-        errors[label] = {
-            (record["data_set"], record["component"], entry["field"]): entry
-            for record in records
-            for entry in record["fields"]
-        }
-    base, contender = errors.get("base", {}), errors.get("contender", {})
-    if base and contender:
-        result.remarks += [
-            f"the accuracy of {len(lacking)} outputs, '{lacking[0][2]}' in {lacking[0][0]} among them, is known of the "
-            f"{label} only: components or reference data differ"
-            for label, lacking in (("base", [*base.keys() - contender]), ("contender", [*contender.keys() - base]))
-            if lacking
-        ]
-    for key, entry in contender.items():
-        before = base.get(key)
-        failed = not entry["passed"] and (before is None or before["passed"])
-        if failed or (before is not None and entry["error"] > before["error"]):
-            known = before["error"] if before else None
-            result.less_accurate.append(Inaccuracy(key[1], key[2], known, entry["error"], entry["tolerance"], failed))
-
-
-def exit_code(cells: list[CellComparison], undecided: int) -> int:
+def exit_code(comparison: Comparison, undecided: int) -> int:
     """Return the exit code of a comparison.
 
-    1 where the contender is slower, larger, less accurate, or fails; ``undecided`` where something is not decided, for
-    want of pairs or because the base fails; 0 otherwise.
+    1 if the contender is slower, larger or less accurate, or fails; otherwise ``undecided`` if something is not
+    decided, because there were too few pairs or the base fails; otherwise 0. In cells with accuracy = "report" only a
+    side that fails counts.
     """
-    benchmarks = [benchmark for cell in cells for benchmark in cell.benchmarks]
-    verdicts = {benchmark.decision.verdict for benchmark in benchmarks if benchmark.decision}
-    worse = any(benchmark.larger or benchmark.at_fault == "contender" for benchmark in benchmarks)
-    worse |= any(cell.broken == "contender" or any(e.counts for e in cell.less_accurate) for cell in cells)
-    if worse or Verdict.SLOWER in verdicts:
+    if any(_worse(cell) for cell in comparison.cells):
         return int(Exit.FAILED)
-    open_ = Verdict.UNDECIDED in verdicts or any(benchmark.missing for benchmark in benchmarks)
-    open_ |= any(cell.broken for cell in cells)
-    return undecided if open_ else int(Exit.OK)
+    return undecided if any(_open(cell) for cell in comparison.cells) else int(Exit.OK)
 
 
-def as_json(cells: list[CellComparison], base: str, contender: str, calibration: str) -> str:
-    """Return everything as JSON; ``calibration`` says what is known of the comparison on this machine."""
-    entries = [asdict(cell) for cell in cells]
-    for entry, cell in zip(entries, cells, strict=True):
-        for line, benchmark in zip(entry["benchmarks"], cell.benchmarks, strict=True):
-            line["larger"] = benchmark.larger
-            if count := benchmark.instructions:
-                line["instructions"] |= {"change": count.change, "verdict": count.verdict}
-    return json.dumps({"base": base, "contender": contender, "calibration": calibration, "cells": entries}, indent=1)
+def _worse(cell: CellComparison) -> bool:
+    if cell.broken == "contender" or any(benchmark.at_fault == "contender" for benchmark in cell.benchmarks):
+        return True
+    if cell.accuracy_policy == "report":
+        return False
+    slower = any(b.decision is not None and b.decision.verdict is Verdict.SLOWER for b in cell.benchmarks)
+    return slower or any(b.larger for b in cell.benchmarks) or any(entry.counts for entry in cell.less_accurate)
+
+
+def _open(cell: CellComparison) -> bool:
+    if cell.broken or any(benchmark.missing for benchmark in cell.benchmarks):
+        return True
+    if cell.accuracy_policy == "report":
+        return False
+    return any(b.decision is not None and b.decision.verdict is Verdict.UNDECIDED for b in cell.benchmarks)

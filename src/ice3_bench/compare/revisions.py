@@ -1,25 +1,21 @@
-"""Revisions to compare: a git worktree and an environment for each, and their removal whatever happens."""
+"""Revisions to compare: a git worktree or a copy of each, and their removal whatever happens. git and files only."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ice3_bench.cell.machine import PACKAGES, build_variables, compiler_version, processor
 from ice3_bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 WORKTREE = "worktree"
 """The contender that is the files as they are, uncommitted and untracked ones included."""
@@ -27,15 +23,23 @@ WORKTREE = "worktree"
 
 @dataclass(frozen=True)
 class Revision:
-    """A tree to measure."""
+    """A tree to measure.
+
+    Attributes
+    ----------
+    name
+        What the user called it.
+    uncommitted
+        Whether the files differ from the commit.
+    """
 
     name: str
-    """What the user called it."""
     commit: str
     tree: Path
+    uncommitted: bool = False
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.commit[:12]}{self.commit[40:]})"
+        return f"{self.name} ({self.commit[:12]}{' and uncommitted changes' if self.uncommitted else ''})"
 
 
 def git(project: Path, *arguments: str) -> str:
@@ -68,7 +72,7 @@ def default_base(project: Path) -> str:
     Raises
     ------
     UsageError
-        If there is no default branch to be found.
+        If no default branch is found.
     """
     for branch in ("origin/HEAD", "origin/main", "origin/master", "main", "master"):
         try:
@@ -77,7 +81,7 @@ def default_base(project: Path) -> str:
             continue
         changed = git(project, "status", "--porcelain", "--untracked-files=no")
         return base if base != git(project, "rev-parse", "HEAD") or changed else _commit(project, "HEAD~1")
-    _commit(project, "HEAD")  # says so where git knows nothing at all
+    _commit(project, "HEAD")  # says so if git knows nothing at all
     raise UsageError("There is no branch main or master to compare with: name a revision with --base REV.")
 
 
@@ -85,7 +89,7 @@ def default_base(project: Path) -> str:
 def checked_out(project: Path, name: str) -> Iterator[Revision]:
     """Check out a revision in a worktree that is removed at the end; ``REV...`` is the merge base of REV and HEAD.
 
-    ``worktree`` is a copy of the files as they are, uncommitted and untracked ones included and ignored ones not, so
+    ``worktree`` is a copy of the files as they are, with uncommitted and untracked ones and without ignored ones, so
     that what is edited meanwhile disturbs nothing.
 
     Raises
@@ -104,8 +108,7 @@ def checked_out(project: Path, name: str) -> Iterator[Revision]:
                 raise UsageError(
                     f"The files cannot be copied to {tree}: {error}. TMPDIR names another folder."
                 ) from error
-            changed = git(project, "status", "--porcelain")
-            yield Revision(name, commit + (" and uncommitted changes" if changed else ""), tree)
+            yield Revision(name, commit, tree, bool(git(project, "status", "--porcelain")))
             return
         try:
             git(project, "worktree", "add", "--detach", str(tree), commit)
@@ -115,7 +118,7 @@ def checked_out(project: Path, name: str) -> Iterator[Revision]:
 
 
 def _remove_worktree(project: Path, tree: Path) -> None:
-    # Forced twice: one whose making was interrupted is locked.
+    # Forced twice: a worktree whose making was interrupted is locked.
     command = ["git", "worktree", "remove", "--force", "--force", str(tree)]
     subprocess.run(command, cwd=project, capture_output=True, check=False)
 
@@ -126,7 +129,7 @@ def _remove_abandoned(project: Path) -> None:
         maker = re.match(r"ice3-bench-(\d+)-", folder.name)
         if maker and not _runs(int(maker[1])):
             for tree in folder.iterdir():
-                _remove_worktree(project, tree)  # a copy is none, which git says without harm
+                _remove_worktree(project, tree)  # git refuses a copy without harm
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -141,7 +144,7 @@ def _runs(process: int) -> bool:
 
 
 def _commit(project: Path, name: str) -> str:
-    git(project, "rev-parse", "--git-dir")  # says so where there is no repository, or one that git does not trust
+    git(project, "rev-parse", "--git-dir")  # says so if there is no repository, or one that git does not trust
     if name.endswith("..."):  # as in git diff REV...
         return git(project, "merge-base", _commit(project, name.removesuffix("...")), "HEAD")
     try:
@@ -152,102 +155,53 @@ def _commit(project: Path, name: str) -> str:
         ) from error
 
 
-def benchmarks(revision: Revision) -> dict[str, list[str]]:
-    """Return the benchmarks of a revision, with the weather mixes of each.
-
-    Raises
-    ------
-    UsageError
-        If they cannot be listed, since the revision is too old or its components cannot be imported.
-    """
-    program = "import json; from ice3_gt4py.components import BENCHMARKS; print(json.dumps(BENCHMARKS))"
-    environment = {**os.environ, "PYTHONPATH": str(revision.tree / "src")}
-    run = subprocess.run(
-        [sys.executable, "-P", "-c", program], env=environment, capture_output=True, text=True, check=False
-    )
-    if run.returncode:
-        why = (run.stderr.strip().splitlines() or [f"exit code {run.returncode}"])[-1]
-        raise UsageError(f"The benchmarks of {revision.name} ({revision.commit[:12]}) cannot be listed: {why}")
-    found: dict[str, list[str]] = json.loads(run.stdout)
-    return found
-
-
 def _copy(project: Path, tree: Path) -> None:
+    tree.mkdir(parents=True, exist_ok=True)
     for name in git(project, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
         source, target = project / name, tree / name
-        if name and (source.is_file() or source.is_symlink()):  # not one that is deleted, nor a submodule
+        if name and (source.is_file() or source.is_symlink()):  # neither a deleted file nor a submodule
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target, follow_symlinks=False)
 
 
-@dataclass(frozen=True)
-class Environment:
-    """Where a revision runs: its Python, and the versions of the packages that matter to the results."""
+def require_port(project: Path, revision: Revision, port: str, pythonpath: Sequence[str]) -> None:
+    """Refuse a revision from before its project had the port.
 
-    python: Path
-    packages: dict[str, str]
-
-
-def environment(revision: Revision, extra: str, cache: Path, side: str) -> Environment:
-    """Create, or find again, the environment of a revision.
-
-    It holds the dependencies that the revision's pyproject.toml asks for with ``extra``, and memray; the code itself is
-    taken from the tree.
+    A port that is a file is taken from the working tree, so a revision needs only the folders on its ``pythonpath``; a
+    port that is a module is the revision's own.
 
     Raises
     ------
     UsageError
-        If there is no pyproject.toml or the installation fails; the message quotes its last lines.
+        If the revision's tree lacks them; the message names the first revision that can be compared.
     """
-    what = f"The environment of {revision.name} ({revision.commit[:12]})"
-    try:
-        description = (revision.tree / "pyproject.toml").read_text(encoding="utf-8") + extra + sys.version
-    except OSError as error:
-        raise UsageError(f"{what} cannot be made: there is no pyproject.toml.") from error
-    folder = cache / f"{side}-{hashlib.sha256(description.encode()).hexdigest()[:12]}"
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    complete = folder / "complete"
-    if complete.exists():
-        return Environment(python, json.loads(complete.read_text(encoding="utf-8")))
-    shutil.rmtree(folder, ignore_errors=True)
-    uv = shutil.which("uv")
-    create = [uv, "venv", "--quiet", "--python", sys.executable, str(folder)] if uv else None
-    install = [uv, "pip", "install", "--quiet", "--python", str(python)] if uv else None
-    commands = [
-        create or [sys.executable, "-m", "venv", str(folder)],
-        [*(install or [str(python), "-m", "pip", "install", "--quiet"]), f"{revision.tree}[{extra}]", "memray"],
-        [str(python), "-c", _VERSIONS],
+    wanted = _wanted(revision.tree, port, pythonpath)
+    if not wanted:
+        return
+    first = _first_with(project, revision, wanted)
+    can = f"the first revision that can be compared is {first}" if first else "no commit has it: commit it first"
+    raise UsageError(f"{revision} cannot be compared, since it lacks {wanted[0]} of port {port}; {can}.")
+
+
+def _wanted(tree: Path, port: str, pythonpath: Sequence[str]) -> list[str]:
+    """Return what a tree lacks to be measured with a port: one of these files, or folders."""
+    if port.endswith(".py"):
+        return [entry for entry in pythonpath if not (tree / entry).exists()][:1]
+    module = port.replace(".", "/")
+    files = [
+        (Path(entry) / name).as_posix() for entry in pythonpath for name in (f"{module}.py", f"{module}/__init__.py")
     ]
-    try:
-        for command in commands:
-            run = subprocess.run(command, capture_output=True, text=True, check=False)
-            if run.returncode:
-                lines = "\n".join((run.stderr or run.stdout).strip().splitlines()[-5:])
-                raise UsageError(f"{what} cannot be made:\n{lines}")
-        found = json.loads(run.stdout)
-        packages = {name: found[name] for name in ("python", *PACKAGES) if name in found}
-        complete.write_text(json.dumps(packages), encoding="utf-8")
-    finally:
-        if not complete.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-    return Environment(python, packages)
+    return [] if any((tree / name).exists() for name in files) else files
 
 
-_VERSIONS = """
-import importlib.metadata, json, platform
-found = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
-print(json.dumps(found | {"python": platform.python_version()}))
-"""
-
-
-def stencils(project: Path, revision: Revision, packages: dict[str, str], threads: int) -> Path:
-    """Folder of the compiled stencils of a revision: one for all that GT4Py's hash does not see.
-
-    These are the tool chain, the processor (``-march=native``), the number of threads (which changes what DaCe
-    generates), and the revision's own headers.
-    """
-    headers = sorted((revision.tree / "src").rglob("*.hpp"))
-    texts = [path.read_text(encoding="utf-8") for path in headers]
-    tools = {**packages, **build_variables()}
-    basis = json.dumps([tools, compiler_version(), processor(), threads, texts], sort_keys=True)
-    return project / ".cache" / "stencils" / hashlib.sha256(basis.encode()).hexdigest()[:12]
+def _first_with(project: Path, revision: Revision, files: Sequence[str]) -> str | None:
+    """Return the commit that added one of ``files``: its hash, date and subject."""
+    found = git(
+        project,
+        *("-c", "log.showRoot=true", "log", "--reverse", "--topo-order", "--diff-filter=A", "--format=%H %cs %s"),
+        *("HEAD", revision.commit, "--", *files),
+    )
+    if not found:
+        return None
+    commit, date, subject = found.splitlines()[0].split(" ", 2)
+    return f"{commit[:12]} ({date}, '{subject}')"

@@ -1,183 +1,200 @@
-"""The processes that measure: one worker for each side of a comparison, asked over pipes, ended whatever happens."""
+"""The workers: one process of the probe for each side, asked by messages.
+
+Both sides run this tool's own probe, so that both are measured alike and a revision needs none.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-import select
+import re
 import signal
-import subprocess
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from itertools import count
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from ice3_bench.cell.passes import STABLE_ENVIRONMENT
+from ice3_bench.cell.probe import started
+from ice3_bench.compare.sides import Label, Sides
 from ice3_bench.errors import PassError
+from ice3_probe import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-SCRIPT = Path(__file__).parents[2] / "ice3_gt4py" / "worker.py"
-"""The worker of both sides: this tool's own, so that both are measured alike and a revision needs none."""
-
+    from ice3_bench.cell.probe import Interpreter, Process
 
 PATIENCE = 1800.0
 """Seconds to wait for an answer: none takes longer, not even the compilation of all stencils."""
 
+Answer = TypeVar("Answer", bound=messages.Answer)
 
-class WorkerError(PassError):
-    """A worker could not do what it was asked to; ``side`` says whose."""
 
-    def __init__(self, side: str, what: str) -> None:
-        super().__init__(f"{side}: {what}")
-        self.side = side
+class SideError(PassError):
+    """A side could not do what it was asked to; ``label`` says which."""
+
+    def __init__(self, label: Label, what: str) -> None:
+        super().__init__(f"{label}: {what}")
+        self.label, self.what = label, what
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two trees, the Python that runs it, and how its stencils are built."""
+    """One of the two revisions: where it runs, and what it is asked to measure."""
 
-    label: str
-    python: Path
-    tree: Path
-    options: tuple[str, ...]
-    """Backend, precision, compiler arguments, cache."""
-    threads: int = 1
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """Further variables of the environment."""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Variables of its processes."""
-        fixed = {**STABLE_ENVIRONMENT, "OMP_NUM_THREADS": str(self.threads), "PYTHONPATH": str(self.tree / "src")}
-        return {**os.environ, **fixed, **self.variables}
-
-    def run(self, *arguments: str) -> tuple[int, str, str]:
-        """Run its Python to the end; return exit code, output and messages. On Ctrl-C its whole group ends."""
-        with _group(
-            [str(self.python), *arguments],
-            cwd=self.tree,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
-            output, messages = process.communicate()
-            return process.returncode, output, messages
+    label: Label
+    interpreter: Interpreter
+    job: messages.Job
 
 
-@contextmanager
-def _group(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[str]]:  # noqa: ANN401
-    """Start a process that leads a group of its own; at the end, however it comes, end the group: forks, compilers."""
-    process: subprocess.Popen[str] = subprocess.Popen(command, text=True, process_group=0, **options)
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                with suppress(BrokenPipeError):
-                    stream.close()
+@dataclass
+class Remarks:
+    """What the workers of a side said in between, once each."""
+
+    _kept: dict[tuple[str, str], messages.Remark] = field(default_factory=dict)
+
+    def add(self, remark: messages.Remark) -> None:
+        """Keep a remark, unless the same was made before with other numbers."""
+        self._kept.setdefault((remark.benchmark, re.sub(r"\d+", "", remark.text)), remark)
+
+    def __iter__(self) -> Iterator[messages.Remark]:
+        return iter(self._kept.values())
 
 
 class Worker:
-    """A worker of one side: asks it, and says what it answers."""
+    """A worker of one side: asks it, and returns what it answers.
 
-    def __init__(self, side: Side, process: subprocess.Popen[str], log: Path) -> None:
-        self.side = side
-        self._process = process
-        self._log = log
+    Parameters
+    ----------
+    log
+        What port and libraries print; named in errors.
+    remarks
+        Takes the remarks.
+    """
+
+    def __init__(self, label: Label, process: Process, log: Path, remarks: Remarks, patience: float = PATIENCE) -> None:
+        self.label, self.remarks = label, remarks
+        self.failed = False
+        """Whether an answer was an error, or did not come."""
+        self._process, self._log, self._patience = process, log, patience
 
     @classmethod
     @contextmanager
-    def started(cls, side: Side, log: Path, prefix: Sequence[str] = ()) -> Iterator[Self]:
-        """Start a worker, which writes to ``log`` what libraries say; ``prefix`` is a program that runs it."""
-        command = [*prefix, str(side.python), "-P", str(SCRIPT), *side.options]
-        with (
-            log.open("w", encoding="utf-8") as messages,
-            _group(
-                command,
-                cwd=side.tree,
-                env=side.environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=messages,
-            ) as process,
-        ):
-            yield cls(side, process, log)
+    def started(
+        cls,
+        side: Side,
+        log: Path,
+        remarks: Remarks | None = None,
+        *,
+        prefix: Sequence[str] = (),
+        patience: float = PATIENCE,
+    ) -> Iterator[Self]:
+        """Start a worker; at the end, however it comes, it and all that it started are ended.
 
-    def request(self, do: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Ask and wait for the answer.
+        Parameters
+        ----------
+        log
+            File that takes what it prints; it is kept if the worker fails.
+        prefix
+            A program that runs the worker.
+        """
+        command = ("-m", "ice3_probe", "worker")
+        with started(side.interpreter, command, side.job, log, prefix=prefix, requests=True) as process:
+            worker = cls(side.label, process, log, Remarks() if remarks is None else remarks, patience)
+            yield worker
+        if not worker.failed:
+            log.unlink(missing_ok=True)
+
+    def request(self, request: messages.Request, kind: type[Answer]) -> Answer:
+        """Ask and wait for the answer; raises SideError as ``answer`` does."""
+        self.ask(request)
+        return self.answer(kind)
+
+    def ask(self, request: messages.Request) -> None:
+        """Ask, without waiting."""
+        self._process.send(request)
+
+    def answer(self, kind: type[Answer]) -> Answer:
+        """Wait for the answer to what was asked; remarks that come in between are kept.
 
         Raises
         ------
-        WorkerError
-            If the worker answers with an error, or has ended.
+        SideError
+            If the answer is a failure or of another kind, or none comes.
         """
-        self.ask(do, **arguments)
-        return self.answer()
-
-    def ask(self, do: str, **arguments: Any) -> None:  # noqa: ANN401
-        """Ask, without waiting."""
-        assert self._process.stdin is not None  # noqa: S101 (it is a pipe)
-        with suppress(BrokenPipeError):  # answer() says what happened
-            self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-            self._process.stdin.flush()
-
-    def answer(self) -> dict[str, Any]:
-        """Wait for the answer to what was asked; raises WorkerError if it is an error, or none comes."""
-        assert self._process.stdout is not None  # noqa: S101 (it is a pipe)
-        if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
-            with suppress(ProcessLookupError):  # what is asked of it from now on fails at once
-                os.killpg(self._process.pid, signal.SIGKILL)
-            raise WorkerError(self.side.label, f"the worker gives no answer in {PATIENCE:.0f} s")
-        line = self._process.stdout.readline()
-        if not line:
-            raise WorkerError(self.side.label, f"the worker ended: {self._last_lines()}")
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise WorkerError(self.side.label, answer["error"])
-        return answer
+        while True:
+            message = self._receive()
+            if isinstance(message, kind):
+                return message
+            if isinstance(message, messages.Remark):
+                self.remarks.add(message)
+            elif isinstance(message, messages.Failure):
+                raise self._error(message.message)
+            else:
+                raise self._error(f"the worker answered {type(message).__name__}, not {kind.__name__}")
 
     def close(self) -> int:
         """End the input, wait for the end of the worker, and return its exit code."""
-        assert self._process.stdin is not None  # noqa: S101 (it is a pipe)
-        self._process.stdin.close()
         return self._process.wait()
 
     @contextmanager
     def process(self) -> Iterator[None]:
-        """Serve the requests inside by a fresh process."""
-        self.request("start")
+        """Have the requests inside served by a new process."""
+        self.request(messages.Start(), messages.Done)
         try:
             yield
-        except WorkerError:
-            with suppress(WorkerError):
-                self.request("end")
+        except SideError:
+            with suppress(SideError):
+                self.request(messages.End(), messages.Done)
             raise
-        self.request("end")
+        self.request(messages.End(), messages.Done)
 
-    def _last_lines(self) -> str:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return " | ".join(lines[-3:]) or "it said nothing"
+    def _receive(self) -> messages.Message:
+        try:
+            message = self._process.receive(self._patience)
+        except TimeoutError as error:
+            raise self._error(f"the worker gave no answer in {self._patience:.0f} s, see {self._log}") from error
+        except PassError as error:
+            raise self._error(str(error)) from error
+        if message is None:
+            raise self._error(f"the worker {ended(self._process.wait())}, see {self._log}")
+        return message
+
+    def _error(self, what: str) -> SideError:
+        self.failed = True
+        return SideError(self.label, what)
 
 
 @dataclass(frozen=True)
 class Crew:
-    """Starts the workers of both sides."""
+    """Starts the workers of both sides, and keeps their remarks.
 
-    sides: Mapping[str, Side]
+    Attributes
+    ----------
+    folder
+        For the logs of workers that fail.
+    """
+
+    sides: Sides[Side]
     folder: Path
-    """Where they write what libraries say."""
+    remarks: Sides[Remarks] = field(default_factory=lambda: Sides(Remarks(), Remarks()))
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @contextmanager
-    def started(self) -> Iterator[dict[str, Worker]]:
+    def started(self) -> Iterator[Sides[Worker]]:
         """Start a worker of each side."""
-        with ExitStack() as stack:
-            yield {
-                label: stack.enter_context(Worker.started(side, self.folder / f"{label}.log"))
-                for label, side in self.sides.items()
-            }
+        number = next(self._numbers)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        logs = Sides.of(lambda label: self.folder / f"{label}-{number}.log")
+        with (
+            Worker.started(self.sides.base, logs.base, self.remarks.base) as base,
+            Worker.started(self.sides.contender, logs.contender, self.remarks.contender) as contender,
+        ):
+            yield Sides(base, contender)
+
+
+def ended(code: int) -> str:
+    """Say how a process ended."""
+    if code < 0:
+        with suppress(ValueError):
+            return f"was killed by {signal.Signals(-code).name}"
+    return f"ended with code {code}"

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from dataclasses import dataclass
+from math import hypot
 from typing import TYPE_CHECKING, Literal
 
 from ice3_bench.history.store import DETACHED, SeriesKey
 from ice3_bench.history.thresholds import boundary, selected
-from ice3_bench.text import changed, written
+from ice3_bench.measures import MEASURES, written
+from ice3_bench.text import changed, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ice3_bench.history.store import History, Point
     from ice3_bench.history.thresholds import Boundary
-    from ice3_bench.report import Benchmark, Measure, Report
+    from ice3_bench.report import Benchmark, Report
     from ice3_bench.settings.matrix import Settings
     from ice3_bench.settings.policy import Threshold
 
 Verdict = Literal["fine", "worse", "better", "unchecked"]
-"""``worse`` and ``better`` lie beyond a limit; ``throughput`` and ``bandwidth`` are better when larger."""
-BETTER_LARGER: tuple[Measure, ...] = ("throughput", "bandwidth")
+"""``worse`` and ``better`` lie beyond a limit."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Check:
 
     benchmark: str
     label: str
-    measure: Measure
+    measure: str
     value: float
     verdict: Verdict
     branch: str
@@ -61,7 +63,9 @@ def check(report: Report, history: History, settings: Settings) -> list[Check]:
 
     The history is that of the base branch, so that a slowdown cannot hide among the earlier runs of its own branch.
     Only where the base branch has too few comparable runs is it that of the report's own branch. Runs with uncommitted
-    changes are checked but are nobody's history. The report may be stored already or not.
+    changes are checked but are nobody's history. A value that is not to be trusted is not checked and is nobody's
+    history either: nothing of a report whose physics differs, and no marked timing. The report may be stored already or
+    not.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def check(report: Report, history: History, settings: Settings) -> list[Check]:
     """
     base, own = settings.bencher.base_branch, report.commit.branch or DETACHED
     histories = {
-        branch: history.series(branch, key=report.comparability, before=report.id)
+        branch: history.series(branch, key=report.comparability, before=report.id, trusted=True)
         for branch in dict.fromkeys((base, own))
     }
     return [
@@ -84,7 +88,7 @@ def check(report: Report, history: History, settings: Settings) -> list[Check]:
 def _judge(
     report: Report,
     benchmark: Benchmark,
-    measure: Measure,
+    measure: str,
     model: Threshold,
     histories: Mapping[str, Mapping[SeriesKey, Sequence[Point]]],
     least_change: float,
@@ -92,6 +96,9 @@ def _judge(
     key = SeriesKey(benchmark.name, measure, report.comparability)
     branch, drawn = _limits(report, key, model, histories)
     value = benchmark.measures[measure].value
+    distrust = report.distrust(benchmark, measure)
+    if distrust is not None:
+        return Check(benchmark.name, benchmark.label, measure, value, "unchecked", branch, drawn, None, distrust)
     relative = value / drawn.baseline - 1.0 if drawn.baseline else None
     side = drawn.crossed(value)
     verdict: Verdict = "fine"
@@ -100,7 +107,7 @@ def _judge(
     elif side is None:
         reason = f"within {_rule(model, drawn, measure, branch)}"
     else:
-        verdict = "worse" if (side == "upper") != (measure in BETTER_LARGER) else "better"
+        verdict = "worse" if (side == "upper") != MEASURES[measure].larger_is_better else "better"
         limit = drawn.upper if side == "upper" else drawn.lower
         reason = (
             f"{written(measure, value)} is {'above' if side == 'upper' else 'below'} {written(measure, limit or 0.0)}, "
@@ -128,7 +135,7 @@ def _limits(
     return max(drawn, key=lambda pair: pair[1].count)
 
 
-def _rule(model: Threshold, drawn: Boundary, measure: Measure, branch: str) -> str:
+def _rule(model: Threshold, drawn: Boundary, measure: str, branch: str) -> str:
     """Write a test with the numbers it used."""
     sides = {"-": model.lower_boundary, "+": model.upper_boundary}
     given = " and ".join(f"{sign}{bound:g}" for sign, bound in sides.items() if bound is not None)
@@ -136,7 +143,7 @@ def _rule(model: Threshold, drawn: Boundary, measure: Measure, branch: str) -> s
         return "the static limit"
     baseline = written(measure, drawn.baseline or 0.0)
     spread = drawn.spread or 0.0
-    runs = f"of {drawn.count} run{'' if drawn.count == 1 else 's'} of '{branch}'"
+    runs = f"of {count(drawn.count, 'run')} of '{branch}'"
     if model.test == "percentage":
         percent = " and ".join(f"{sign}{100 * bound:g} %" for sign, bound in sides.items() if bound is not None)
         return f"percentage: mean {baseline} {runs}, {percent}"
@@ -163,6 +170,33 @@ def summary(checks: Sequence[Check]) -> list[str]:
     }
     lines = ["Against the history: " + ", ".join(f"{counts[v]} {w}" for v, w in words.items() if counts[v]) + "."]
     lacking = Counter((one.measure, one.reason) for one in checks if one.verdict == "unchecked")
-    for (measure, reason), count in lacking.items():
-        lines.append(f"Not checked: {measure} of {count} benchmark{'' if count == 1 else 's'}, {reason}.")
+    for (measure, reason), number in lacking.items():
+        lines.append(f"Not checked: {measure} of {count(number, 'benchmark')}, {reason}.")
     return lines
+
+
+@dataclass(frozen=True)
+class Change:
+    """Relative change of the latency; positive is slower."""
+
+    relative: float
+    spread: float
+    """Spread of the change: the distances of median and minimum in the two runs, added in quadrature.
+
+    One run is one process, so this says how noisy the rounds were, not whether the change is real: that takes
+    ``bench-compare``."""
+
+
+def change(after: Benchmark, before: Benchmark) -> Change | None:
+    """Change of the latency from ``before`` to ``after``; None if one of them was not timed or by another clock."""
+    new, old = after.measures.get("latency"), before.measures.get("latency")
+    if new is None or old is None or after.clock != before.clock:
+        return None
+    return Change(new.value / old.value - 1.0, hypot(_spread(after), _spread(before)))
+
+
+def _spread(benchmark: Benchmark) -> float:
+    if benchmark.rounds is None:
+        return 0.0
+    times = benchmark.times
+    return statistics.median(times) / min(times) - 1.0

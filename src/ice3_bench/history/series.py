@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ice3_bench.errors import UsageError
 from ice3_bench.history.change_points import RESOLUTION, Detection, critical, detect
-from ice3_bench.history.checks import BETTER_LARGER
 from ice3_bench.history.store import History, SeriesKey
-from ice3_bench.report import UNITS
-from ice3_bench.text import changed, written
+from ice3_bench.measures import MEASURES, place, written
+from ice3_bench.text import changed, count, quoted, short
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -44,7 +43,7 @@ class Series:
 
     def worse(self, change: ChangePoint) -> bool:
         """Tell whether a change is one to the worse."""
-        return (change.after > change.before) != (self.key.measure in BETTER_LARGER)
+        return MEASURES[self.key.measure].worse(change.before, change.after)
 
     def where(self, change: ChangePoint) -> str:
         """Say between which commits a change lies."""
@@ -64,14 +63,13 @@ class Series:
         found = self.detection
         if found.skipped is not None:
             return f"not tested: {found.skipped}"
-        count = len(found.changes)
+        changes = len(found.changes)
+        changed_so_often = count(changes, "change")
         if (found.scatter or 0.0) <= RESOLUTION * abs(found.level or 0.0):
-            return (
-                f"{count} change{'' if count == 1 else 's'}, otherwise always the same" if count else "always the same"
-            )
+            return f"{changed_so_often}, otherwise always the same" if changes else "always the same"
         return (
-            f"{count} change{'' if count == 1 else 's'}; noise {self.noise}, autocorrelation {found.correlation:.1f}; "
-            f"best {'further ' if count else ''}change: {found.statistic:.1f} of the {found.needed:.1f} needed"
+            f"{changed_so_often}; noise {self.noise}, autocorrelation {found.correlation:.1f}; "
+            f"best {'further ' if changes else ''}change: {found.statistic:.1f} of the {found.needed:.1f} needed"
         )
 
     @property
@@ -88,7 +86,7 @@ class Series:
         return {
             "benchmark": self.key.benchmark,
             "measure": self.key.measure,
-            "unit": UNITS[self.key.measure],
+            "unit": MEASURES[self.key.measure].unit,
             "branch": self.branch,
             "testbed": self.latest.machine.testbed,
             "comparability": self.key.comparability,
@@ -96,6 +94,7 @@ class Series:
                 {
                     "created": point.created.isoformat(),
                     "commit": point.commit,
+                    "trusted": point.trusted,
                     "value": point.metric.value,
                     "lower_value": point.metric.lower_value,
                     "upper_value": point.metric.upper_value,
@@ -123,11 +122,6 @@ class Series:
         }
 
 
-def short(commit: str | None) -> str:
-    """Return the abbreviated hash, or a word where there is none."""
-    return commit[:10] if commit else "no commit"
-
-
 def opened(path: Path) -> History:
     """Return the history at a path; raises UsageError where there is none, rather than making an empty one."""
     if not path.exists():
@@ -143,7 +137,7 @@ def collect(
     base: str,
     *,
     benchmarks: Sequence[str] = (),
-    measures: Collection[str] = tuple(UNITS),
+    measures: Collection[str] = tuple(MEASURES),
     older: bool = False,
 ) -> list[Series]:
     """Return the series of a branch, sorted by benchmark and measure.
@@ -171,7 +165,7 @@ def collect(
         raise UsageError(f"{history.path} holds no run without uncommitted changes: commit, then measure a cell.")
     chosen = branch or (base if base in branches else next(iter(branches)))
     if chosen not in branches:
-        raise UsageError(f"There is no run of branch '{chosen}': there are {_listed(branches)}.")
+        raise UsageError(f"There is no run of branch '{chosen}': there are {quoted(branches)}.")
     found = history.series(chosen)
     latest = {(report.comparability, report.cell): report for report in history.latest_of_each()}
     by_key: dict[SeriesKey, Report] = {
@@ -192,9 +186,8 @@ def collect(
         selected = list(newest.values())
     if not selected:
         names = sorted({key.benchmark for key in found})
-        raise UsageError(f"No series is selected: the benchmarks of '{chosen}' are {_listed(names)}.")
-    order = list(UNITS)
-    return sorted(selected, key=lambda one: (one.key.benchmark, order.index(one.key.measure), _age(one)))
+        raise UsageError(f"No series is selected: the benchmarks of '{chosen}' are {quoted(names)}.")
+    return sorted(selected, key=lambda one: (one.key.benchmark, place(one.key.measure), _age(one)))
 
 
 def _any_report(reports: Collection[Report], key: SeriesKey) -> Report:
@@ -204,7 +197,3 @@ def _any_report(reports: Collection[Report], key: SeriesKey) -> Report:
 
 def _age(series: Series) -> Any:  # noqa: ANN401 (a sort key)
     return series.points[-1].created
-
-
-def _listed(names: Collection[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)

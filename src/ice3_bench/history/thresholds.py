@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 from scipy import special
 
+from ice3_bench.text import count
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
@@ -81,7 +83,7 @@ def boundary(model: Threshold, history: Sequence[float]) -> Boundary:
     if model.lower_boundary is None and model.upper_boundary is None:
         return _skipped(values, "the model has no boundary")
     if len(values) < needed:
-        return _skipped(values, f"{len(values)} of the {needed} run{'' if needed == 1 else 's'} needed")
+        return _skipped(values, f"{len(values)} of the {count(needed, 'run')} needed")
     if model.test == "static":
         return Boundary(None, model.lower_boundary, model.upper_boundary, len(values))
     return _TESTS[model.test](model, values)

@@ -1,37 +1,34 @@
-"""The matrix of backends and precisions and the policy, read from ``[tool.ice3-bench]`` of pyproject.toml."""
+"""The matrix of backends and precisions and the policies, read from ``[tool.ice3-bench]`` of pyproject.toml."""
 
 from __future__ import annotations
 
+import platform
 import re
 import tomllib
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ice3_bench.errors import UsageError
+from ice3_bench.names import parse_domain
 from ice3_bench.settings.policy import BencherPolicy, HistoryPolicy
+from ice3_bench.text import quoted
+from ice3_probe.messages import COMPONENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
+
+DEFAULTS = Path(__file__).with_name("defaults.toml")
+"""Values of the tables and keys that a project does not give."""
+OLDEST_PYTHON = 10
+"""Minor version of Python 3 that the probe needs."""
+CURRENT = "current"
+"""The ``python`` of backends that are measured in the interpreter that runs the harness."""
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-"))
-
-
-def parse_domain(text: str) -> tuple[int, int, int]:
-    """Return (i, j, k) of a domain written as ``50x50x60``.
-
-    Raises
-    ------
-    UsageError
-        If ``text`` is not three positive numbers separated by ``x``.
-    """
-    if not re.fullmatch(r"[1-9]\d*x[1-9]\d*x[1-9]\d*", text):
-        raise UsageError(f"'{text}' is not a domain: write three positive numbers of points as in 50x50x60.")
-    i, j, k = map(int, text.split("x"))
-    return i, j, k
 
 
 def _domain(text: str) -> str:
@@ -42,28 +39,101 @@ def _domain(text: str) -> str:
     return text
 
 
-class Backend(_Strict):
-    """One backend of the matrix."""
+def _component(name: str) -> str:
+    base, colon, variant = name.partition(":")
+    if base not in COMPONENTS or (colon and not re.fullmatch(r"[a-z0-9_-]+", variant)):
+        raise ValueError(
+            f"unknown component '{name}': known are {quoted(COMPONENTS)}, and variants such as 'ice_adjust:modular'"
+        )
+    return name
 
-    name: str
-    """GT4Py's name, such as ``gt:cpu_ifirst``."""
+
+def _python(version: str) -> str:
+    parts = re.fullmatch(r"3\.(\d+)(\.\d+)?", version)
+    if version != CURRENT and not parts:
+        raise ValueError(f"'{version}' is not a version of Python: write '3.11', '3.11.4' or '{CURRENT}'")
+    if parts and int(parts[1]) < OLDEST_PYTHON:
+        raise ValueError(f"Python {version} is too old: 3.{OLDEST_PYTHON} is the oldest that can be measured")
+    return version
+
+
+Domain = Annotated[str, AfterValidator(_domain)]
+Component = Annotated[str, AfterValidator(_component)]
+
+
+class Backend(_Strict):
+    """One backend of the matrix: an implementation of ICE3, and what it needs.
+
+    What a backend without a ``port`` leaves out is taken from ``[tool.ice3-bench.default-port]``.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    """What people call it, such as ``gt:cpu_ifirst``."""
     id: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
     """The name in session ids (no colon)."""
-    device: Literal["cpu", "gpu"]
-    extra: str
-    """The project's extra that installs what the backend needs; for a GPU without the major version of CUDA."""
-    tags: tuple[str, ...] = ()
+    device: Literal["cpu", "gpu"] = "cpu"
+    port: Annotated[str, Field(min_length=1)]
+    """Module with ``create``, or a file of the project that ends with ``.py``."""
+    pythonpath: tuple[str, ...] = ()
+    """Folders of the revision that is measured from which its packages are imported."""
+    requirements: tuple[str, ...] = ()
+    """What is installed for the port; ``{cuda}`` stands for the major version of nvcc."""
+    python: Annotated[str, AfterValidator(_python)] | None = None
+    """Version of Python; ``None``: that of the harness; ``current``: the harness's own environment."""
+    components: Annotated[tuple[Component, ...], Field(min_length=1)] = ("ice_adjust", "rain_ice")
+    """Components, or variants of them, that are timed and whose accuracy is checked."""
+    also_checked: tuple[Component, ...] = ()
+    """Components whose accuracy is checked, but which are not timed."""
+    accuracy: Literal["gate", "report"] = "gate"
+    """``gate``: wrong physics stops a session before timing. ``report``: errors are published and timings marked."""
+    settings: dict[str, str] = Field(default_factory=dict)
+    """Whatever the port wants to know."""
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Variables of the environment of the processes that measure."""
+    compiler: Literal["cxx", "nvcc"] | None = None
+    """Whose flags of ``[tool.ice3-bench.flags]`` reach the port; ``None``: none do."""
     compile_args: tuple[str, ...] = ()
     """Compiler arguments of this backend, added to those of the profile."""
-    domains: Annotated[tuple[Annotated[str, AfterValidator(_domain)], ...], Field(min_length=1)]
+    compiled_sources: tuple[str, ...] = ()
+    """Patterns of the files, beside those that the port's own cache knows of, whose change makes it compile anew."""
+    tags: tuple[str, ...] = ()
+    domains: Annotated[tuple[Domain, ...], Field(min_length=1)] = ("50x50x60",)
     """Domains it is measured on."""
-    compare_domain: Annotated[str, AfterValidator(_domain)] | None = None
+    compare_domain: Domain | None = None
     """Domain on which revisions are compared; ``None``: the first of ``domains``."""
 
     @property
     def answers(self) -> set[str]:
         """The names by which its cells may be selected."""
         return {self.name, self.id, self.device, *self.tags}
+
+    @property
+    def checked(self) -> tuple[str, ...]:
+        """Components whose accuracy is checked."""
+        return tuple(dict.fromkeys((*self.components, *self.also_checked)))
+
+    @property
+    def port_is_file(self) -> bool:
+        """Whether the port is a file of the project rather than a module."""
+        return self.port.endswith(".py")
+
+
+class Flags(_Strict):
+    """The table ``[tool.ice3-bench.flags.<compiler>]``: arguments by profile, and more by architecture."""
+
+    production: tuple[str, ...] = ()
+    strict: tuple[str, ...] = ()
+    """Arithmetic as the specification has it: accuracy is held to tighter tolerances."""
+    instructions: tuple[str, ...] = ()
+    """What valgrind can run, for ``bench-compare --instructions``."""
+    x86_64: Flags | None = Field(default=None, alias="x86_64")
+    aarch64: Flags | None = None
+
+    def arguments(self, profile: str, architecture: str) -> tuple[str, ...]:
+        """Return the arguments of a profile on an architecture (``platform.machine()``)."""
+        further = {"x86_64": self.x86_64, "amd64": self.x86_64, "aarch64": self.aarch64, "arm64": self.aarch64}
+        more = further.get(architecture.lower())
+        return (*getattr(self, profile), *(getattr(more, profile) if more else ()))
 
 
 class Cell(BaseModel):
@@ -72,7 +142,7 @@ class Cell(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     backend: Backend
-    precision: str
+    precision: Literal["float32", "float64"]
 
     @property
     def id(self) -> str:
@@ -90,10 +160,13 @@ class Settings(_Strict):
 
     precisions: Annotated[tuple[Literal["float32", "float64"], ...], Field(min_length=1)]
     threads: Annotated[int, Field(ge=1)] = 1
-    profiles: dict[str, tuple[str, ...]]
-    gpu_profiles: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """Arguments of nvcc by profile, where ``profiles`` has those of the C++ compiler."""
+    flags: dict[Literal["cxx", "nvcc"], Flags]
+    """Compiler arguments by compiler, profile and architecture."""
+    default_port: dict[str, Any] = Field(default_factory=dict)
+    """Keys of the backends that name no port."""
     backends: Annotated[tuple[Backend, ...], Field(min_length=1)]
+    harness: str = "ice3-bench"
+    """What the nox sessions install as the harness."""
     testbed: str | None = None
     """Name of this machine in the results; ``None`` derives it from the processor."""
     max_time: Annotated[float, Field(gt=0)] = 2.0
@@ -109,9 +182,9 @@ class Settings(_Strict):
             doubled = sorted({value for value in values if values.count(value) > 1})
             if doubled:
                 raise ValueError(f"backend {what} given twice: {', '.join(doubled)}")
-        for profile in ("production", "strict"):
-            if profile not in self.profiles:
-                raise ValueError(f"profile '{profile}' is missing from [tool.ice3-bench.profiles]")
+        for backend in self.backends:
+            if backend.compiler and backend.compiler not in self.flags:
+                raise ValueError(f"[tool.ice3-bench.flags.{backend.compiler}] is missing: '{backend.name}' needs it")
         return self
 
     @property
@@ -120,14 +193,13 @@ class Settings(_Strict):
         return tuple(Cell(backend=b, precision=p) for b in self.backends for p in self.precisions)
 
     def compile_args(self, backend: Backend, profile: str) -> tuple[str, ...]:
-        """Compiler arguments of a backend in a profile; none for backends that compile nothing."""
-        if "compiled" not in backend.tags:
+        """Compiler arguments of a backend in a profile on this machine; none for backends without a compiler."""
+        if backend.compiler is None:
             return ()
-        ours = self.gpu_profiles.get(profile, ()) if backend.device == "gpu" else self.profiles[profile]
-        return (*ours, *backend.compile_args)
+        return (*self.flags[backend.compiler].arguments(profile, platform.machine()), *backend.compile_args)
 
     def backend(self, name: str) -> Backend:
-        """Find a backend by GT4Py name or id.
+        """Find a backend by name or id.
 
         Raises
         ------
@@ -137,13 +209,14 @@ class Settings(_Strict):
         for backend in self.backends:
             if name in (backend.name, backend.id):
                 return backend
-        raise UsageError(f"Unknown backend '{name}': known are {_listed(b.name for b in self.backends)}.")
+        raise UsageError(f"Unknown backend '{name}': known are {quoted([b.name for b in self.backends])}.")
 
     def cell(self, backend: str, precision: str) -> Cell:
         """Find a cell; raises UsageError, listing the known names, if there is none."""
-        if precision not in self.precisions:
-            raise UsageError(f"Unknown precision '{precision}': known are {_listed(self.precisions)}.")
-        return Cell(backend=self.backend(backend), precision=precision)
+        for known in self.precisions:
+            if precision == known:
+                return Cell(backend=self.backend(backend), precision=known)
+        raise UsageError(f"Unknown precision '{precision}': known are {quoted(self.precisions)}.")
 
     def select(self, names: Iterable[str]) -> tuple[Cell, ...]:
         """Find the cells that are called, or tagged, by one of ``names``; ``all`` are all of them.
@@ -159,7 +232,7 @@ class Settings(_Strict):
         known = set().union(*answers.values())
         for name in names:
             if name not in known:
-                raise UsageError(f"No cell is called or tagged '{name}': known are {_listed(sorted(known))}.")
+                raise UsageError(f"No cell is called or tagged '{name}': known are {quoted(sorted(known))}.")
         return tuple(cell for cell in self.cells if not answers[cell.id].isdisjoint(names))
 
     def cell_by_id(self, cell_id: str) -> Cell:
@@ -167,11 +240,19 @@ class Settings(_Strict):
         for cell in self.cells:
             if cell_id == cell.id:
                 return cell
-        raise UsageError(f"Unknown cell '{cell_id}': known are {_listed(c.id for c in self.cells)}.")
+        raise UsageError(f"Unknown cell '{cell_id}': known are {quoted([c.id for c in self.cells])}.")
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+def find_project(start: Path) -> Path:
+    """Return the folder at or above ``start`` whose pyproject.toml has the matrix; ``start`` if there is none."""
+    for folder in (start, *start.parents):
+        try:
+            text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if "[tool.ice3-bench" in text:
+            return folder
+    return start
 
 
 def load_settings(project: Path) -> Settings:
@@ -187,12 +268,46 @@ def load_settings(project: Path) -> Settings:
         table = tomllib.loads(path.read_text(encoding="utf-8"))["tool"]["ice3-bench"]
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}. Run from the project's folder.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from error
     except KeyError as error:
         raise UsageError(f"{path} has no table [tool.ice3-bench]: the matrix is defined there.") from error
+    return parse_settings(table, path)
+
+
+def parse_settings(table: Mapping[str, Any], path: Path) -> Settings:
+    """Validate a table of settings, completed by the defaults; ``path`` is named in errors (UsageError)."""
+    defaults = tomllib.loads(DEFAULTS.read_text(encoding="utf-8"))
+    complete = {**defaults, **table, "flags": {**defaults["flags"], **_table(table.get("flags"))}}
+    if isinstance(table.get("backends"), list):
+        complete["backends"] = [_with_port(backend, _table(table.get("default-port"))) for backend in table["backends"]]
     try:
-        return Settings.model_validate(table)
+        return Settings.model_validate(complete)
     except ValidationError as error:
-        lines = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'table'}: {e['msg']}" for e in error.errors())
+        found = [(one["loc"], one["msg"].removeprefix("Value error, "), one["type"]) for one in error.errors()]
+        # An element that is wrong is not counted: a list of one would also be said to be too short.
+        told = [
+            f"{_key(table, where)}: {what}"
+            for where, what, kind in found
+            if kind != "too_short" or not any(other[: len(where)] == where != other for other, _, _ in found)
+        ]
+        lines = "; ".join(told)
         raise UsageError(f"[tool.ice3-bench] in {path} is not valid: {lines}.") from error
+
+
+def _table(value: Any) -> dict[str, Any]:  # noqa: ANN401
+    return value if isinstance(value, dict) else {}
+
+
+def _with_port(backend: Any, default_port: dict[str, Any]) -> Any:  # noqa: ANN401
+    """Complete a backend that names no port; anything but a table is left to the validation."""
+    return {**default_port, **backend} if isinstance(backend, dict) and "port" not in backend else backend
+
+
+def _key(table: Mapping[str, Any], location: tuple[int | str, ...]) -> str:
+    """Write where an error is, naming the backend too: ``backends.1.id ('numpy')``."""
+    key = ".".join(map(str, location)) or "table"
+    if len(location) > 1 and location[0] == "backends" and isinstance(location[1], int):
+        name = _table(table["backends"][location[1]]).get("name")
+        key += f" ('{name}')" if isinstance(name, str) else ""
+    return key

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ice3_bench.report import UNITS, Measure
+from ice3_bench.measures import MEASURES, MeasureName
 
 Test = Literal["static", "percentage", "z_score", "t_test", "log_normal", "iqr", "delta_iqr"]
 PROBABILITY_TESTS = ("z_score", "t_test", "log_normal")
@@ -73,26 +73,38 @@ class Threshold(_Table):
 
 
 class _Policy(_Table):
-    """Thresholds by measure; every measure is decided."""
+    """Thresholds by measure.
 
-    thresholds: dict[Measure, Threshold] = Field(default_factory=dict)
-    unwatched: tuple[Measure, ...] = ()
+    The measures that ``gates`` in the table of measures must be decided, unless the table decides nothing: each has a
+    threshold or is in ``unwatched``. The others are not watched if they are not mentioned, so that a user's table stays
+    valid when a measure is added.
+    """
+
+    thresholds: dict[MeasureName, Threshold] = Field(default_factory=dict)
+    unwatched: tuple[MeasureName, ...] = ()
     """Measures without a threshold on purpose."""
 
     @model_validator(mode="after")
     def _each_measure_is_decided(self) -> Self:
         if not self.thresholds and not self.unwatched:
             return self
-        for measure in UNITS:
-            if (measure in self.thresholds) == (measure in self.unwatched):
-                raise ValueError(f"measure '{measure}' must be either in thresholds or in unwatched")
+        for measure in MEASURES.values():
+            given = (measure.name in self.thresholds) + (measure.name in self.unwatched)
+            if given == 2 or (given == 0 and measure.gates):
+                raise ValueError(f"measure '{measure.name}' must be either in thresholds or in unwatched")
         return self
+
+    def ignores(self, measure: str) -> bool:
+        """Tell whether it is on purpose that a measure has no threshold."""
+        if measure in self.thresholds:
+            return False
+        return measure in self.unwatched or (measure in MEASURES and not MEASURES[measure].gates)
 
 
 class HistoryPolicy(_Policy):
     """The table ``[tool.ice3-bench.history]``: how a run is checked against the local history."""
 
-    least_change: dict[Measure, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    least_change: dict[MeasureName, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """Relative distance from the baseline that a value beyond its limit must have to be a violation; by measure."""
 
 

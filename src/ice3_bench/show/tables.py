@@ -1,166 +1,65 @@
-"""What the user sees: the progress of the passes and the table of results."""
+"""The tables of results and of the history, on the console."""
 
 from __future__ import annotations
 
 import statistics
-import time
 from collections import Counter
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rich.columns import Columns
-from rich.console import Console, Group
-from rich.live import Live
-from rich.measure import Measurement
-from rich.padding import Padding
-from rich.progress_bar import ProgressBar
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from ice3_bench.history.last_run import change
-from ice3_bench.history.series import short
-from ice3_bench.text import changed, duration, size, written
+from ice3_bench.history.checks import change
+from ice3_bench.measures import written
+from ice3_bench.show.console import Fitting
+from ice3_bench.show.remarks import marks, remarks
+from ice3_bench.text import changed, count, duration, short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from rich.console import ConsoleOptions, RenderableType, RenderResult
-
-    from ice3_bench.compare.calibration import Calibration
-    from ice3_bench.compare.result import CellComparison, Comparison
     from ice3_bench.history.checks import Check
     from ice3_bench.history.series import Series
     from ice3_bench.report import Benchmark, Metric, Report
 
-PREEMPTED = 0.05
-"""Share of preempted rounds above which wall time is marked."""
-PLAIN_WIDTH = 200
-"""Columns of the output where it is no terminal (a file, a CI log)."""
 
+def results_table(report: Report, previous: Report | None, checks: Sequence[Check] = ()) -> Group:
+    """Make the table of a cell's results, with what must be said of them below.
 
-def make_console(*, quiet: bool = False) -> Console:
-    """Make the console for results; colours follow the terminal and NO_COLOR."""
-    console = Console(quiet=quiet, highlight=False)
-    return console if console.is_terminal else Console(quiet=quiet, highlight=False, width=PLAIN_WIDTH)
-
-
-class Progress:
-    """Live display of the passes: one line that moves in a terminal, plain lines elsewhere.
-
-    Parameters
-    ----------
-    console
-        Where to print.
-    expected
-        Seconds that each pass took last time, in the order of the passes; the time left is counted from these.
+    The change is that against the previous comparable run. Compile times are shown if something was compiled, and marks
+    if there are any.
     """
-
-    def __init__(self, console: Console, expected: dict[str, float]) -> None:
-        self.console = console
-        self.expected = expected
-        self.seconds: dict[str, float] = {}
-        """Time that each pass took."""
-        self._current = ""
-        self._since = 0.0
-        self._benchmark = ""
-        self._done, self._count = 0, 0
-
-    @contextmanager
-    def running(self, name: str) -> Iterator[None]:
-        """Show that pass ``name`` runs."""
-        self._current, self._since = name, time.monotonic()
-        self._benchmark, self._done, self._count = "", 0, 0
-        number = list(self.expected).index(name) + 1
-        live = Live(self, console=self.console, refresh_per_second=8, transient=True)
-        if self.console.is_terminal:
-            live.start()
-        else:
-            self.console.print(f"[{number}/{len(self.expected)}] {name} ...", markup=False)
-        succeeded = False
-        try:
-            yield
-            succeeded = True
-        finally:
-            self.seconds[name] = time.monotonic() - self._since
-            if self.console.is_terminal:
-                live.stop()
-            mark = "[green]✓[/]" if succeeded else "[red]✗[/]"
-            self.console.print(f"{mark} {name:<9} {self.seconds[name]:6.1f} s")
-
-    def notify(self, event: dict[str, Any]) -> None:
-        """Take an event of a pass: ``collected``, ``started``, ``finished`` or ``failed``."""
-        if event["event"] == "collected":
-            self._done, self._count = 0, event["count"]
-        elif event["event"] == "started":
-            self._done += 1
-            self._benchmark = event["benchmark"]
-            if not self.console.is_terminal:
-                self.console.print(f"      {self._done} of {self._count}: {self._benchmark}", markup=False)
-
-    def __rich__(self) -> RenderableType:
-        elapsed = time.monotonic() - self._since
-        names = list(self.expected)
-        later = names[names.index(self._current) + 1 :]
-        finished = sum(self.expected[name] for name in names[: names.index(self._current)])
-        in_pass = min(elapsed, self.expected[self._current])
-        left = max(self.expected[self._current] - elapsed, 0.0) + sum(self.expected[name] for name in later)
-        row = Table.grid(padding=(0, 1))
-        text = f"{self._current} {names.index(self._current) + 1}/{len(names)}"
-        if self._benchmark:
-            text += f" · {self._benchmark} ({self._done} of {self._count})"
-        row.add_row(
-            ProgressBar(total=sum(self.expected.values()), completed=finished + in_pass, width=24),
-            Text(text, style="bold"),
-            Text(f"{elapsed:.0f} s, about {left:.0f} s left", style="dim"),
-        )
-        return row
-
-
-class Fitting:
-    """A table, or where the terminal is too narrow for it, a paragraph for each of its rows."""
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the table, or its title and the paragraphs."""
-        natural = Measurement.get(console, options.update(max_width=10_000), self.table).maximum
-        if natural <= options.max_width:
-            yield self.table
-            return
-        first, *others = self.table.columns
-        yield Text(str(self.table.title), style="table.title")
-        for row, name, *cells in zip(self.table.rows, first.cells, *(column.cells for column in others), strict=True):
-            entries = [
-                Text.assemble((f"{column.header} ", "dim"), cell) for column, cell in zip(others, cells, strict=True)
-            ]
-            yield Text.assemble(name if isinstance(name, Text) else (str(name), "bold"))
-            yield Padding(Columns(filter(None, entries), padding=(0, 3, 0, 0)), (0, 0, 0, 2), style=row.style or "")
-
-
-def results_table(report: Report, previous: Report | None, checks: Sequence[Check] = ()) -> Fitting:
-    """Make the table of a cell's results: the change against the previous comparable run, and what the history says."""
-    table = Table(title=f"{report.cell} on {report.machine.testbed}, {_threads(report)}", title_justify="left")
+    threads = count(report.protocol.threads, "thread")
+    table = Table(title=f"{report.cell} on {report.machine.testbed}, {threads}", title_justify="left")
     table.add_column("benchmark", no_wrap=True)
-    headings = ["latency", "wall", "ns/point", "Mpoint/s", "of triad", "peak memory", "error", "change", "history"]
-    if report.device == "gpu":
-        headings[4:5] = ["of copy", "to device", "back"]
+    headings = _headings(report)
     for heading in headings:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="left" if heading == "marked" else "right")
     before = {b.name: b for b in previous.benchmarks} if previous else {}
     for benchmark in report.benchmarks:
-        label = benchmark.label
-        if benchmark.error is not None:
-            table.add_row(label, Text("failed", style="red"), *[""] * (len(headings) - 1))
-            continue
         own = [check for check in checks if check.benchmark == benchmark.name]
-        table.add_row(label, *_cells(benchmark, before.get(benchmark.name), own, report.device), _history(own))
-    return Fitting(table)
+        cells = {"marked": Text(", ".join(marks(report, benchmark)), style="bold yellow")}
+        if benchmark.error is not None:
+            cells["latency"] = Text("failed", style="red")
+        else:
+            cells |= _cells(benchmark, before.get(benchmark.name), own)
+            cells["history"] = _history(own)
+        table.add_row(benchmark.label, *(cells.get(heading, Text()) for heading in headings))
+    return Group(Fitting(table), *map(Text, remarks(report)))
 
 
-def _threads(report: Report) -> str:
-    threads = report.protocol.threads
-    return f"{threads} thread{'s' if threads > 1 else ''}"
+def _headings(report: Report) -> list[str]:
+    memory = ("of copy", "to device", "back") if report.device == "gpu" else ("of triad",)
+    compiled = any("compile-time" in benchmark.measures for benchmark in report.benchmarks)
+    marked = any(marks(report, benchmark) for benchmark in report.benchmarks)
+    return [
+        *("latency", "wall", "ns/point", "Mpoint/s", *memory, "peak memory"),
+        *(["compile"] if compiled else []),
+        "error",
+        *(["marked"] if marked else []),
+        *("change", "history"),
+    ]
 
 
 def _history(checks: Sequence[Check]) -> Text:
@@ -174,44 +73,52 @@ def _history(checks: Sequence[Check]) -> Text:
     return Text("✓" if made == len(checks) else f"✓ {made} of {len(checks)}", style="green")
 
 
-def _cells(
-    benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Check], device: str
-) -> list[RenderableType]:
+def _cells(benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Check]) -> dict[str, Text]:
+    """Return the cells of a line by their headings; those of other devices among them."""
     measures = benchmark.measures
     styles = {check.measure: "red" for check in checks if check.violation}
-    latency, memory, error = measures.get("latency"), measures.get("peak-memory"), measures.get("accuracy")
-    cells: list[RenderableType] = ["–"] * 5
+
+    def of(measure: str) -> Text:
+        if measure not in measures:
+            return Text("–")
+        return Text(written(measure, measures[measure].value), style=styles.get(measure, ""))
+
+    latency = measures.get("latency")
     if latency is not None:
-        cells = [
-            Text(f"{duration(latency.value)} {_above(latency)}", style=styles.get("latency", "")),
-            duration(_median(benchmark.rounds.wall_ns)) if benchmark.rounds else "–",
-            f"{latency.value / benchmark.points:.2f}",
-            f"{measures['throughput'].value / 1e6:.2f}",
-            f"{100 * measures['bandwidth'].value:.0f} %",
-        ]
-    if device == "gpu":
-        transfers = (measures.get("transfer-in"), measures.get("transfer-out"))
-        cells += [duration(transfer.value) if transfer else "–" for transfer in transfers]
-    cells.append(Text(size(memory.value), style=styles.get("peak-memory", "")) if memory else "–")
-    cells.append(Text(f"{error.value:.1e}", style=styles.get("accuracy", "")) if error else "–")
+        time = Text(f"{duration(latency.value)} {_above(latency)}", style=styles.get("latency", ""))
+        per_point, rate = f"{latency.value / benchmark.points:.2f}", f"{measures['throughput'].value / 1e6:.2f}"
+    else:
+        time, per_point, rate = Text("–"), "–", "–"
+    error = of("accuracy")
+    if "wrong-outputs" in measures and measures["wrong-outputs"].value > 0:
+        error.append(f", {count(round(measures['wrong-outputs'].value), 'wrong output')}")
+    return {
+        "latency": time,
+        "wall": Text(duration(statistics.median(benchmark.rounds.wall_ns)) if benchmark.rounds else "–"),
+        "ns/point": Text(per_point),
+        "Mpoint/s": Text(rate),
+        "of triad": of("bandwidth"),
+        "of copy": of("bandwidth"),
+        "to device": of("transfer-in"),
+        "back": of("transfer-out"),
+        "peak memory": of("peak-memory"),
+        "compile": of("compile-time"),
+        "error": error,
+        "change": _change(benchmark, before),
+    }
+
+
+def _change(benchmark: Benchmark, before: Benchmark | None) -> Text:
     difference = change(benchmark, before) if before else None
     if difference is None:
-        cells.append(Text("first run", style="dim"))
-    else:
-        style = "" if abs(difference.relative) <= difference.spread else ("red" if difference.relative > 0 else "green")
-        cells.append(Text(f"{100 * difference.relative:+.1f} ± {100 * difference.spread:.1f} %", style=style))
-    return cells
+        return Text("first run", style="dim")
+    style = "" if abs(difference.relative) <= difference.spread else ("red" if difference.relative > 0 else "green")
+    return Text(f"{100 * difference.relative:+.1f} ± {100 * difference.spread:.1f} %", style=style)
 
 
 def _above(metric: Metric) -> str:
     """Distance of the upper quartile from the value, as a percentage."""
     return f"+{100 * ((metric.upper_value or metric.value) / metric.value - 1):.1f} %"
-
-
-def _median(values: list[int]) -> float:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return float(ordered[middle]) if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -264,162 +171,3 @@ def history_table(series: Sequence[Series]) -> Group:
     lacking = [Text(f"Not tested: {count} series, {why}.") for why, count in untested.items()]
     told = [Text("\n  ".join([f"Changed {where}:", *lines])) for where, lines in sentences.items()]
     return Group(Fitting(table), *told, *lacking)
-
-
-_COMPARED = ("benchmark", "verdict", "change", "99 % interval", "detectable", "wall", "base", "contender", "memory")
-
-
-def _headings(cells: list[CellComparison]) -> list[str]:
-    counted = any(benchmark.instructions for cell in cells for benchmark in cell.benchmarks)
-    return [*_COMPARED, "instructions"] if counted else [*_COMPARED]
-
-
-def _compared(comparison: Comparison, headings: list[str]) -> list[str]:
-    """Return the cells of a line of a comparison."""
-    decision, count = comparison.decision, comparison.instructions
-    counted = [f"{count.verdict} ({count.change:+.3%})"] if count else ["–"]
-    if decision is None:
-        line = [comparison.name, "not compared", *["–"] * 7, *counted]
-        return line[: len(headings)]
-    wall = f"{comparison.wall_change:+.1%}" if comparison.wall_change is not None else "–"
-    if comparison.preempted is not None and comparison.preempted > PREEMPTED:
-        wall += f" ({comparison.preempted:.0%} preempted)"
-    memory = "–"
-    if comparison.base_bytes and comparison.contender_bytes is not None:
-        memory = f"{size(comparison.contender_bytes)} ({comparison.contender_bytes / comparison.base_bytes - 1.0:+.2%})"
-    line = [
-        comparison.name,
-        decision.verdict
-        + (" by wall time" if decision.clock == "wall" else "")
-        + (", larger" if comparison.larger else ""),
-        f"{decision.change:+.2%}",
-        f"{decision.low:+.2%} … {decision.high:+.2%}",
-        "–" if decision.detectable is None else f"{decision.detectable:.1%}",
-        wall,
-        duration(comparison.base_ns or 0.0),
-        duration(comparison.contender_ns or 0.0),
-        memory,
-        *counted,
-    ]
-    return line[: len(headings)]
-
-
-def _remarks(cells: list[CellComparison]) -> list[str]:
-    """Return what a comparison has to say besides its lines: accuracy, problems, and why a verdict is what it is."""
-    remarks = []
-    for cell in cells:
-        remarks += [f"{cell.cell}: {remark}" for remark in cell.remarks]
-        remarks += _inaccuracies(cell)
-        for benchmark in cell.benchmarks:
-            if benchmark.missing:
-                remarks.append(f"{benchmark.name}: not compared. {benchmark.missing}")
-            if benchmark.decision:
-                remarks.append(f"{benchmark.name}: {benchmark.decision.verdict}, {benchmark.decision.reason}.")
-            if count := benchmark.instructions:
-                remarks.append(
-                    f"{benchmark.name}: {count.verdict} instructions, {count.base} and {count.contender} "
-                    f"({count.change:+.4%}), counted by callgrind in one call."
-                )
-    return remarks
-
-
-def _inaccuracies(cell: CellComparison) -> list[str]:
-    """Return a sentence for each component with outputs that are less accurate."""
-    remarks = []
-    for component in dict.fromkeys(entry.component for entry in cell.less_accurate):
-        worse = [entry for entry in cell.less_accurate if entry.component == component]
-        worst = max(worse, key=lambda entry: (entry.failed, entry.counts, entry.contender / entry.tolerance))
-        state = "OUT OF TOLERANCE" if worst.failed else "in tolerance" + (", more than doubled" if worst.counts else "")
-        before = "is not known of the base" if worst.base is None else f"was {worst.base:.2e}"
-        remarks.append(
-            f"{cell.cell}: {component} is less accurate, {state}: {len(worse)} outputs, worst '{worst.field}', whose "
-            f"error is {worst.contender:.2e} and {before} (tolerance {worst.tolerance:.0e})."
-        )
-    return remarks
-
-
-def _summary(cells: list[CellComparison]) -> str:
-    benchmarks = [benchmark for cell in cells for benchmark in cell.benchmarks]
-    counts = {
-        "slower": sum(b.decision is not None and b.decision.verdict == "slower" for b in benchmarks),
-        "faster": sum(b.decision is not None and b.decision.verdict == "faster" for b in benchmarks),
-        "same": sum(b.decision is not None and b.decision.verdict == "same" for b in benchmarks),
-        "UNDECIDED": sum(b.decision is not None and b.decision.verdict == "undecided" for b in benchmarks),
-        "larger": sum(b.larger for b in benchmarks),
-        "less accurate": sum(entry.counts for cell in cells for entry in cell.less_accurate),
-        "ACCURACY NOT CHECKED": sum(cell.broken is not None for cell in cells),
-        "NOT COMPARED": sum(b.decision is None for b in benchmarks),
-    }
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-
-
-def comparison_table(cells: list[CellComparison], base: str, contender: str, calibration: str) -> Group:
-    """Make the table of a comparison, with a sentence on each verdict below."""
-    table = Table(title=f"{contender} against {base}: CPU time", title_justify="left")
-    headings = _headings(cells)
-    for heading in headings:
-        table.add_column(heading, no_wrap=heading == "benchmark", justify="left" if heading == "benchmark" else "right")
-    styles = {"slower": "red", "faster": "green", "undecided": "bold yellow"}
-    for cell in cells:
-        for comparison in cell.benchmarks:
-            verdict = comparison.decision.verdict if comparison.decision else "undecided"
-            table.add_row(*_compared(comparison, headings), style=styles.get(verdict))
-    summary = _summary(cells)
-    loud = "bold yellow" if any(word in summary for word in ("UNDECIDED", "NOT COMPARED", "NOT CHECKED")) else "bold"
-    return Group(Fitting(table), *(Text(r) for r in [*_remarks(cells), calibration]), Text(summary, style=loud))
-
-
-def comparison_markdown(cells: list[CellComparison], base: str, contender: str, calibration: str) -> str:
-    """Make the same table in markdown, for a pull request."""
-
-    def line(entries: Iterable[str]) -> str:
-        return "| " + " | ".join(entry.replace("|", "\\|").replace("\n", " ") for entry in entries) + " |"
-
-    headings = _headings(cells)
-    rows = [line(_compared(comparison, headings)) for cell in cells for comparison in cell.benchmarks]
-    head = [
-        f"CPU time of {contender} against {base}: {_summary(cells)}",
-        "",
-        line(headings),
-        line("---" for _ in headings),
-    ]
-    remarks = [remark.replace("\n", " ") for remark in [*_remarks(cells), calibration]]
-    return "\n".join([*head, *rows, "", *(f"- {remark}" for remark in remarks), ""])
-
-
-def calibration_table(calibration: Calibration) -> Group:
-    """Make the table of a calibration, with what it means below."""
-    table = Table(title=f"bench-compare on {calibration.benchmark}", title_justify="left")
-    for heading in (
-        "injected",
-        "as measured",
-        "trials",
-        "said slower",
-        "faster",
-        "95 % interval",
-        "median change",
-        "undecided",
-    ):
-        table.add_column(heading, justify="right")
-    for trials in filter(len, calibration.trials):
-        low, high = trials.interval()
-        table.add_row(
-            f"{trials.injected:.1%}" if trials.injected else "nothing",
-            f"{statistics.median(trials.true):.2%}",
-            str(len(trials)),
-            str(trials.slower),
-            str(trials.alarms - trials.slower),
-            f"{low:.1%} … {high:.1%}",
-            f"{statistics.median(trials.changes):+.2%}",
-            str(sum(verdict == "undecided" for verdict in trials.verdicts)),
-        )
-    found = calibration.detectable
-    summary = (
-        f"Smallest of these slowdowns found in at least 95 % of the trials: {found:.1%}."
-        if found is not None
-        else "None of these slowdowns was found in 95 % of the trials."
-    )
-    each = calibration.seconds / max(1, sum(len(trials) for trials in calibration.trials))
-    pairs = statistics.median([count for trials in calibration.trials for count in trials.pairs] or [0])
-    cost = f"A trial took {each:.1f} s and {pairs:.0f} pairs of processes (median)."
-    return Group(Fitting(table), Text(f"{calibration.statement}."), Text(f"{summary} {cost}"))

@@ -1,0 +1,171 @@
+"""What a measured interpreter sees and is asked: the copy of the probe, paths, variables, and the job."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ice3_bench.cell.processes import Interpreter, Process, run, started
+from ice3_bench.errors import UsageError
+from ice3_bench.names import BenchmarkName
+from ice3_probe import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ice3_bench.cell.environment import Environment
+    from ice3_bench.settings.matrix import Backend, Cell
+
+__all__ = [
+    "Interpreter", "Process", "benchmarks_of", "fixed_variables", "make_interpreter", "make_job", "port_file", "run",
+    "staged_probe", "started",
+]  # fmt: skip
+
+# Variables fixed for every process that measures: they decide how fast the same code runs, so they are recorded and
+# enter the key of comparability.
+STABLE_ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_PROC_BIND": "false",  # pinned threads stall when another process holds their core
+    "MALLOC_MMAP_THRESHOLD_": "4294967296",  # memory is kept between rounds: no page faults inside the timed call
+    "MALLOC_TRIM_THRESHOLD_": "4294967296",
+    "GT_HUGEPAGE_MODE": "disable",  # GridTools' temporaries would otherwise count 2 MiB each; their speed is the same
+}
+PACKAGE = Path(messages.__file__).parent
+
+
+def staged_probe(cache: Path) -> Path:
+    """Return a folder that holds the probe and nothing else, to be put on the path of a measured interpreter.
+
+    It is a copy, so that what is edited meanwhile disturbs nothing, and is shared by all who have the same probe.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written.
+    """
+    files = [path for path in sorted(PACKAGE.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(PACKAGE)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    place = cache / "probe" / digest.hexdigest()[:12]
+    if place.exists():
+        return place
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".staging-") as folder:
+            made = Path(folder, "probe")  # a folder of mkdtemp would be closed to others
+            shutil.copytree(PACKAGE, made / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
+            with suppress(OSError):  # another session was faster
+                made.rename(place)
+    except OSError as error:
+        raise UsageError(f"The probe cannot be copied to {place}: {error.strerror or error}.") from error
+    return place
+
+
+def make_interpreter(
+    environment: Environment,
+    backend: Backend,
+    *,
+    project: Path,
+    tree: Path,
+    cache: Path,
+    scratch: Path,
+    threads: int = 1,
+    gpu: int | None = None,
+) -> Interpreter:
+    """Return the interpreter that measures a backend.
+
+    Parameters
+    ----------
+    project
+        Project with the matrix: the port, if it is a file, is taken from there.
+    tree
+        Files of the revision that is measured: the backend's ``pythonpath`` is looked for there.
+    cache
+        Folder that keeps the copy of the probe.
+    """
+    port = (port_file(project, backend).parent,) if backend.port_is_file else ()
+    return Interpreter(
+        python=environment.python,
+        path=(staged_probe(cache), *port, *(tree / folder for folder in backend.pythonpath)),
+        variables={**fixed_variables(backend, threads), **gpu_variables(gpu)},
+        scratch=scratch,
+    )
+
+
+def port_file(project: Path, backend: Backend) -> Path:
+    """Return the file of a port that is not a module; raises UsageError if it does not exist."""
+    path = (project / backend.port).resolve()
+    if not path.is_file():
+        raise UsageError(f"The port of backend '{backend.name}' does not exist: {path}. Mend port in pyproject.toml.")
+    return path
+
+
+def fixed_variables(backend: Backend, threads: int) -> dict[str, str]:
+    """Return the variables that are fixed for the measured processes of a backend."""
+    return {**STABLE_ENVIRONMENT, "OMP_NUM_THREADS": str(threads), **backend.environment}
+
+
+def gpu_variables(gpu: int | None) -> dict[str, str]:
+    """Return the variables that choose a GPU; not recorded: which of several identical GPUs ran is irrelevant."""
+    return {} if gpu is None else {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(gpu)}
+
+
+def benchmarks_of(cell: Cell, domains: Iterable[tuple[int, int, int]]) -> tuple[messages.Benchmark, ...]:
+    """Return the benchmarks of a cell: every component on each domain, in each weather mix that its cost depends on."""
+    backend = cell.backend
+    found = []
+    for domain in domains:
+        for component in backend.components:
+            for mix in messages.COMPONENTS[component.partition(":")[0]] or (None,):
+                name = BenchmarkName(component, backend.id, cell.precision, domain, mix)
+                found.append(messages.Benchmark(name.text, component, domain, mix or messages.MIXES[0]))
+    return tuple(found)
+
+
+def make_job(
+    project: Path,
+    cell: Cell,
+    compile_args: Sequence[str],
+    *,
+    threads: int,
+    cache: Path,
+    benchmarks: Sequence[messages.Benchmark],
+    data_sets: Sequence[str] = (),
+    profile: Literal["production", "strict"] = "production",
+) -> messages.Job:
+    """Return what a process of a cell is asked to do.
+
+    Parameters
+    ----------
+    project
+        Project with the matrix.
+    cache
+        Folder of what the port compiles.
+    data_sets
+        Files with reference data; empty: those of the probe.
+    """
+    backend = cell.backend
+    arguments = {"compile-args": shlex.join(compile_args)} if backend.compiler else {}
+    return messages.Job(
+        port=str(port_file(project, backend)) if backend.port_is_file else backend.port,
+        cell=messages.Cell(  # type: ignore[attr-defined]
+            backend=backend.id,
+            precision=cell.precision,
+            device=backend.device,
+            threads=threads,
+            cache=cache,
+            settings={**backend.settings, **arguments},
+        ),
+        benchmarks=tuple(benchmarks),
+        checked=backend.checked,
+        data_sets=tuple(data_sets),
+        profile=profile,
+    )

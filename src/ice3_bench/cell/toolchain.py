@@ -1,0 +1,142 @@
+"""What decides what a compiler makes of a port, and the one key of the folders that keep what it made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ice3_bench.cell.cuda import compute_capability, nvcc_version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ice3_bench.cell.environment import Environment
+    from ice3_bench.settings.matrix import Backend, Cell
+
+BUILD_VARIABLES = (
+    *("CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "OPENMP_CPPFLAGS", "OPENMP_LDFLAGS"),
+    *("GT4PY_CARTESIAN_ENABLE_OPENMP", "GT_INCLUDE_PATH", "DACE_DEFAULT_BLOCK_SIZE"),
+    *("CUDA_ARCH", "CUDA_HOST_CXX", "GT4PY_CARTESIAN_EXTRA_CUDA_COMPILE_ARGS"),
+    *("GT4PY_COMPILE_OPT_LEVEL", "GT4PY_EXTRA_COMPILE_OPT_FLAGS", "GT4PY_EXTRA_COMPILE_ARGS", "GT4PY_EXTRA_LINK_ARGS"),
+)
+"""Variables of the environment by which setuptools and GT4Py choose the compiler and its arguments."""
+
+
+def stencil_cache(
+    root: Path,
+    cell: Cell,
+    compile_args: Sequence[str],
+    threads: int,
+    environment: Environment,
+    tree: Path,
+    gpu: int | None = None,
+) -> Path:
+    """Folder of what a port compiles: another one for everything that changes what is compiled.
+
+    Parameters
+    ----------
+    root
+        Folder that holds all such folders.
+    compile_args
+        Compiler arguments of the profile and the backend.
+    threads
+        They change what DaCe generates.
+    tree
+        The files of the revision that is measured: the backend's ``compiled-sources`` are looked for there.
+    gpu
+        Number of the GPU; None: any.
+    """
+    return root / key(cache_basis(cell, compile_args, threads, environment, tree, gpu))
+
+
+def key(basis: dict[str, Any]) -> str:
+    """Return the name of the folder for a basis."""
+    return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def cache_basis(
+    cell: Cell, compile_args: Sequence[str], threads: int, environment: Environment, tree: Path, gpu: int | None
+) -> dict[str, Any]:
+    """Return what enters the key of ``stencil_cache``, by name."""
+    backend = cell.backend
+    basis: dict[str, Any] = {
+        "backend": backend.id,
+        "precision": cell.precision,
+        "port": backend.port,
+        "settings": backend.settings,
+        "environment": backend.environment,
+        "arguments": list(compile_args),
+        "variables": build_variables(),
+        "packages": environment.packages,
+        "sources": source_digests(backend, tree),
+    }
+    if backend.compiler is not None:
+        basis["compiler"] = compilers(backend)
+    if backend.device == "gpu":
+        return {**basis, "nvcc": nvcc_version(), "capability": compute_capability(gpu)}
+    return {**basis, "processor": processor(), "instructions": instructions(), "threads": threads}
+
+
+def source_digests(backend: Backend, tree: Path) -> dict[str, str]:
+    """Return a digest of each file that the backend's ``compiled-sources`` name."""
+    files = {path for pattern in backend.compiled_sources for path in tree.glob(pattern) if path.is_file()}
+    return {
+        path.relative_to(tree).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(files)
+        if "__pycache__" not in path.parts
+    }
+
+
+def compilers(backend: Backend) -> str | None:
+    """Return the versions of the compilers that a backend uses; None if there is none, or it uses none."""
+    if backend.compiler is None:
+        return None
+    found = [nvcc_version(), compiler_version()] if backend.compiler == "nvcc" else [compiler_version()]
+    return ", ".join(filter(None, found)) or None
+
+
+def build_variables() -> dict[str, str]:
+    """Return the variables of the environment that change what the compiler makes of a stencil."""
+    return {name: os.environ[name] for name in BUILD_VARIABLES if os.environ.get(name)}
+
+
+def compiler_version() -> str | None:
+    """Return the first line of the C++ compiler's version, or None when there is no compiler."""
+    given = list(takewhile(lambda word: not word.startswith("-"), os.environ.get("CXX", "").split()))
+    names = [*given[-1:], "g++", "c++", "clang++"]  # the last word of such as ``ccache g++ -pthread``
+    compiler = next(filter(None, map(shutil.which, names)), None)
+    if compiler is None:
+        return None
+    shown = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
+    return shown.stdout.splitlines()[0] if shown.stdout else None
+
+
+def processor() -> str:
+    """Return the processor's model name, with family and model numbers where the name alone is vague."""
+    fields = dict(re.findall(r"^([\w ]+?)\s*:\s*(.*)$", _cpuinfo().split("\n\n", maxsplit=1)[0], flags=re.MULTILINE))
+    if not fields:
+        return platform.processor() or platform.machine()
+    name = fields.get("model name", platform.machine())
+    numbers = [fields[key] for key in ("cpu family", "model") if key in fields]
+    return f"{name} ({'/'.join(numbers)})" if numbers else name
+
+
+def instructions() -> list[str]:
+    """Return the instruction sets of the processor; a hypervisor may hide some of them on one machine only."""
+    found = re.search(r"^(?:flags|Features)\s*:\s*(.*)$", _cpuinfo(), flags=re.MULTILINE)
+    return sorted(found[1].split()) if found else []
+
+
+def _cpuinfo() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ""

@@ -1,0 +1,199 @@
+"""Tasks about Bencher and pull requests: check, setup, archive, fork uploads, and the comment."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
+from invoke.exceptions import Exit as InvokeExit
+from invoke.tasks import task
+
+from ice3_bench.bencher.answer import Outcome
+from ice3_bench.bencher.connection import Missing
+from ice3_bench.bencher.project import foreign_units, missing
+from ice3_bench.bencher.upload import HISTORY
+from ice3_bench.cell.machine import describe_commit, machine_name
+from ice3_bench.commands.common import Surroundings, explained
+from ice3_bench.commands.sending import send_queued
+from ice3_bench.compare.result import FILE as COMPARISON
+from ice3_bench.compare.result import load_comparison
+from ice3_bench.errors import Exit, UsageError
+from ice3_bench.github.actions import revision_of_pull_request
+from ice3_bench.github.client import GitHub
+from ice3_bench.github.comment import MARKER, SUMMARY_LIMIT, Content, comment
+from ice3_bench.github.fork_reports import read_reports
+from ice3_bench.history.store import History
+from ice3_bench.report import load_report
+from ice3_bench.show.console import make_console
+
+if TYPE_CHECKING:
+    from ice3_bench.bencher.document import Revision
+    from ice3_bench.compare.result import Comparison
+    from ice3_bench.github.actions import Actions
+
+TESTBED_HELP = "name of the testbed (default: those of the reports in results/, or this machine)"
+KNOWN_VERSION = (0, 6, 12)
+CHECK_SECONDS = 10.0  # a check is waited for, an upload is not
+
+
+@task(help={"testbed": TESTBED_HELP})
+@explained
+def check(_context: Context, testbed: str | None = None) -> None:
+    """Check the connection to Bencher: host, key, project, measures, testbed, thresholds; name what mends it."""
+    surroundings = Surroundings.read()
+    where = surroundings.where()
+    if isinstance(where, Missing):
+        raise UsageError(where.reason)
+    print(f"host       {where.host}")
+    print(f"project    {where.project}")
+    print(f"credential {where.kind}" + (": deprecated, create a key instead" if where.kind == "token" else ""))
+    with surroundings.client(CHECK_SECONDS) as client:
+        version = client.version()
+        print(f"server     {version}")
+        if tuple(int(part) for part in version.split(".") if part.isdecimal()) < KNOWN_VERSION:
+            print("           older than 0.6.12: limits of t-test and z-score may differ from a local check")
+        client.project()
+        print("access     yes")
+        for said in foreign_units(client):
+            print(f"note       {said}")
+        steps = missing(client, surroundings.settings.bencher, _testbeds(surroundings, testbed))
+    for step in steps:
+        print(f"missing    {step.said}")
+    if steps:
+        named = f" --testbed {shlex.quote(testbed)}" if testbed else ""
+        raise InvokeExit(f"Create what is missing with: nox -s bencher -- setup{named}", code=int(Exit.USAGE))
+    print("Nothing is missing.")
+
+
+@task(help={"testbed": TESTBED_HELP, "dry-run": "print what would be created"})
+@explained
+def setup(_context: Context, testbed: str | None = None, dry_run: bool = False) -> None:
+    """Create the measures, the base branch, the testbed and the thresholds where they are missing."""
+    surroundings = Surroundings.read()
+    with surroundings.client() as client:
+        client.project()
+        steps = missing(client, surroundings.settings.bencher, _testbeds(surroundings, testbed))
+        for step in steps:
+            if not dry_run:
+                step.make(client)
+            print(f"{'Would create' if dry_run else 'Created'} {step.said}")
+    print("Nothing is missing." if not steps else "Nothing was changed." if dry_run else "Next: nox -s bench-upload")
+
+
+@task(help={"branch": "branch to archive (default: that of the closed pull request)"})
+@explained
+def archive(_context: Context, branch: str | None = None) -> None:
+    """Archive the branch of a closed pull request; a protected branch is refused."""
+    surroundings = Surroundings.read()
+    policy = surroundings.settings.bencher
+    if branch is None:
+        revision = surroundings.revision()
+        if revision is None or revision.pull_request is None:
+            raise UsageError(
+                "No pull request is closed here: name the branch, as in nox -s bencher -- archive --branch X."
+            )
+        branch = revision.branch
+    if policy.protects(branch):
+        raise UsageError(
+            f"Branch '{branch}' is protected by [tool.ice3-bench.bencher] of pyproject.toml: it is not archived."
+        )
+    where = surroundings.where()
+    if isinstance(where, Missing):
+        print(where.reason)
+        return
+    with surroundings.client() as client:
+        done = client.archive(branch)
+    print(f"Archived branch '{branch}'." if done else f"Bencher has no branch '{branch}' to archive.")
+
+
+@task(name="fork-upload", help={"folder": "folder with the reports of the fork, <cell>/report.json"})
+@explained
+def fork_upload(_context: Context, folder: str) -> None:
+    """Send the reports that the workflow run of a fork measured, and comment; the event says of which commit."""
+    surroundings = Surroundings.read()
+    actions = _actions(surroundings)
+    run = actions.event.get("workflow_run")
+    if actions.event_name != "workflow_run" or not isinstance(run, dict):
+        raise UsageError("bencher.fork-upload runs in a workflow with 'on: workflow_run' only.")
+    if run.get("conclusion") not in ("success", "failure"):  # failure: a fork's regression fails its own run
+        raise UsageError(f"The workflow run of the fork ended with '{run.get('conclusion')}': nothing to send.")
+    if not run.get("head_repository"):
+        print("The fork was deleted: nothing to do.")
+        return
+    with _github(actions) as github:
+        # Nothing of this comes from the fork's artifact: GitHub itself says whose commit was measured.
+        pull = github.pull_request_of(run["head_sha"], run["head_repository"]["owner"]["login"], run["head_branch"])
+    if pull is None:
+        print(f"No open pull request has the head {run['head_sha'][:10]}: closed, or pushed to since. Nothing to do.")
+        return
+    revision = revision_of_pull_request(pull, actions.repository, surroundings.settings.bencher)
+    reports = read_reports(Path(folder), surroundings.settings, revision.hash)
+    with History(surroundings.results / HISTORY) as history:
+        for report in reports:
+            history.add(report)
+    code = send_queued(surroundings, make_console(), revision, reports)
+    _publish(surroundings, revision, comparison=None, run_url=run.get("html_url"))
+    if code is not Exit.OK:
+        raise InvokeExit(code=int(code))
+
+
+@task(name="comment")
+@explained
+def comment_task(_context: Context) -> None:
+    """Write job summary and pull request comment: what Bencher answered, and the verdicts of bench-compare."""
+    surroundings = Surroundings.read()
+    path = surroundings.results / COMPARISON
+    _publish(surroundings, surroundings.revision(), load_comparison(path) if path.exists() else None)
+
+
+def _publish(
+    surroundings: Surroundings, revision: Revision | None, comparison: Comparison | None, run_url: str | None = None
+) -> None:
+    actions = surroundings.actions
+    commit = revision.hash if revision else describe_commit(surroundings.project).hash
+    with History(surroundings.results / HISTORY) as history:
+        submissions = history.queue.sent(commit)
+        queued = [one for one in history.queue.queued() if one.commit == commit]
+    notes = [f"The results of testbed '{one.testbed}' could not be sent yet: they stay queued." for one in queued]
+    content = Content(
+        commit=commit or "uncommitted",
+        policy=surroundings.settings.bencher,
+        outcomes=[Outcome.model_validate_json(one.outcome) for one in submissions if one.outcome],
+        comparison=comparison,
+        notes=notes,
+        run_url=run_url or (actions.run_url if actions else None),
+    )
+    if actions is None:
+        print(comment(content))
+        return
+    if actions.summary:
+        with actions.summary.open("a", encoding="utf-8") as stream:
+            stream.write(comment(content, SUMMARY_LIMIT))
+    if revision is not None and revision.pull_request is not None:
+        with _github(actions) as github:
+            done = github.put_comment(revision.pull_request, MARKER, comment(content))
+        print(f"Comment of pull request {revision.pull_request} {done}.")
+
+
+def _actions(surroundings: Surroundings) -> Actions:
+    if surroundings.actions is None:
+        raise UsageError("This runs in GitHub Actions only (GITHUB_ACTIONS is not 'true').")
+    return surroundings.actions
+
+
+def _github(actions: Actions) -> GitHub:
+    if actions.token is None:
+        raise UsageError("GITHUB_TOKEN is not set: pass it in the step's env as ${{ github.token }}.")
+    return GitHub(actions.api, actions.repository, actions.token)
+
+
+def _testbeds(surroundings: Surroundings, given: str | None) -> list[str]:
+    if given:
+        return [given]
+    paths = sorted(surroundings.results.glob("*/report.json"))
+    names = {load_report(path).machine.testbed for path in paths}
+    if surroundings.settings.testbed:
+        names.add(surroundings.settings.testbed)
+    return sorted(names or {machine_name()})

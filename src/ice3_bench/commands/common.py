@@ -1,0 +1,102 @@
+"""What every task needs: the settings and the variables of the environment, and errors without tracebacks."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.exceptions import Exit as InvokeExit
+
+from ice3_bench.bencher.client import Bencher, Patience
+from ice3_bench.bencher.connection import Connection, Missing, connection
+from ice3_bench.bencher.document import Revision
+from ice3_bench.cell.machine import describe_commit
+from ice3_bench.errors import BenchError, Exit, UsageError
+from ice3_bench.github.actions import Actions, revision_of_event
+from ice3_bench.settings.matrix import Settings, find_project, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The project of the current folder, its settings and the variables of the environment, read once by each task."""
+
+    project: Path
+    settings: Settings
+    results: Path
+    branch: str | None
+    """Branch to upload to, where the checkout does not know it (``BENCHER_BRANCH``)."""
+    actions: Actions | None
+    _variables: dict[str, str] = field(repr=False)
+
+    @classmethod
+    def read(cls) -> Surroundings:
+        """Read pyproject.toml and the environment."""
+        variables = dict(os.environ)
+        project = find_project(Path.cwd())
+        return cls(
+            project=project,
+            settings=load_settings(project),
+            results=Path(variables.get("ICE3_BENCH_RESULTS") or project / "results").absolute(),
+            branch=variables.get("BENCHER_BRANCH") or None,
+            actions=Actions.read(variables),
+            _variables=variables,
+        )
+
+    def where(self) -> Connection | Missing:
+        """Return where to send; raises UsageError if a variable of Bencher's is wrong."""
+        names = ("BENCHER_HOST", "BENCHER_PROJECT", "BENCHER_API_KEY", "BENCHER_API_TOKEN")
+        return connection(*(self._variables.get(name) for name in names))
+
+    def revision(self) -> Revision | None:
+        """Return what continuous integration knows about the commit, or None by hand."""
+        policy = self.settings.bencher
+        if self.branch:
+            commit = describe_commit(self.project).hash
+            return Revision(branch=self.branch, hash=commit) if commit else None
+        run = self.actions
+        if run is None:
+            return None
+        return revision_of_event(run.event_name, run.event, run.repository, run.ref, run.sha, policy)
+
+    def client(self, deadline: float | None = None) -> Bencher:
+        """Return a client of Bencher; raises UsageError where no credential is set."""
+        where = self.where()
+        if isinstance(where, Missing):
+            raise UsageError(where.reason)
+        return Bencher(where, Patience(deadline=deadline or self.settings.bencher.deadline))
+
+
+def arguments() -> list[str]:
+    """Return what the user wrote after ``--``; Invoke's own remainder loses quotes."""
+    return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+
+
+def explained(body: Callable[..., None]) -> Callable[..., None]:
+    """End a task with the message and exit code of the error, not with a traceback."""
+
+    @wraps(body)
+    def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        try:
+            body(*arguments, **options)
+        except BenchError as error:
+            raise InvokeExit(f"Error: {error}", code=int(error.code)) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise  # nothing that a user could mend
+            raise InvokeExit(
+                f"Error: {error.filename or 'A file'} cannot be written: {error.strerror}. Free space or choose "
+                "another folder with the variable ICE3_BENCH_RESULTS.",
+                code=int(Exit.USAGE),
+            ) from error
+        except KeyboardInterrupt as error:
+            raise InvokeExit("Interrupted.", code=int(Exit.INTERRUPTED)) from error
+
+    return run

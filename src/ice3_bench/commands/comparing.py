@@ -1,0 +1,216 @@
+"""Invoke tasks that compare two revisions, and that prove the comparison on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
+from invoke.exceptions import Exit as InvokeExit
+from invoke.tasks import task
+
+from ice3_bench.cell.machine import machine_name
+from ice3_bench.commands.common import Surroundings, arguments, explained
+from ice3_bench.compare import instructions
+from ice3_bench.compare.calibration import Calibration, known, place
+from ice3_bench.compare.calibration import calibrate as run_trials
+from ice3_bench.compare.cases import select
+from ice3_bench.compare.comparison import Request, compare_revisions, cpu_cells
+from ice3_bench.compare.pairs import Protocol
+from ice3_bench.compare.preparation import Workshop
+from ice3_bench.compare.result import FILE, exit_code
+from ice3_bench.compare.revisions import WORKTREE, checked_out
+from ice3_bench.compare.sides import Sides
+from ice3_bench.compare.workers import Crew, SideError
+from ice3_bench.errors import Interrupted, UsageError
+from ice3_bench.files import write_atomically
+from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
+from ice3_bench.show.console import make_console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ice3_bench.compare.result import Comparison
+
+MARKDOWN = "comparison.md"
+"""The comparison as a job summary shows it, in the results folder."""
+UNPROVEN = "how far to trust this on this machine is not known: nox -s bench-calibrate measures it"
+OLD = "those stored are of an earlier version of the procedure and do not apply: nox -s bench-calibrate measures anew"
+
+
+def _clean_up_when_interrupted() -> None:
+    """Let SIGTERM and a lost terminal interrupt as Ctrl-C does, and none interrupt the cleaning up that follows."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(*_: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, interrupt)
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not positive")
+    return value
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        if not text.isdigit() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number from {least} to {most}")
+        return int(text)
+
+    return whole
+
+
+def _parse(given: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="nox -s bench-compare --", description="Compare two revisions.")
+    parser.add_argument(
+        "--base", help="revision to compare with, REV... its merge base (default: of the default branch)"
+    )
+    parser.add_argument("--contender", default=WORKTREE, help=f"revision, or '{WORKTREE}': the files as they are")
+    parser.add_argument(
+        "--cells", nargs="+", default=["gt_cpu_ifirst-float64"], help="ids, backends, precisions or tags; cpu: all here"
+    )
+    parser.add_argument("--benchmarks", nargs="+", default=[], help="only benchmarks whose name contains one of these")
+    parser.add_argument("--domain", help="domain instead of each backend's compare-domain, such as 100x100x90")
+    parser.add_argument("--threads", type=_whole(1, 4096), help="OpenMP threads (default: those of pyproject.toml)")
+    parser.add_argument("--budget", type=_positive, default=75.0, help="seconds for each benchmark")
+    parser.add_argument("--total", type=_positive, default=1200.0, help="seconds for all; the budgets shrink to fit")
+    parser.add_argument("--instructions", action="store_true", help="also count instructions, with valgrind")
+    parser.add_argument(
+        "--undecided-exit", type=_whole(0, 255), default=0, help="exit code when something is undecided"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print the table only")
+    return parser.parse_args(given)
+
+
+@task
+@explained
+def compare(_context: Context) -> None:
+    """Compare two revisions on this machine: faster, slower, same or undecided. Arguments after --: see -- --help."""
+    _clean_up_when_interrupted()
+    options = _parse(arguments())
+    surroundings = Surroundings.read()
+    settings = surroundings.settings
+    console = make_console(quiet=options.quiet)
+    selected = settings.select(options.cells)
+    cells = cpu_cells(selected)
+    if len(cells) < len(selected):
+        console.print(f"{len(selected) - len(cells)} GPU cells are left out: revisions are compared on CPU cells.")
+    if options.instructions:
+        if all(cell.backend.compiler is None for cell in cells):
+            raise UsageError("--instructions counts those of compiled cells, such as --cells gt_cpu_ifirst-float64.")
+        instructions.require_valgrind()
+    files = surroundings.results / FILE, surroundings.results / MARKDOWN
+    for path in files:  # the last comparison must not be taken for this one
+        path.unlink(missing_ok=True)
+    request = Request(
+        cells=cells,
+        threads=options.threads or settings.threads,
+        protocol=Protocol(budget=options.budget),
+        base=options.base,
+        contender=options.contender,
+        benchmarks=options.benchmarks,
+        domain=options.domain,
+        total=options.total,
+        instructions=options.instructions,
+    )
+
+    def store(comparison: Comparison) -> None:
+        for path, text in zip(files, (comparison.as_json(), comparison_markdown(comparison)), strict=True):
+            write_atomically(path, text)
+
+    with console.status("preparing") as status:
+        comparison = compare_revisions(
+            surroundings.project,
+            surroundings.results,
+            settings,
+            request,
+            _calibrations(surroundings, request),
+            store=store,
+            notify=status.update,
+        )
+    make_console(quiet=False).print(comparison_table(comparison))
+    code = exit_code(comparison, options.undecided_exit)
+    if code:
+        raise InvokeExit(code=code)
+
+
+def _calibrations(surroundings: Surroundings, request: Request) -> str:
+    """Say what is known about such comparisons; the budget is an allowance, not part of the procedure."""
+    if request.threads != surroundings.settings.threads:
+        return UNPROVEN
+    procedure = replace(request.protocol, budget=Protocol().budget)
+    found = known(surroundings.results / "calibrations", machine_name(surroundings.settings.testbed), procedure)
+    return "; ".join(found.statements) or (OLD if found.old else UNPROVEN)
+
+
+def _parse_calibration(given: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="nox -s bench-calibrate --", description="Prove bench-compare here.")
+    parser.add_argument("--budget", type=_positive, default=3600.0, help="seconds of trials")
+    parser.add_argument(
+        "--trials", type=_whole(1, 10**6), default=100, help="trials of each kind, those already stored included"
+    )
+    parser.add_argument("--fresh", action="store_true", help="start over instead of adding to what is stored")
+    parser.add_argument("--cell", default="gt_cpu_ifirst-float64", help="cell of the matrix")
+    parser.add_argument("--component", default="ice_adjust", help="what is run")
+    parser.add_argument("--domain", help="domain instead of the backend's compare-domain")
+    parser.add_argument("--injected", type=_positive, nargs="+", default=[0.02, 0.03], help="known slowdowns")
+    options = parser.parse_args(given)
+    if len({f"{share:.1%}" for share in options.injected}) < len(options.injected):
+        parser.error(f"--injected {options.injected}: slowdowns have to differ by 0.1 % at least")
+    return options
+
+
+@task
+@explained
+def calibrate(_context: Context) -> None:
+    """Measure false alarms and power of bench-compare on this machine. Arguments after --: see -- --help."""
+    _clean_up_when_interrupted()
+    options = _parse_calibration(arguments())
+    surroundings = Surroundings.read()
+    settings = surroundings.settings
+    (cell,) = cpu_cells([settings.cell_by_id(options.cell)])
+    benchmark = select([cell], options.domain, [f"{options.component}/"])[cell.id][0]
+    protocol, machine = Protocol(), machine_name(settings.testbed)
+    folder = surroundings.results / "calibrations"
+    path = place(folder, machine, benchmark.name, protocol)
+    stored = Calibration.load(path) if path.exists() and not options.fresh else None
+    console = make_console()
+    try:
+        with (
+            checked_out(surroundings.project, WORKTREE) as revision,
+            tempfile.TemporaryDirectory(prefix="ice3-bench-") as scratch,
+            console.status("calibrating") as status,
+        ):
+            workshop = Workshop(
+                surroundings.project, settings, Sides(revision, revision), settings.threads, Path(scratch)
+            )
+            result = run_trials(
+                Crew(workshop.sides(cell, [benchmark])[0], folder / "logs"),
+                benchmark,
+                stored or Calibration(machine, benchmark.name, protocol),
+                injected=(0.0, *options.injected),
+                budget=options.budget,
+                trials=options.trials,
+                protocol=protocol,
+                store=lambda calibration: write_atomically(path, calibration.as_json()),
+                notify=status.update,
+            )
+    except KeyboardInterrupt:
+        kept = f": the trials that were complete are in {path}" if path.exists() else ""
+        raise Interrupted(f"Interrupted{kept}.") from None
+    except SideError as error:
+        raise UsageError(f"{benchmark.name} cannot be calibrated: {error.what}") from error
+    console.print(calibration_table(result))
+    console.print(f"Stored in {path}.", soft_wrap=True)

@@ -1,0 +1,101 @@
+"""The one upload shared by every bench session, bench-upload and continuous integration."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ice3_bench.bencher.connection import Missing
+from ice3_bench.bencher.upload import HISTORY, Sent, send, store
+from ice3_bench.errors import Exit, UsageError
+from ice3_bench.history.store import History
+from ice3_bench.text import count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from ice3_bench.bencher.document import Revision
+    from ice3_bench.commands.common import Surroundings
+    from ice3_bench.report import Report
+
+
+def upload_reports(
+    surroundings: Surroundings,
+    console: Console,
+    paths: list[Path] | None = None,
+    reports: Sequence[Report] = (),
+) -> Exit:
+    """Store reports in the local history and send what is queued; say what happened and return the exit code.
+
+    Parameters
+    ----------
+    paths, reports
+        As in ``store``.
+    """
+    stored = store(surroundings.results, paths, reports)
+    console.print(
+        f"Stored {count(len(stored.new), 'new report')} in "
+        f"{surroundings.results / HISTORY} ({len(stored.known)} known already).",
+        soft_wrap=True,
+        markup=False,
+    )
+    for problem in stored.problems:
+        print(f"Error: {problem}", file=sys.stderr)
+    code = send_queued(surroundings, console, surroundings.revision(), stored.new)
+    return Exit.FAILED if stored.problems else code
+
+
+def send_queued(surroundings: Surroundings, console: Console, revision: Revision | None, new: list[Report]) -> Exit:
+    """Send what is queued, ``new`` being what was just stored; say what happened and return the exit code."""
+    where = surroundings.where()
+    if isinstance(where, Missing):
+        console.print(where.reason, soft_wrap=True, markup=False)
+        return Exit.OK
+    if where.unencrypted:
+        print(f"Warning: the key crosses the network unencrypted to {where.host}.", file=sys.stderr)
+    ids = {report.id for report in new}
+    with console.status(f"sending to {where.host}"), surroundings.client() as client:
+        sent = send(surroundings.results, client, surroundings.settings.bencher, revision, ids)
+    _tell(sent, surroundings, console)
+    return sent.code
+
+
+def discard_submission(surroundings: Surroundings, console: Console, number: int) -> None:
+    """Take a submission out of the queue for good; its reports stay in the local history."""
+    with History(surroundings.results / HISTORY) as history:
+        if not history.queue.discard(number):
+            queued = ", ".join(str(one.number) for one in history.queue.queued()) or "none"
+            raise UsageError(f"Submission {number} is not queued; queued are: {queued}.")
+    console.print(f"Submission {number} will not be sent.")
+
+
+def _tell(sent: Sent, surroundings: Surroundings, console: Console) -> None:
+    if sent.created:
+        console.print(f"Created measures: {', '.join(sent.created)}.", markup=False)
+    for outcome in sent.outcomes:
+        benchmarks = len({line.benchmark for line in outcome.lines})
+        console.print(
+            f"Sent to Bencher: branch '{outcome.branch}', testbed '{outcome.testbed}', version {outcome.version}, "
+            f"{count(benchmarks, 'benchmark')}, {count(outcome.alerts, 'alert')}. {outcome.url or ''}".rstrip(),
+            soft_wrap=True,
+            markup=False,
+        )
+        for said in outcome.silences(surroundings.settings.bencher):
+            console.print(f"Note: {said}", soft_wrap=True, markup=False)
+        for line in outcome.lines:
+            if line.alert:
+                limit = line.upper_limit if line.alert == "upper" else line.lower_limit
+                print(
+                    f"Alert: {line.benchmark} {line.measure} is {line.value:.6g}, {line.alert} limit {limit:.6g} "
+                    f"(baseline {line.baseline if line.baseline is None else format(line.baseline, '.6g')}).",
+                    file=sys.stderr,
+                )
+    if sent.left:
+        console.print(f"{count(sent.left, 'older report')}, measured on no branch, in the local history only.")
+    for problem in sent.problems:
+        print(f"Error: {problem}", file=sys.stderr)
+    if sent.failure:
+        print(f"Error: {sent.failure}", file=sys.stderr)

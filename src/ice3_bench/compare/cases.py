@@ -1,0 +1,61 @@
+"""Which benchmarks are compared: components and mixes of the matrix, on the domain of comparisons."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ice3_bench.cell.probe import benchmarks_of
+from ice3_bench.errors import UsageError
+from ice3_bench.names import BenchmarkName, parse_domain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ice3_bench.names import Domain
+    from ice3_bench.settings.matrix import Cell
+    from ice3_probe.messages import Benchmark
+
+COUNTED_DOMAIN = (16, 16, 60)
+"""Largest domain on which instructions are counted; valgrind runs 50 times as long as the processor."""
+
+
+def select(cells: Sequence[Cell], domain: str | None = None, wanted: Sequence[str] = ()) -> dict[str, list[Benchmark]]:
+    """Return the benchmarks of each cell, by its id: those whose name contains one of ``wanted``, if any is given.
+
+    Parameters
+    ----------
+    domain
+        Instead of the domain of comparisons of each backend.
+
+    Raises
+    ------
+    UsageError
+        If no name does; the message lists the names.
+    """
+    known = {cell.id: benchmarks_of(cell, [_domain(cell, domain)]) for cell in cells}
+    chosen = {
+        cell: [one for one in group if not wanted or any(part in one.name for part in wanted)]
+        for cell, group in known.items()
+    }
+    if not any(chosen.values()):
+        names = ", ".join(one.name for group in known.values() for one in group)
+        raise UsageError(f"No benchmark contains {' or '.join(wanted)}: there are {names}.")
+    return {cell: group for cell, group in chosen.items() if group}
+
+
+def counted(benchmark: Benchmark) -> Benchmark:
+    """Return a benchmark as its instructions are counted: on a small domain."""
+    if _points(benchmark.domain) <= _points(COUNTED_DOMAIN):
+        return benchmark
+    name = replace(BenchmarkName.parse(benchmark.name), domain=COUNTED_DOMAIN)
+    return replace(benchmark, name=name.text, domain=COUNTED_DOMAIN)
+
+
+def _domain(cell: Cell, domain: str | None) -> Domain:
+    return parse_domain(domain or cell.backend.compare_domain or cell.backend.domains[0])
+
+
+def _points(domain: Domain) -> int:
+    i, j, k = domain
+    return i * j * k

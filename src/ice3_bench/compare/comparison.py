@@ -1,0 +1,259 @@
+"""Compare two revisions on this machine, cell by cell: memory, time in pairs of processes, accuracy, instructions."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ice3_bench.compare import instructions
+from ice3_bench.compare.accuracy import compare_accuracy
+from ice3_bench.compare.cases import counted, select
+from ice3_bench.compare.pairs import Pairs, Protocol, judge, measure, measure_memory
+from ice3_bench.compare.preparation import Workshop, check_accuracy, traced
+from ice3_bench.compare.result import BenchmarkComparison, CellComparison, Compared, Comparison
+from ice3_bench.compare.revisions import WORKTREE, checked_out, default_base
+from ice3_bench.compare.sides import Sides
+from ice3_bench.compare.workers import Crew, SideError
+from ice3_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ice3_bench.compare.revisions import Revision
+    from ice3_bench.compare.sides import Label
+    from ice3_bench.compare.verdict import Decision
+    from ice3_bench.compare.workers import Side
+    from ice3_bench.settings.matrix import Cell, Settings
+    from ice3_probe.messages import Benchmark
+
+PREPARATION = 30.0
+"""Seconds that a cell is thought to take beside its pairs, until one has shown it."""
+LOGS = "comparison"
+"""Folder in the results for the logs of the workers."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is compared, and for how long.
+
+    Attributes
+    ----------
+    base
+        Revision; None: the merge base with the default branch.
+    cells
+        CPU cells.
+    benchmarks
+        Only those whose name contains one of these, if any is given.
+    domain
+        Instead of the domain of each backend.
+    total
+        Seconds for all; the budgets shrink to fit.
+    instructions
+        Whether instructions are counted.
+    """
+
+    cells: Sequence[Cell]
+    threads: int
+    protocol: Protocol
+    base: str | None = None
+    contender: str = WORKTREE
+    benchmarks: Sequence[str] = ()
+    domain: str | None = None
+    total: float = 1200.0
+    instructions: bool = False
+
+
+def compare_revisions(
+    project: Path,
+    results: Path,
+    settings: Settings,
+    request: Request,
+    calibration: str,
+    *,
+    store: Callable[[Comparison], None],
+    notify: Callable[[str], None],
+) -> Comparison:
+    """Compare two revisions of ``project``.
+
+    Parameters
+    ----------
+    results
+        Folder for the logs of the workers.
+    settings
+        Those of the working tree.
+    calibration
+        What is known about the comparison on this machine.
+    store
+        Called after each cell, so that an interruption loses none.
+    notify
+        Called with what is being done.
+
+    Raises
+    ------
+    UsageError
+        If a revision is not known or cannot be compared in any of the cells.
+    """
+    deadline = time.monotonic() + request.total
+    # Compiled cells are decided soon and come first, so that the slow ones have what is left of the total.
+    cells = sorted(request.cells, key=lambda cell: cell.backend.compiler is None)
+    chosen = select(cells, request.domain, request.benchmarks)
+    cells = [cell for cell in cells if cell.id in chosen]
+    with (
+        checked_out(project, request.base or default_base(project)) as base,
+        checked_out(project, request.contender) as contender,
+        tempfile.TemporaryDirectory(prefix="ice3-bench-") as scratch,
+    ):
+        revisions = Sides(base, contender)
+        workshop = Workshop(project, settings, revisions, request.threads, Path(scratch))
+        workshop.require_ports(cells)
+        comparison = Comparison(
+            **{label: _compared(revision) for label, revision in revisions.items()}, calibration=calibration
+        )
+        left = family = sum(len(group) for group in chosen.values())
+        aside = PREPARATION
+        for number, cell in enumerate(cells):
+            start = time.monotonic()
+            for_pairs = max(deadline - start - aside * (len(cells) - number), 1.0)
+            one = _Cell(cell, chosen[cell.id], workshop, _emptied(results / LOGS / cell.id), family, notify)
+            comparison.cells.append(one.compare(_shared(request.protocol, for_pairs / left), request.instructions))
+            left -= len(chosen[cell.id])
+            # What a cell takes beside its pairs, as the last one shows: environments, stencils, memory, accuracy.
+            aside = time.monotonic() - start - sum(benchmark.seconds for benchmark in comparison.cells[-1].benchmarks)
+            store(comparison)
+    return comparison
+
+
+def _compared(revision: Revision) -> Compared:
+    return Compared(name=revision.name, commit=revision.commit, uncommitted=revision.uncommitted)
+
+
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _shared(protocol: Protocol, share: float) -> Protocol:
+    """Fit the budget to a benchmark's share of the total; if that binds, there is no patience with the first look."""
+    budget = min(protocol.budget, share)
+    return replace(protocol, budget=budget, patience=min(protocol.patience, share / budget))
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A cell that is compared.
+
+    Attributes
+    ----------
+    folder
+        For the logs of its workers.
+    family
+        Number of benchmarks over all cells, for the family-wise error.
+    """
+
+    cell: Cell
+    benchmarks: list[Benchmark]
+    workshop: Workshop
+    folder: Path
+    family: int
+    notify: Callable[[str], None]
+
+    def compare(self, protocol: Protocol, count: bool) -> CellComparison:
+        """Compare the cell; what cannot be measured is said in the result."""
+        result = CellComparison(
+            cell=self.cell.id,
+            accuracy_policy=self.cell.backend.accuracy,
+            benchmarks=[BenchmarkComparison(name=one.name, component=one.component) for one in self.benchmarks],
+        )
+        self.notify(f"environments of {self.cell.id}")
+        try:
+            sides, remarks = self.workshop.sides(self.cell, self.benchmarks)
+        except SideError as error:
+            for benchmark in result.benchmarks:
+                benchmark.missing, benchmark.at_fault = str(error), error.label
+            return result
+        result.remarks += remarks
+        self._measure(result, sides, protocol)
+        self.notify(f"accuracy of {self.cell.id}")
+        compare_accuracy(result, sides.map(lambda side: check_accuracy(side, self.folder, _failed(result, side.label))))
+        if count and self.cell.backend.compiler is not None:
+            self._count(result)
+        return result
+
+    def _measure(self, result: CellComparison, sides: Sides[Side], protocol: Protocol) -> None:
+        """Measure memory and time."""
+        crew = Crew(sides, self.folder)
+        group = [Pairs(benchmark) for benchmark in self.benchmarks]
+        threads = sides.contender.job.cell.threads
+        peaks = measure_memory(replace(crew, sides=sides.map(traced)), group, self.notify)
+        decisions = measure(
+            crew,
+            [pairs for pairs in group if pairs.problem is None],
+            protocol,
+            self.family,
+            lambda sound: judge(sound, protocol.rule, self.family, threads),
+            self.notify,
+        )
+        for pairs, benchmark in zip(group, result.benchmarks, strict=True):
+            _fill(benchmark, pairs, decisions.get(pairs.name), peaks.get(pairs.name))
+        _keep_remarks(result, crew)
+
+    def _count(self, result: CellComparison) -> None:
+        """Count the instructions of each benchmark, on a small domain and with one thread."""
+        self.notify(f"instructions of {self.cell.id}")
+        small = [counted(benchmark) for benchmark in self.benchmarks]
+        workshop = replace(self.workshop, threads=1)
+        try:
+            sides, _ = workshop.sides(self.cell, small, instructions.PROFILE)
+        except SideError as error:
+            result.remarks.append(f"instructions cannot be counted: {error}")
+            return
+        with tempfile.TemporaryDirectory(prefix="ice3-bench-") as scratch:
+            counts, problems = instructions.count(sides, small, self.folder, Path(scratch))
+        result.remarks += problems
+        for benchmark, found in zip(result.benchmarks, counts, strict=True):
+            benchmark.instructions = found
+
+
+def _failed(result: CellComparison, label: Label) -> set[str]:
+    """Return the components that a side cannot run."""
+    return {benchmark.component for benchmark in result.benchmarks if benchmark.at_fault == label}
+
+
+def _fill(benchmark: BenchmarkComparison, pairs: Pairs, decision: Decision | None, peaks: Sides[int] | None) -> None:
+    benchmark.missing, benchmark.at_fault, benchmark.seconds = pairs.problem, pairs.at_fault, pairs.seconds
+    if peaks is not None:
+        benchmark.base_bytes, benchmark.contender_bytes = peaks
+    if decision is not None:
+        benchmark.decision = decision
+        benchmark.base_ns, benchmark.contender_ns = pairs.minimum.map(statistics.median)
+        benchmark.wall_change = statistics.median(pairs.ratios("wall")) - 1.0
+        benchmark.preempted = pairs.preempted
+
+
+def _keep_remarks(result: CellComparison, crew: Crew) -> None:
+    """Write what the workers remarked to the benchmarks that it concerns, or to the cell."""
+    named = {benchmark.name: benchmark for benchmark in result.benchmarks}
+    for label, remarks in crew.remarks.items():
+        for remark in remarks:
+            benchmark = named.get(remark.benchmark)
+            said = f"{label}: {remark.text}"
+            (result.remarks if benchmark is None else benchmark.remarks).append(said)
+            if benchmark is not None and remark.marks and benchmark.marked is None:
+                benchmark.marked = said
+
+
+def cpu_cells(cells: Sequence[Cell]) -> list[Cell]:
+    """Return the cells that can be compared; raises UsageError if none can."""
+    found = [cell for cell in cells if cell.backend.device == "cpu"]
+    if not found:
+        raise UsageError(
+            f"Revisions cannot be compared in cell {cells[0].id}: the clock is CPU time. Compare CPU cells "
+            f"(--cells cpu are all of them); nox -s {cells[0].session} measures this one."
+        )
+    return found

@@ -1,0 +1,198 @@
+"""From a revision and a cell to what can be measured: the revision's own settings, its environment, its job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ice3_bench.cell.environment import make_environment
+from ice3_bench.cell.passes import MEMORY_ENVIRONMENT
+from ice3_bench.cell.probe import make_interpreter, make_job, run
+from ice3_bench.cell.toolchain import stencil_cache
+from ice3_bench.compare.accuracy import Accuracy
+from ice3_bench.compare.revisions import WORKTREE, require_port
+from ice3_bench.compare.sides import LABELS, Sides
+from ice3_bench.compare.workers import Side, SideError, ended
+from ice3_bench.errors import Exit, PassError, UsageError
+from ice3_bench.settings.matrix import load_settings
+from ice3_probe import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    from ice3_bench.cell.environment import Environment
+    from ice3_bench.compare.revisions import Revision
+    from ice3_bench.compare.sides import Label
+    from ice3_bench.settings.matrix import Cell, Settings
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Prepares the sides of a comparison.
+
+    Attributes
+    ----------
+    settings
+        Those of the working tree.
+    scratch
+        For the working directories of the processes.
+    """
+
+    project: Path
+    settings: Settings
+    revisions: Sides[Revision]
+    threads: int
+    scratch: Path
+
+    def require_ports(self, cells: Sequence[Cell]) -> None:
+        """Raise UsageError if a revision is from before its project had the port, in each of the cells."""
+        for label in LABELS:
+            problems = []
+            for cell in cells:
+                try:
+                    self._require_port(label, self._settings(label, cell)[0], cell)
+                except UsageError as error:
+                    problems.append(error)
+            if len(problems) == len(cells):
+                raise problems[0]
+
+    def sides(
+        self, cell: Cell, benchmarks: Sequence[messages.Benchmark], profile: str = "production"
+    ) -> tuple[Sides[Side], list[str]]:
+        """Prepare both sides of a cell, each with the environment, flags and settings of its own pyproject.toml.
+
+        Returns
+        -------
+        Sides of Side
+        list of str
+            What is to be said of them: how their environments and settings differ.
+
+        Raises
+        ------
+        SideError
+            If a side cannot be prepared; the contender's, if neither can.
+        """
+        contender = self._prepare("contender", cell, benchmarks, profile)
+        base = self._prepare("base", cell, benchmarks, profile)
+        prepared = Sides(base, contender)
+        remarks = [
+            f"{self.revisions[label]} does not describe the cell: it is measured with the settings of the working tree"
+            for label, one in prepared.items()
+            if one.borrowed
+        ]
+        return prepared.map(lambda one: one.side), remarks + _differences(prepared)
+
+    def _prepare(self, label: Label, cell: Cell, benchmarks: Sequence[messages.Benchmark], profile: str) -> _Prepared:
+        revision = self.revisions[label]
+        settings, borrowed = self._settings(label, cell)
+        own = settings.cell_by_id(cell.id)
+        cache = self.project / ".cache"
+        scratch = self.scratch / label
+        compile_args = settings.compile_args(own.backend, profile)
+        try:
+            self._require_port(label, settings, cell)
+            environment = make_environment(own.backend, cache / "environments")
+            interpreter = make_interpreter(
+                environment,
+                own.backend,
+                project=self._port_home,
+                tree=revision.tree,
+                cache=cache,
+                scratch=scratch,
+                threads=self.threads,
+            )
+        except UsageError as error:
+            raise SideError(label, str(error)) from error
+        job = make_job(
+            self._port_home,
+            own,
+            compile_args,
+            threads=self.threads,
+            cache=stencil_cache(cache / "stencils", own, compile_args, self.threads, environment, revision.tree),
+            benchmarks=benchmarks,
+        )
+        return _Prepared(Side(label, interpreter, job), environment, own, borrowed)
+
+    @property
+    def _port_home(self) -> Path:
+        """The tree from which ports that are files are taken, for both sides: the copy of the working tree, if any."""
+        contender = self.revisions.contender
+        return contender.tree if contender.name == WORKTREE else self.project
+
+    def _settings(self, label: Label, cell: Cell) -> tuple[Settings, bool]:
+        """Return the settings of a revision, and whether they are the working tree's: of old ones, that have none."""
+        try:
+            settings = load_settings(self.revisions[label].tree)
+            settings.cell_by_id(cell.id)
+        except UsageError:
+            return self.settings, True
+        return settings, False
+
+    def _require_port(self, label: Label, settings: Settings, cell: Cell) -> None:
+        backend = settings.cell_by_id(cell.id).backend
+        require_port(self.project, self.revisions[label], backend.port, backend.pythonpath)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    side: Side
+    environment: Environment
+    cell: Cell
+    borrowed: bool
+    """Whether the settings are the working tree's."""
+
+
+def _differences(prepared: Sides[_Prepared]) -> list[str]:
+    """Say how the environments differ."""
+    base, contender = prepared.base.environment.packages, prepared.contender.environment.packages
+    changed = [
+        f"{name} {base.get(name, 'absent')} -> {contender.get(name, 'absent')}"
+        for name in {**base, **contender}
+        if base.get(name) != contender.get(name)
+    ]
+    return [f"the environments differ: {', '.join(changed)}"] if changed else []
+
+
+def traced(side: Side) -> Side:
+    """Return a side whose processes allocate as memray can trace."""
+    variables = {**side.interpreter.variables, **MEMORY_ENVIRONMENT}
+    return replace(side, interpreter=replace(side.interpreter, variables=variables))
+
+
+def check_accuracy(side: Side, folder: Path, without: Collection[str] = ()) -> Accuracy:
+    """Run the accuracy pass of a side.
+
+    Parameters
+    ----------
+    folder
+        For its log, which is kept if it fails.
+    without
+        Components that are not checked, since the side cannot run them.
+    """
+    components = tuple(component for component in side.job.checked if component not in without)
+    if not components:
+        return Accuracy(problems=("none of its components runs",))
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / f"{side.label}-accuracy.log"
+    checked: list[messages.Checked] = []
+    problems: list[str] = []
+
+    def take(message: messages.Message) -> None:
+        if isinstance(message, messages.Checked):
+            checked.append(message)
+        elif isinstance(message, messages.Failure):
+            problems.append(message.message)
+        elif isinstance(message, messages.Failed):
+            problems.append(f"{message.benchmark}: {message.message}")
+
+    try:
+        code = run(side.interpreter, ("-m", "ice3_probe", "accuracy"), replace(side.job, checked=components), log, take)
+    except PassError as error:
+        problems.append(str(error))
+    else:
+        if not problems and (not checked or code not in (Exit.OK, Exit.FAILED)):
+            problems.append(f"the pass {ended(code)}, see {log}")
+    if not problems:
+        log.unlink(missing_ok=True)
+    return Accuracy(tuple(checked), tuple(problems))

@@ -1,0 +1,46 @@
+"""Files that a reader never sees half written."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from ice3_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` so that a reader never sees half a file.
+
+    A new file gets the permissions that the user's umask leaves; one that is replaced keeps its permissions.
+
+    Raises
+    ------
+    UsageError
+        If the folder cannot be written to or the disk is full; the message names the path and the reason.
+    """
+    temporary = path.parent / f".{uuid4().hex}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                with suppress(FileNotFoundError):
+                    os.fchmod(stream.fileno(), stat.S_IMODE(path.stat().st_mode))
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}. Free space or choose another folder with "
+            "the variable ICE3_BENCH_RESULTS."
+        ) from error

@@ -1,0 +1,93 @@
+"""The names of benchmarks and domains: made and read here, nowhere else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ice3_bench.errors import UsageError
+
+Domain = tuple[int, int, int]
+_DOMAIN = re.compile(r"[1-9]\d{0,8}x[1-9]\d{0,8}x[1-9]\d{0,8}", re.ASCII)
+_NAME = re.compile(
+    r"(?P<component>[a-z][a-z0-9_]*(:[a-z0-9][a-z0-9_-]*)?)/(?P<backend>[a-z0-9_]+)/(?P<precision>[a-z0-9]+)"
+    r"/(?P<domain>[0-9x]+)(/(?P<mix>[a-z0-9_]+))?"
+)
+
+
+def parse_domain(text: str) -> Domain:
+    """Return (i, j, k) of a domain written as ``50x50x60``.
+
+    Raises
+    ------
+    UsageError
+        If ``text`` is not three positive numbers separated by ``x``.
+    """
+    if not _DOMAIN.fullmatch(text):
+        raise UsageError(f"'{text}' is not a domain: write three positive numbers of points as in 50x50x60.")
+    i, j, k = map(int, text.split("x"))
+    return i, j, k
+
+
+def domain_text(domain: Domain) -> str:
+    """Write a domain as ``50x50x60``."""
+    return "x".join(map(str, domain))
+
+
+@dataclass(frozen=True)
+class BenchmarkName:
+    """What is in the name ``component/backend/precision/domain[/mix]`` of a benchmark.
+
+    Attributes
+    ----------
+    component
+        A component, or a variant of one such as ``ice_adjust:modular``.
+    backend
+        Id of the backend, without colon.
+    mix
+        Weather mix; None if the component has one only.
+    """
+
+    component: str
+    backend: str
+    precision: str
+    domain: Domain
+    mix: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The name."""
+        parts = (self.component, self.backend, self.precision, domain_text(self.domain), self.mix)
+        return "/".join(filter(None, parts))
+
+    @property
+    def label(self) -> str:
+        """Component, domain and weather mix: the name without the cell."""
+        return " ".join(filter(None, (self.component, domain_text(self.domain), self.mix)))
+
+    @classmethod
+    def parse(cls, text: str) -> BenchmarkName:
+        """Read a name.
+
+        Raises
+        ------
+        UsageError
+            If ``text`` is not the name of a benchmark.
+        """
+        match = _NAME.fullmatch(text)
+        if match is None or not _DOMAIN.fullmatch(match["domain"]):
+            raise UsageError(
+                f"'{text[:80]}' is not the name of a benchmark: names are component/backend/precision/domain, such as "
+                "ice_adjust/gt_cpu_ifirst/float64/50x50x60, some with the weather mix after another /."
+            )
+        return cls(
+            match["component"], match["backend"], match["precision"], parse_domain(match["domain"]), match["mix"]
+        )
+
+
+def label(name: str) -> str:
+    """Return the name of a benchmark without its cell; a name that is not a benchmark's stays as it is."""
+    try:
+        return BenchmarkName.parse(name).label
+    except UsageError:
+        return name

@@ -1,0 +1,96 @@
+"""What a report says about its origin: the revision, the machine, the software and the protocol."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """A record of a report: no unknown field, no number that is not finite."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Commit(Record):
+    """The revision that was measured."""
+
+    hash: str | None = None
+    branch: str | None = None
+    dirty: bool = False
+
+
+class Gpu(Record):
+    """The device of a GPU cell; nothing of it is ever set, only read."""
+
+    name: str
+    uuid: str
+    """Which of several devices of a model."""
+    index: int | None
+    """Its number on this machine, in nvidia-smi's order."""
+    driver: str
+    runtime: str
+    """Version of the CUDA runtime that CuPy uses."""
+    memory_bytes: int
+    cache_bytes: int
+    """Size of the L2 cache."""
+    sm_clock_max_mhz: float | None
+    """Highest clock of the multiprocessors; None where the driver does not say."""
+    memory_clock_max_mhz: float | None
+    power_limit_watts: float | None
+    sm_clock_mhz: float | None
+    """Clock while the device copies."""
+    memory_clock_mhz: float | None
+    copy_bytes_per_second: float
+    """Bytes read and written per second by large copies on the device."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for two runs to be compared."""
+        return self.model_dump(
+            include={"name", "driver", "runtime", "sm_clock_max_mhz", "memory_clock_max_mhz", "power_limit_watts"}
+        )
+
+
+class Machine(Record):
+    """The machine and device."""
+
+    testbed: str
+    cpu: str
+    cores: int
+    memory_bytes: int
+    system: str
+    device: str | None = None
+    """GPU model, for GPU cells."""
+    gpu: Gpu | None = None
+    triad_bytes_per_second: float
+    """STREAM triad measured with the session's number of threads."""
+
+
+class Software(Record):
+    """Versions that matter."""
+
+    python: str
+    compiler: str | None
+    packages: dict[str, str]
+
+    def differences(self, before: Software) -> list[str]:
+        """Say which versions differ from those of an earlier run, such as ``gt4py 1.1.12 -> 1.2.3``."""
+        old = {"python": before.python, **before.packages}
+        new = {"python": self.python, **self.packages}
+        return [
+            f"{name} {old.get(name, 'none')} -> {new.get(name, 'none')}"
+            for name in sorted({*old, *new})
+            if old.get(name) != new.get(name)
+        ]
+
+
+class Protocol(Record):
+    """How it was measured."""
+
+    profile: str
+    compile_args: list[str]
+    threads: int
+    environment: dict[str, str]
+    """Variables fixed for the timed process."""

@@ -1,0 +1,72 @@
+"""``python -m ice3_probe PASS``: one pass over a cell, in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from ice3_probe import device
+from ice3_probe.accuracy import check_all
+from ice3_probe.building import build_all
+from ice3_probe.channel import Channel, read_job
+from ice3_probe.contract import Unavailable
+from ice3_probe.messages import Failure, Job, MessageError, Started
+from ice3_probe.ports import PortError, load_port
+from ice3_probe.reference import DataSetError
+from ice3_probe.worker import serve
+
+USAGE = 2
+"""Exit code when configuration, arguments, data or machine must be mended; 1 is the port's fault."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a pass; its results and what goes wrong are messages on the channel."""
+    parser = argparse.ArgumentParser(prog="python -m ice3_probe", description="Measure a cell in this interpreter.")
+    parser.add_argument("pass_name", metavar="PASS", choices=("compile", "accuracy", "device", "worker"))
+    parser.add_argument("--job", type=Path, required=True, help="file with the job")
+    parser.add_argument("--channel", type=int, help="descriptor that messages are written to")
+    parser.add_argument("--columns", default="name", help="what nvidia-smi is asked about the device")
+    options = parser.parse_args(arguments)
+    channel = Channel(options.channel)
+    try:
+        job = read_job(options.job)
+        return _run(options.pass_name, job, channel, options.columns)
+    except (MessageError, DataSetError, Unavailable) as error:
+        failure = Failure(str(error), usage=True)
+    except PortError as error:
+        failure = Failure(str(error), usage=error.usage)
+    return _fail(channel, failure)
+
+
+def _run(name: str, job: Job, channel: Channel, columns: str) -> int:
+    def started(what: str) -> None:
+        channel.send(Started(what))
+
+    if name == "compile":
+        for message in build_all(job, started):
+            if isinstance(message, Failure):
+                return _fail(channel, message)
+            channel.send(message)
+    elif name == "accuracy":
+        for checked in check_all(job, load_port(job.port), started):
+            channel.send(checked)
+    elif name == "device":
+        channel.send(device.describe(columns))
+    else:
+        serve(load_port(job.port), job.cell, channel)
+    return 0
+
+
+def _fail(channel: Channel, failure: Failure) -> int:
+    print(f"Error: {failure.message}", file=sys.stderr)
+    channel.send(failure)
+    return USAGE if failure.usage else 1
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code) if code else sys.exit(0)

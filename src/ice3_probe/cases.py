@@ -1,0 +1,87 @@
+"""What is run: benchmarks turned into cases of the contract, with their inputs."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ice3_probe import device
+from ice3_probe.atmosphere import synthetic_atmosphere
+from ice3_probe.components import component_of
+from ice3_probe.contract import Case
+from ice3_probe.messages import MIXES, Benchmark
+from ice3_probe.ports import Instance, create
+
+if TYPE_CHECKING:
+    from ice3_probe.contract import Cell, Shape
+    from ice3_probe.ports import Arrays, Port
+
+TIMESTEP = 50.0
+"""seconds, as in the reference data"""
+SEED = 1
+SMALLEST = (2, 2, 3)
+"""Domain of what is only created to have everything loaded."""
+
+
+def case_of(benchmark: Benchmark) -> Case:
+    """Return the case of a benchmark: PHYEX's AROME options."""
+    options = component_of(benchmark.component).options()
+    return Case(benchmark.component, benchmark.domain, TIMESTEP, options)
+
+
+@lru_cache(maxsize=len(MIXES))
+def weather(domain: Shape, mix: str) -> Arrays:
+    """Return the synthetic atmosphere of a benchmark, float64 in C order; those of a domain are kept."""
+    fields = synthetic_atmosphere(domain, seed=SEED, timestep=TIMESTEP, mix=mix)
+    return {name: np.ascontiguousarray(array) for name, array in fields.items()}
+
+
+def instance_of(port: Port, cell: Cell, benchmark: Benchmark) -> Instance:
+    """Create a benchmark's component and load its inputs.
+
+    Raises
+    ------
+    PortError
+        If the port fails or breaks the contract.
+    Unsupported
+        If the port does not implement the canonical options.
+    """
+    return instances_of(port, cell, benchmark, least=1)[0]
+
+
+def instances_of(port: Port, cell: Cell, benchmark: Benchmark, least: int | None = None) -> list[Instance]:
+    """Create as many loaded instances as must take turns: one on a CPU, on a GPU enough to outgrow its cache.
+
+    Parameters
+    ----------
+    least
+        Number of instances instead.
+    """
+    case = case_of(benchmark)
+    if cell.device == "cpu":
+        return [Instance(port, case, cell, weather(benchmark.domain, benchmark.mix))]
+    runnable = create(port, case, cell)
+    if getattr(runnable, "device_input", False):
+        order = getattr(runnable, "device_layout", "C")
+        arrays = device.tiled_weather(weather, benchmark.domain, benchmark.mix, cell.precision, order)
+    else:
+        arrays = weather(benchmark.domain, benchmark.mix)
+    first = Instance(port, case, cell, arrays)
+    sets = least or device.sets_to_rotate(first.bytes_moved(), device.cache_bytes())
+    return [first, *(Instance(port, case, cell, arrays) for _ in range(sets - 1))]
+
+
+def load_everything(port: Port, cell: Cell, benchmark: Benchmark) -> None:
+    """Run a component once on the smallest domain, so that all that stays in memory is there.
+
+    It is another domain than the benchmark's: GridTools keeps temporaries and hands them out again by size.
+    """
+    tiny = Benchmark(benchmark.name, benchmark.component, SMALLEST, benchmark.mix)
+    with suppress(Exception):  # a port may refuse so small a domain; what it then lacks is counted
+        instance = instance_of(port, cell, tiny)
+        instance.reset()
+        instance.run()
+        instance.read()

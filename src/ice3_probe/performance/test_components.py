@@ -1,0 +1,111 @@
+"""The benchmarks: each component on each domain of the cell, timed or traced by whichever pass runs them.
+
+A component is created and loaded inside the test, so that the memory pass counts its fields. On a GPU several instances
+take turns, so that no run finds its fields in the device's cache. Runs are timed twice there: by the host, with the
+device synchronised, and by events on the device. A pass of its own checks the accuracy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ice3_probe import device
+from ice3_probe.cases import instance_of, instances_of, load_everything, weather
+from ice3_probe.messages import Remark, Timed
+from ice3_probe.performance.memory import DEVICE_BYTES, RESET_BYTES
+from ice3_probe.timing import Loop, remarks
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from ice3_probe.channel import Channel
+    from ice3_probe.contract import Cell
+    from ice3_probe.messages import Benchmark, Rounds
+    from ice3_probe.ports import Instance, Port
+
+MAX_ROUNDS = 500
+
+
+@pytest.fixture
+def loaded(case: Benchmark, cell: Cell, port: Port) -> None:
+    """Load the modules that a component needs, and make its inputs."""
+    if cell.device == "cpu":
+        load_everything(port, cell, case)
+        weather(case.domain, case.mix)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_component(
+    case: Benchmark,
+    cell: Cell,
+    port: Port,
+    channel: Channel,
+    benchmark: BenchmarkFixture,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Time a component, or run it once so that the memory pass sees what it allocates."""
+    if benchmark.disabled:
+        _trace(case, cell, port, request, benchmark)
+        return
+    instances = instances_of(port, cell, case)
+    loop = Loop(instances, synchronise=device.synchronise) if cell.device == "gpu" else Loop(instances)
+    warm_up = loop.run(max(int(request.config.getoption("benchmark_warmup_iterations")), 1))
+    late = loop.late()
+    rounds = round(1e9 * float(request.config.getoption("benchmark_max_time")) / min(warm_up.wall_ns))
+    rounds = min(max(rounds, int(request.config.getoption("benchmark_min_rounds"))), MAX_ROUNDS)
+    benchmark.pedantic(loop.round, setup=loop.prepare, rounds=rounds)  # type: ignore[no-untyped-call]
+    timed = loop.take()
+    channel.send(
+        _on_device(case, instances, loop, timed) if cell.device == "gpu" else _timed(case, instances[0], timed)
+    )
+    for said in remarks(late, timed, cell.threads, cell.device):
+        channel.send(Remark(case.name, said, marks=True))
+    instances[0].require_inputs_unchanged()
+    loop.instance.require_finite(case.name)
+
+
+def _trace(
+    case: Benchmark, cell: Cell, port: Port, request: pytest.FixtureRequest, benchmark: BenchmarkFixture
+) -> None:
+    """Create, load and run once; on a GPU with the device's memory pool watched."""
+    last: list[Instance] = []
+
+    def once() -> None:
+        instance = instance_of(port, cell, case)
+        instance.reset()
+        instance.run()
+        last[:] = [instance]
+
+    if cell.device == "gpu":
+        once()  # compiles and loads
+        request.node.stash[DEVICE_BYTES] = device.peak_memory(once)
+    else:
+        benchmark.pedantic(once)  # type: ignore[no-untyped-call]
+    request.node.stash[RESET_BYTES] = last[0].reset_bytes
+
+
+def _timed(case: Benchmark, instance: Instance, rounds: Rounds, **device_times: Any) -> Timed:  # noqa: ANN401
+    return Timed(case.name, rounds, instance.bytes_moved(), **device_times)
+
+
+def _on_device(case: Benchmark, instances: list[Instance], loop: Loop, rounds: Rounds) -> Timed:
+    """Time further runs by events on the device, and the copies to the device and back."""
+    clock = device.KernelClock()
+    kernel_ns = [clock.time(loop.instance.run, loop.prepare) for _ in rounds.wall_ns]
+    instance = instances[0]
+    shapes = {field.name: field.shape(case.domain) for field in instance.moved}
+    order = getattr(instance.runnable, "device_layout", "C")
+    arrays = {name: device.empty(shape, instance.cell.precision, order) for name, shape in shapes.items()}
+    inputs = [arrays[field.name] for field in instance.moved if field.is_input]
+    outputs = [arrays[field.name] for field in instance.moved if field.is_output]
+    to_device, back = device.transfer_times(inputs, outputs)
+    return _timed(
+        case,
+        instance,
+        rounds,
+        kernel_ns=tuple(kernel_ns),
+        transfer_in_ns=tuple(to_device),
+        transfer_out_ns=tuple(back),
+    )

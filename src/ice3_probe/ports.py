@@ -1,0 +1,276 @@
+"""Ports as the probe sees them: loaded, held to the contract, and blamed by name where they break it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import traceback
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ice3_probe.components import bytes_per_call, component_of
+from ice3_probe.contract import Unavailable, UnknownComponent, Unsupported
+from ice3_probe.fields import active
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+
+    from numpy.typing import NDArray
+
+    from ice3_probe.contract import Case, Cell, Field, Runnable
+
+    Arrays = Mapping[str, NDArray[Any]]
+
+
+class PortError(Exception):
+    """A port breaks the contract, or cannot be used here.
+
+    Parameters
+    ----------
+    message
+        What is wrong, in which port, and what mends it.
+    usage
+        Whether configuration or machine must be mended rather than the port's code.
+    """
+
+    def __init__(self, message: str, *, usage: bool = False) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port that was loaded.
+
+    Attributes
+    ----------
+    where
+        Its file or module, as the matrix names it.
+    """
+
+    where: str
+    create: Callable[[Case, Cell], Runnable]
+
+
+def load_port(where: str) -> Port:
+    """Import a port.
+
+    Parameters
+    ----------
+    where
+        Path of a file that ends with ``.py``, or name of a module.
+
+    Raises
+    ------
+    PortError
+        If there is none, if it cannot be imported, or if it has no function ``create``.
+    """
+    try:
+        module = _import_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
+    except FileNotFoundError as error:
+        raise PortError(f"There is no port at {where}. Its path is 'port' of the backend.", usage=True) from error
+    except ModuleNotFoundError as error:
+        if error.name is not None and (where == error.name or where.startswith(f"{error.name}.")):
+            raise PortError(
+                f"There is no module {where}. It is 'port' of the backend, and its folder belongs into 'pythonpath'.",
+                usage=True,
+            ) from error
+        raise PortError(
+            f"Port {where} imports {error.name}, which is not installed. Add it to 'requirements' of the backend.",
+            usage=True,
+        ) from error
+    except Exception as error:
+        traceback.print_exc()
+        raise PortError(f"Port {where} cannot be imported: {type(error).__name__}: {error}.") from error
+    create = getattr(module, "create", None)
+    if not callable(create):
+        raise PortError(f"Port {where} has no function create(case, cell): see the contract, ice3_probe.contract.")
+    return Port(where, create)
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    name = f"port_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # noqa: S101 (the file ends with .py)
+    assert spec.loader is not None  # noqa: S101
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+class Instance:
+    """A component of a port, created for a case and loaded with its inputs.
+
+    Parameters
+    ----------
+    arrays
+        The inputs by name, shape (i, j, k) or (i, j). Those of the host become read-only.
+
+    Raises
+    ------
+    PortError
+        If the port breaks the contract, or fails.
+    Unsupported
+        If it does not implement an option.
+    """
+
+    def __init__(self, port: Port, case: Case, cell: Cell, arrays: Arrays) -> None:
+        self.port, self.case, self.cell = port, case, cell
+        self.fields = active(component_of(case.component).fields, case.options)
+        self.runnable = create(port, case, cell)
+        self.outputs = self._names("outputs", [field.name for field in self.fields if field.is_output])
+        self.ignores = self._names("ignores", [field.name for field in self.fields if field.is_input])
+        self._inputs = {name: array for name, array in arrays.items() if self._is_input(name)}
+        lacking = [field.name for field in self.inputs if field.name not in self._inputs]
+        if lacking:
+            raise PortError(f"The case of '{case.component}' lacks the input '{lacking[0]}'.")
+        for array in self._inputs.values():
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+        self._sums = self._checksums()
+        self._call("load", self.runnable.load, self._inputs)
+
+    @property
+    def inputs(self) -> tuple[Field, ...]:
+        """Fields that the port reads under the options of the case."""
+        return tuple(field for field in self.fields if field.is_input and field.name not in self.ignores)
+
+    @property
+    def moved(self) -> tuple[Field, ...]:
+        """Fields that a run must move: inputs that are not ignored, outputs that are produced."""
+        names = {field.name for field in self.inputs} | self.outputs
+        return tuple(field for field in self.fields if field.name in names)
+
+    def bytes_moved(self) -> int:
+        """Bytes that a run must move at least."""
+        return bytes_per_call(self.moved, self.case.domain, np.dtype(self.cell.precision).itemsize)
+
+    @property
+    def reset_bytes(self) -> int:
+        """Bytes that the port keeps for ``reset`` only."""
+        return int(getattr(self.runnable, "reset_bytes", 0))
+
+    @property
+    def not_produced(self) -> tuple[str, ...]:
+        """Outputs of the component that the port does not produce."""
+        return tuple(field.name for field in self.fields if field.is_output and field.name not in self.outputs)
+
+    def reset(self) -> None:
+        """Restore the state that was loaded."""
+        self._call("reset", self.runnable.reset)
+
+    def run(self) -> None:
+        """Run once; exceptions are the port's own, since this is what is timed."""
+        self.runnable.run()
+
+    def run_checked(self) -> None:
+        """Run once; raises PortError if the port fails."""
+        self._call("run", self.runnable.run)
+
+    def read(self) -> dict[str, NDArray[Any]]:
+        """Return the outputs, once they are what the contract says.
+
+        Raises
+        ------
+        PortError
+            If one is missing, is not an array of the right shape and dtype, or is the memory that the port was given.
+        """
+        got = self._call("read", self.runnable.read)
+        checked = {}
+        for field in (field for field in self.fields if field.name in self.outputs):
+            if field.name not in got:
+                self._blame(f"read() lacks '{field.name}', which 'outputs' names")
+            array, shape = got[field.name], field.shape(self.case.domain)
+            if not isinstance(array, np.ndarray):
+                self._blame(f"read() returns a {type(array).__name__} for '{field.name}': expected a NumPy array")
+            if array.shape != shape:
+                self._blame(f"'{field.name}' has shape {array.shape}: expected {shape} ({field.dims})")
+            if array.dtype != np.dtype(self.cell.precision):
+                self._blame(f"'{field.name}' is {array.dtype}: expected {self.cell.precision}")
+            given = self._inputs.get(field.name)
+            if isinstance(given, np.ndarray) and np.may_share_memory(array, given):
+                self._blame(f"'{field.name}' lies in the memory of the input it was given: load() must copy")
+            checked[field.name] = array
+        return checked
+
+    def require_inputs_unchanged(self) -> None:
+        """Raise PortError if the port wrote to an array that it was given."""
+        for name, checksum in self._checksums().items():
+            if checksum != self._sums[name]:
+                self._blame(f"it changed the input '{name}' that load() was given: inputs are read-only, copy them")
+
+    def require_finite(self, where: str) -> None:
+        """Raise PortError if an output is not finite."""
+        for name, array in self.read().items():
+            if not np.isfinite(array).all():
+                raise PortError(f"'{name}' is not finite after a run on {where}")
+
+    def _is_input(self, name: str) -> bool:
+        fields = component_of(self.case.component).fields
+        return any(field.name == name and field.is_input for field in fields) and name not in self.ignores
+
+    def _names(self, what: str, known: list[str]) -> frozenset[str]:
+        value = getattr(self.runnable, what, None)
+        if isinstance(value, str) or not hasattr(value, "__iter__"):
+            self._blame(f"'{what}' is {value!r}: expected a frozenset of field names")
+        names = frozenset(value)  # type: ignore[arg-type] (checked above)
+        component = component_of(self.case.component)
+        unknown = sorted(map(str, names - {field.name for field in component.fields}))
+        if unknown:
+            self._blame(f"'{what}' names '{unknown[0]}', which is not a field of {component.name}")
+        return names & frozenset(known)
+
+    def _checksums(self) -> dict[str, int]:
+        host = {name: array for name, array in self._inputs.items() if isinstance(array, np.ndarray)}
+        return {name: zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data) for name, array in host.items()}
+
+    def _call(self, what: str, method: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
+        try:
+            return method(*arguments)
+        except Exception as error:
+            traceback.print_exc()
+            hint = " The inputs are read-only." if "read-only" in str(error) else ""
+            raise PortError(f"{self._who}: {what}() failed: {type(error).__name__}: {error}{hint}") from error
+
+    @property
+    def _who(self) -> str:
+        return f"Port {self.port.where}, '{self.case.component}'"
+
+    def _blame(self, what: str) -> None:
+        raise PortError(f"{self._who}: {what}.")
+
+
+def create(port: Port, case: Case, cell: Cell) -> Runnable:
+    """Create a component of a port.
+
+    Raises
+    ------
+    PortError
+        If the port does not know the component, lacks something on this machine, fails, or returns something else than
+        the contract asks for.
+    Unsupported
+        If it does not implement an option.
+    """
+    try:
+        runnable = port.create(case, cell)
+    except Unsupported:
+        raise
+    except (UnknownComponent, Unavailable) as error:
+        raise PortError(str(error), usage=True) from error
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()
+        name = "" if type(error).__name__ == "CompilationError" else f"{type(error).__name__}: "
+        raise PortError(f"Port {port.where} cannot create '{case.component}': {name}{error}") from error
+    for method in ("load", "reset", "run", "read"):
+        if not callable(getattr(runnable, method, None)):
+            raise PortError(f"Port {port.where}: what create() returns for '{case.component}' has no {method}().")
+    return runnable

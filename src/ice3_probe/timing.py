@@ -1,0 +1,125 @@
+"""The one timing loop: of the timing pass and of the workers that compare two revisions."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ice3_probe.messages import Rounds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ice3_probe.ports import Instance
+
+try:
+    import resource
+except ModuleNotFoundError:  # Windows has no involuntary switches to count
+    resource = None  # type: ignore[assignment]
+
+NOT_READY = 0.1
+"""Share of a run by which a first read may outlast a second one."""
+LOOKS = 3
+"""Runs that are looked at for results that were not ready; the least suspicious counts."""
+SPARE = 1.15
+"""CPU time over wall time, per thread asked for, from which a port is said to use more threads."""
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass
+class Loop:
+    """Runs of a component, each from the state that was loaded, with the clocks read around each.
+
+    Parameters
+    ----------
+    instances
+        They take turns.
+    synchronise
+        Waits for the device, in GPU cells.
+    extra
+        Work of known cost that is added to every run.
+    """
+
+    instances: Sequence[Instance]
+    synchronise: Callable[[], None] = _nothing
+    extra: Callable[[], None] = _nothing
+    wall_ns: list[int] = field(default_factory=list)
+    cpu_ns: list[int] = field(default_factory=list)
+    switches: list[int] = field(default_factory=list)
+    _turn: int = 0
+
+    @property
+    def instance(self) -> Instance:
+        """The one whose turn it is."""
+        return self.instances[self._turn]
+
+    def prepare(self) -> None:
+        """Pass on to the next instance and restore its state: before every round, untimed."""
+        self._turn = (self._turn + 1) % len(self.instances)
+        self.instance.reset()
+        self.synchronise()
+
+    def round(self) -> None:
+        """Run once between the clocks."""
+        run, synchronise, extra = self.instance.runnable.run, self.synchronise, self.extra
+        switches, wall, cpu = _switches(), time.perf_counter_ns(), time.process_time_ns()
+        run()
+        synchronise()
+        extra()
+        self.cpu_ns.append(time.process_time_ns() - cpu)
+        self.wall_ns.append(time.perf_counter_ns() - wall)
+        self.switches.append(_switches() - switches)
+
+    def take(self) -> Rounds:
+        """Return the rounds since the last call, and forget them."""
+        rounds = Rounds(tuple(self.wall_ns), tuple(self.cpu_ns), tuple(self.switches))
+        self.wall_ns, self.cpu_ns, self.switches = [], [], []
+        return rounds
+
+    def run(self, rounds: int) -> Rounds:
+        """Prepare and run ``rounds`` times; return the clocks."""
+        self.take()
+        for _ in range(rounds):
+            self.prepare()
+            self.round()
+        return self.take()
+
+    def late(self) -> float:
+        """Return by what share of a run its result came late: the first read took so much longer than a second one."""
+        shares = []
+        for _ in range(LOOKS):
+            self.prepare()
+            start = time.perf_counter()
+            self.instance.run()
+            self.synchronise()
+            ran = time.perf_counter()
+            self.instance.runnable.read()
+            first = time.perf_counter()
+            self.instance.runnable.read()
+            second = time.perf_counter()
+            shares.append(((first - ran) - (second - first)) / max(ran - start, 1e-9))
+        return min(shares)
+
+
+def remarks(late: float, rounds: Rounds, threads: int, where: str) -> list[str]:
+    """Say what makes a timing doubtful: a result that was not ready, or more threads than were asked for."""
+    said = []
+    if late >= NOT_READY:
+        said.append(
+            f"the result was not ready when run() returned: the first read() took {late:.0%} of a run longer than the "
+            "second one. On a CPU, run() must wait for the result"
+        )
+    used = statistics.median(cpu / max(wall, 1) for cpu, wall in zip(rounds.cpu_ns, rounds.wall_ns))  # noqa: B905
+    if where == "cpu" and used > SPARE * threads:
+        asked = "1 thread was" if threads == 1 else f"{threads} threads were"
+        said.append(f"it used {used:.1f} processors, and {asked} asked for")
+    return said
+
+
+def _switches() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw if resource else 0
