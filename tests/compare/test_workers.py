@@ -20,7 +20,7 @@ from ice3_bench.compare.verdict import Rule
 from ice3_bench.compare.workers import Crew, Remarks, Side, SideError, Worker
 from ice3_bench.files import write_atomically
 from ice3_bench.show.comparison import calibration_table
-from ice3_bench.show.tables import make_console
+from ice3_bench.show.console import make_console
 from ice3_probe import messages
 from ice3_probe.contract import Cell
 

@@ -14,7 +14,8 @@ from ice3_bench.history.series import collect
 from ice3_bench.history.store import DETACHED, History
 from ice3_bench.report import Benchmark, Commit, Metric
 from ice3_bench.settings.policy import HistoryPolicy, Threshold
-from ice3_bench.show.tables import history_table, make_console, results_table, sparkline
+from ice3_bench.show.console import make_console
+from ice3_bench.show.tables import history_table, results_table, sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

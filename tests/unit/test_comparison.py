@@ -30,7 +30,7 @@ from ice3_bench.compare.sides import LABELS, Label, Sides
 from ice3_bench.compare.verdict import Decision, Rule, Verdict
 from ice3_bench.errors import UsageError
 from ice3_bench.show.comparison import comparison_markdown, comparison_table
-from ice3_bench.show.tables import make_console
+from ice3_bench.show.console import make_console
 from ice3_probe.messages import Benchmark, Checked, FieldError
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from ice3_bench.compare.workers import Crew, SideError
 from ice3_bench.errors import Interrupted, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
-from ice3_bench.show.tables import make_console
+from ice3_bench.show.console import make_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable

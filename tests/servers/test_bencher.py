@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
-from tests.unit.bencher_server import OTHER_KEY, PROJECT_KEY, TOKEN, USER_KEY, BencherServer, Refusal, limits
+from tests.servers.bencher_server import OTHER_KEY, PROJECT_KEY, TOKEN, USER_KEY, BencherServer, Refusal, limits
 
 from ice3_bench.bencher.client import Bencher, BencherError, Patience
 from ice3_bench.bencher.connection import Connection, Missing, connection
