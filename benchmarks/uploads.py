@@ -6,8 +6,8 @@ Run from the project's folder, in an environment of the tests:
     python -m benchmarks.uploads --steps          # one upload killed at each of its steps
     python -m benchmarks.uploads --chaos 1000     # over a line that fails at random, every third upload killed
 
-An upload is a process of its own. A step is a line of ``upload.py``, ``history.py`` or ``bencher.py``: before it, the
-process kills itself with SIGKILL. The report of upload n holds the latency n, so the server's values say what arrived.
+An upload is a process of its own. A step is a line of the modules in ``STEPS``: before it, the process kills itself
+with SIGKILL. The report of upload n holds the latency n, so the server's values say what arrived.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ from typing import TYPE_CHECKING, Self
 from uuid import NAMESPACE_OID, uuid5
 
 from ice3_bench.bencher import client as bencher
-from ice3_bench.bencher import upload
-from ice3_bench.bencher.client import Bencher, Connection, Patience, connection
-from ice3_bench.history import store as history
+from ice3_bench.bencher import document, upload
+from ice3_bench.bencher.client import Bencher, Patience
+from ice3_bench.bencher.connection import Connection, connection
+from ice3_bench.history import queue, schema, store
+from ice3_bench.history.store import History
 from ice3_bench.report import Benchmark, Commit, Machine, Metric, Protocol, Report, Software, save_report
 from ice3_bench.settings.matrix import Cell, Settings, load_settings
 
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[1]
 COMPONENTS = ("ice_adjust", "rain_ice", "microphysics")
 DOMAINS = ("50x50x60", "100x100x90")
-STEPS = {module.__file__ for module in (bencher, history, upload)}
+STEPS = {module.__file__ for module in (bencher, document, queue, schema, store, upload)}
 KEY = "bencher_run_" + "p" * 30  # of the server
 # A slow reply is given up; results that come late are waited for.
 IMPATIENT = Patience(deadline=0.6, first_wait=0.01, longest_wait=0.02, connect=1.0, reply=0.15, settle=0.6)
@@ -188,8 +190,8 @@ class Uploads:
 
     def queued(self) -> int:
         """Return how many submissions are queued."""
-        with history.History(self.results / upload.HISTORY) as stored:
-            return len(stored.queued())
+        with History(self.results / upload.HISTORY) as stored:
+            return len(stored.queue.queued())
 
     def arrived(self) -> list[int]:
         """Return the numbers of the uploads that the server holds, in the order in which they came."""

@@ -10,22 +10,25 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
-from ice3_bench.bencher.client import Missing, Outcome
+from ice3_bench.bencher.answer import Outcome
+from ice3_bench.bencher.connection import Missing
 from ice3_bench.bencher.project import foreign_units, missing
 from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.cell.machine import describe_commit, machine_name
 from ice3_bench.errors import Exit, UsageError
-from ice3_bench.github.client import GitHub, revision_of_pull_request
+from ice3_bench.github.actions import revision_of_pull_request
+from ice3_bench.github.client import GitHub
 from ice3_bench.github.comment import MARKER, SUMMARY_LIMIT, Content, comment
 from ice3_bench.github.fork_reports import read_reports
 from ice3_bench.history.store import History
 from ice3_bench.report import load_report
 from ice3_bench.show.tables import make_console
-from tasks.common import PROJECT, Actions, Surroundings, explained
+from tasks.common import PROJECT, Surroundings, explained
 from tasks.sending import send_queued
 
 if TYPE_CHECKING:
-    from ice3_bench.bencher.client import Revision
+    from ice3_bench.bencher.document import Revision
+    from ice3_bench.github.actions import Actions
 
 TESTBED_HELP = "name of the testbed (default: those of the reports in results/, or this machine)"
 KNOWN_VERSION = (0, 6, 12)
@@ -149,8 +152,8 @@ def _publish(
     actions = surroundings.actions
     commit = revision.hash if revision else describe_commit(PROJECT).hash
     with History(surroundings.results / HISTORY) as history:
-        submissions = history.sent(commit)
-        queued = [one for one in history.queued() if one.commit == commit]
+        submissions = history.queue.sent(commit)
+        queued = [one for one in history.queue.queued() if one.commit == commit]
     notes = [f"The results of testbed '{one.testbed}' could not be sent yet: they stay queued." for one in queued]
     content = Content(
         commit=commit or "uncommitted",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sys
 from dataclasses import dataclass, field
@@ -12,59 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit as InvokeExit
-from pydantic import SecretStr
 
-from ice3_bench.bencher.client import Bencher, Connection, Missing, Patience, Revision, connection
+from ice3_bench.bencher.client import Bencher, Patience
+from ice3_bench.bencher.connection import Connection, Missing, connection
+from ice3_bench.bencher.document import Revision
 from ice3_bench.cell.machine import describe_commit
 from ice3_bench.errors import BenchError, Exit, UsageError
-from ice3_bench.github.client import revision_of_event
+from ice3_bench.github.actions import Actions, revision_of_event
 from ice3_bench.settings.matrix import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PROJECT = Path(__file__).parents[1]
-
-
-@dataclass(frozen=True)
-class Actions:
-    """What GitHub Actions says about the workflow run."""
-
-    api: str
-    server: str
-    repository: str
-    run_url: str
-    event_name: str
-    event: dict[str, Any]
-    ref: str
-    sha: str
-    token: SecretStr | None
-    summary: Path | None
-
-    @classmethod
-    def read(cls, variables: dict[str, str]) -> Actions | None:
-        """Read the variables; None outside GitHub Actions."""
-        if variables.get("GITHUB_ACTIONS") != "true":
-            return None
-        path = variables.get("GITHUB_EVENT_PATH")
-        try:
-            event = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
-        except (OSError, ValueError) as error:
-            raise UsageError(f"The event of the workflow run in {path} (GITHUB_EVENT_PATH) cannot be read.") from error
-        server, repository = variables.get("GITHUB_SERVER_URL", "https://github.com"), variables["GITHUB_REPOSITORY"]
-        summary = variables.get("GITHUB_STEP_SUMMARY")
-        return cls(
-            api=variables.get("GITHUB_API_URL", "https://api.github.com"),
-            server=server,
-            repository=repository,
-            run_url=f"{server}/{repository}/actions/runs/{variables.get('GITHUB_RUN_ID', '')}",
-            event_name=variables.get("GITHUB_EVENT_NAME", ""),
-            event=event,
-            ref=variables.get("GITHUB_REF", ""),
-            sha=variables.get("GITHUB_SHA", ""),
-            token=SecretStr(variables["GITHUB_TOKEN"]) if variables.get("GITHUB_TOKEN") else None,
-            summary=Path(summary) if summary else None,
-        )
 
 
 @dataclass(frozen=True)

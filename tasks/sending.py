@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ice3_bench.bencher.client import Missing
+from ice3_bench.bencher.connection import Missing
 from ice3_bench.bencher.upload import HISTORY, Sent, send, store
 from ice3_bench.errors import Exit, UsageError
 from ice3_bench.history.store import History
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from ice3_bench.bencher.client import Revision
+    from ice3_bench.bencher.document import Revision
     from ice3_bench.report import Report
     from tasks.common import Surroundings
 
@@ -54,8 +54,8 @@ def send_queued(surroundings: Surroundings, console: Console, revision: Revision
 def discard_submission(surroundings: Surroundings, console: Console, number: int) -> None:
     """Take a submission out of the queue for good; its reports stay in the local history."""
     with History(surroundings.results / HISTORY) as history:
-        if not history.discard(number):
-            queued = ", ".join(str(one.number) for one in history.queued()) or "none"
+        if not history.queue.discard(number):
+            queued = ", ".join(str(one.number) for one in history.queue.queued()) or "none"
             raise UsageError(f"Submission {number} is not queued; queued are: {queued}.")
     console.print(f"Submission {number} will not be sent.")
 

@@ -311,17 +311,17 @@ class Timed:
 class Peak:
     """Peak memory of a benchmark: of the process's allocations, in GPU cells of the device's pool.
 
+    What a port keeps for ``reset`` only does not count.
+
     Attributes
     ----------
-    bytes
-        The peak; None if it is in memray's dump.
-    reset_bytes
-        What the port keeps for ``reset`` only; it is part of the peak, and not of the measure.
+    dump
+        File in which memray recorded the allocations; empty if there is none.
     """
 
     benchmark: str
-    bytes: int | None
-    reset_bytes: int = 0
+    bytes: int
+    dump: str = ""
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ class Server:
         with memray.FileReader(dump) as reader:
             peak = reader.metadata.peak_memory
         dump.unlink()
-        return Peak(benchmark.name, peak, instance.reset_bytes)
+        return Peak(benchmark.name, peak - instance.reset_bytes)
 
     def count(self, request: CountInstructions) -> Done:
         """Run the component inside the C function ``collected``, as valgrind wants it, once it has settled."""

@@ -17,18 +17,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 from tests.unit.bencher_server import OTHER_KEY, PROJECT_KEY, TOKEN, USER_KEY, BencherServer, Refusal, limits
 
-from ice3_bench.bencher.client import (
-    Bencher,
-    BencherError,
-    Connection,
-    Missing,
-    Patience,
-    Revision,
-    connection,
-    draft,
-    merge,
-    pull_request_branch,
-)
+from ice3_bench.bencher.client import Bencher, BencherError, Patience
+from ice3_bench.bencher.connection import Connection, Missing, connection
+from ice3_bench.bencher.document import Body, Revision, draft, merge, pull_request_branch
 from ice3_bench.bencher.upload import HISTORY, Sent, send
 from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.history.store import History
@@ -83,7 +74,7 @@ class Uploader:
 
     def queued(self) -> int:
         with History(self.results / HISTORY) as history:
-            return len(history.queued())
+            return len(history.queue.queued())
 
 
 @pytest.fixture
@@ -307,7 +298,7 @@ def test_measures_added_since_a_server_was_prepared_are_created_with_their_units
     make_report: Callable[..., Report], uploader: Uploader, server: BencherServer
 ) -> None:
     with History(uploader.results / HISTORY) as history:
-        history.note_prepared(uploader.where.place, None)  # as a version with fewer measures left it
+        history.queue.note_prepared(uploader.where.place, None)  # as a version with fewer measures left it
     sent = uploader.send(make_report())
     assert "transfer-in" in sent.created
     assert {one.slug: one.units for one in server.project.measures}["transfer-out"] == "nanoseconds (ns)"
@@ -332,7 +323,7 @@ def test_one_request_for_the_whole_matrix(
     assert server.log == [("POST", "/v0/run", 201)]
     assert len(sent.outcomes[0].lines) == 14 * 2 * 2 * 5
     with History(uploader.results / HISTORY) as history:
-        (*_, whole) = history.sent(HASH)
+        (*_, whole) = history.queue.sent(HASH)
     assert len(whole.body) < 100_000
 
 
@@ -385,10 +376,10 @@ def test_t4_after_a_refusal_the_key_is_never_used_again(
     assert isinstance(sent.failure, UploadError)
     server.body_limit = 4 * 2**20
     with History(uploader.results / HISTORY) as history:
-        (submission,) = history.queued()
+        (submission,) = history.queue.queued()
     body = json.loads(submission.body)
     with Bencher(uploader.where, QUICK) as client, pytest.raises(BencherError, match="status 400"):
-        client.submit(submission.key, json.dumps({**body, "settings": {"adapter": "python_pytest"}}))
+        client.submit(submission.key, Body(json.dumps({**body, "settings": {"adapter": "python_pytest"}})))
     assert [report.metrics for report in server.project.reports] == [[]]  # the row is there, the key is used
     assert uploader.send(patience=IMPATIENT).code is Exit.OK  # the empty report is seen, and a new key taken at once
     assert values(server) == [[], [1e6]]
@@ -416,7 +407,7 @@ def test_a_refused_key_is_not_used_again(
         server.fault = lambda _method, path: "400" if path == "/v0/run" else None
         uploader.send(*([] if keys else [make_report()]))
         with History(uploader.results / HISTORY) as history:
-            keys.append(history.queued()[0].key)
+            keys.append(history.queue.queued()[0].key)
     server.fault = lambda _method, _path: None
     assert uploader.send().code is Exit.OK
     (used,) = server.project.keys
@@ -525,7 +516,7 @@ def test_a_web_page_is_no_api(
     monkeypatch.setattr(httpx, "Client", lambda **options: client(**options, transport=page))
     start = time.monotonic()
     sent = uploader.send(make_report())
-    assert "is no API of Bencher" in str(sent.failure)
+    assert "is not the API of Bencher" in str(sent.failure)
     assert "console" in str(sent.failure)
     assert sent.code is Exit.NOT_UPLOADED
     assert time.monotonic() - start < QUICK.deadline  # it is not tried again
@@ -599,8 +590,8 @@ def test_a_discarded_submission_no_longer_blocks(
     assert "--discard" in str(sent.failure)
     assert "number 1" in str(sent.failure)
     with History(uploader.results / HISTORY) as history:
-        assert history.discard(1)
-        assert not history.discard(1)
+        assert history.queue.discard(1)
+        assert not history.queue.discard(1)
     server.fault = lambda _method, _path: None
     assert uploader.send(make_report(2.0, commit=commit(2))).code is Exit.OK
     assert values(server) == [[2.0]]

@@ -24,7 +24,7 @@ from tests.unit.bencher_server import PROJECT_KEY, BencherServer
 from tests.unit.github_server import TOKEN, GitHubServer
 from tests.unit.workflow_player import Player
 
-from ice3_bench.bencher.client import Line, Outcome
+from ice3_bench.bencher.answer import Line, Outcome
 from ice3_bench.cell.machine import machine_name
 from ice3_bench.errors import UsageError
 from ice3_bench.github.comment import LIMIT, MARKER, SUMMARY_LIMIT, Content, comment, escape
@@ -610,8 +610,8 @@ def test_a_killed_upload_loses_and_doubles_nothing(
     latencies = [m.value for r in bencher.project.reports for m in r.metrics if m.measure.slug == "latency"]
     assert latencies == [1e6, 1e6 + 1, 1e6 + 2]
     with History(runner.folder / "results/history.db") as history:
-        assert history.queued() == []
-        assert history.pending() == []
+        assert history.queue.queued() == []
+        assert history.queue.pending() == []
 
 
 WORKFLOWS = sorted((PROJECT / ".github/workflows").glob("*.yml"))

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ice3_bench.errors import UsageError
-from ice3_bench.history import store as history_module
-from ice3_bench.history.store import DETACHED, SCHEMA_VERSION, History, SeriesKey
+from ice3_bench.history import schema as history_module
+from ice3_bench.history.schema import SCHEMA_VERSION
+from ice3_bench.history.store import DETACHED, History, SeriesKey
 from ice3_bench.report import Commit
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def test_a_report_is_stored_once(make_report: Callable[..., Report], path: Path)
         assert history.add(report)
         assert not history.add(report)
     with History(path) as history:
-        assert history.pending() == [report]
+        assert history.queue.pending() == [report]
         series = history.series()
     assert set(series) == {
         SeriesKey(report.benchmarks[0].name, measure, report.comparability) for measure in report.benchmarks[0].measures
@@ -124,7 +125,7 @@ def test_a_truncated_file_is_refused(make_report: Callable[..., Report], path: P
             history.add(make_report())
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UsageError, match=r"history\.db"), History(path) as history:
-        history.pending()
+        history.queue.pending()
 
 
 def test_a_newer_schema_is_refused(path: Path) -> None:
@@ -147,7 +148,7 @@ def test_migrations_bring_an_older_file_up_to_date(
     monkeypatch.setattr(history_module, "MIGRATIONS", later)
     monkeypatch.setattr(history_module, "SCHEMA_VERSION", len(later))
     with History(path) as history:
-        assert history.pending() == [report]
+        assert history.queue.pending() == [report]
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT note FROM run").fetchall() == [(None,)]
         assert connection.execute("PRAGMA user_version").fetchone() == (len(later),)
@@ -161,7 +162,7 @@ def test_a_failing_transaction_leaves_nothing_behind(make_report: Callable[..., 
         history.add(good)
         with pytest.raises(UsageError, match="UNIQUE"):
             history.add(bad)
-        assert history.pending() == [good]
+        assert history.queue.pending() == [good]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -193,7 +194,7 @@ def test_many_writers_lose_nothing(make_report: Callable[..., Report], path: Pat
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, reports))
     with History(path) as history:
-        assert {report.id for report in history.pending()} == {report.id for report in reports}
+        assert {report.id for report in history.queue.pending()} == {report.id for report in reports}
 
 
 WRITER = """
@@ -223,7 +224,7 @@ def test_a_killed_writer_leaves_whole_runs(
         writer.send_signal(signal.SIGKILL)
         stored += len(writer.stdout.readlines())
     with History(path) as history:
-        reports = history.pending()
+        reports = history.queue.pending()
         assert stored <= len(reports) <= stored + 1
         key = SeriesKey(reports[0].benchmarks[0].name, "latency", reports[0].comparability)
         assert len(history.series()[key]) == len(reports)

@@ -95,7 +95,7 @@ class Place:
         if not (self.results / "history.db").exists():
             return 0
         with History(self.results / "history.db") as history:
-            return len(history.pending())
+            return len(history.queue.pending())
 
     def nothing_is_stored(self) -> bool:
         return self.stored() == 0 and not (self.results / CELL / "report.json").exists()

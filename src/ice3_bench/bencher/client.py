@@ -1,4 +1,4 @@
-"""Bencher: the reports of a testbed as one Bencher Metric Format document, and a client of Bencher's REST interface.
+"""A client of Bencher's REST interface.
 
 Written for Bencher 0.6.12 (https://bencher.dev/docs/api/), tolerant of older self-hosted servers. Nothing here reads
 the environment; no message, exception or representation holds the credential.
@@ -7,389 +7,29 @@ the environment; no message, exception or representation holds the credential.
 from __future__ import annotations
 
 import json
-import re
 import time
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
-from pydantic import BaseModel, SecretStr
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
-from ice3_bench.errors import UploadError, UsageError
-from ice3_bench.history.store import Draft
+from ice3_bench.bencher.answer import read_outcome
+from ice3_bench.errors import UploadError
 from ice3_bench.measures import MEASURES
+from ice3_bench.text import count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from types import TracebackType
 
+    from ice3_bench.bencher.answer import Outcome
+    from ice3_bench.bencher.connection import Connection
+    from ice3_bench.bencher.document import Body
     from ice3_bench.measures import Measure
-    from ice3_bench.report import Report
-    from ice3_bench.settings.policy import BencherPolicy, Threshold
+    from ice3_bench.settings.policy import Threshold
 
-CLOUD = "https://api.bencher.dev"
-KEY_PATTERN = re.compile(r"bencher_(user|run)_[A-Za-z0-9]{30}")
-TOKEN_PATTERN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 BODY_LIMIT = 4 * 2**20
 LONGEST_MESSAGE = 300  # Bencher quotes the whole document in its message when it refuses one
-
-Document = dict[str, dict[str, dict[str, float]]]
-
-
-# --- From reports to what is sent -------------------------------------------------------------------------------------
-
-
-def merge(reports: Iterable[Report]) -> Document:
-    """Merge the reports of one testbed into a Bencher Metric Format document; failed benchmarks are left out.
-
-    Raises
-    ------
-    UsageError
-        If two reports hold the same benchmark, or a name is longer than Bencher takes.
-    """
-    document: Document = {}
-    for report in reports:
-        for benchmark in report.benchmarks:
-            if benchmark.error is not None or not benchmark.measures:
-                continue
-            if benchmark.name in document:
-                raise UsageError(
-                    f"Benchmark '{benchmark.name}' is in two reports of one upload: Bencher would keep the last only."
-                )
-            _check_length("benchmark", benchmark.name, 1024, "Names come from tests/performance.")
-            document[benchmark.name] = {
-                measure: metric.model_dump(exclude_none=True) for measure, metric in benchmark.measures.items()
-            }
-    return document
-
-
-def _check_length(what: str, name: str, most: int, remedy: str) -> None:
-    size = len(name.encode())
-    if not 1 <= size <= most or (most == 64 and name != name.strip()):
-        raise UsageError(
-            f"The {what} name '{name[:80]}' has {size} bytes; Bencher takes 1 to {most} without blanks around them. "
-            f"{remedy}"
-        )
-
-
-@dataclass(frozen=True)
-class Revision:
-    """What continuous integration knows about the commit being measured; by hand, the reports know it themselves."""
-
-    branch: str
-    hash: str
-    base: str | None = None
-    """Base branch of a pull request."""
-    base_hash: str | None = None
-    pull_request: int | None = None
-
-
-def pull_request_branch(number: int, ref: str, owner: str, *, fork: bool, policy: BencherPolicy) -> str:
-    """Return Bencher's branch of a pull request; a fork's ``main`` or a protected branch can never become one of ours.
-
-    The same function names the branch that is uploaded to and the one that is archived.
-    """
-    return f"pr/{number}/{owner}/{ref}" if fork or policy.protects(ref) else ref
-
-
-def draft(
-    reports: list[Report], policy: BencherPolicy, revision: Revision | None, problems: dict[str, str]
-) -> list[Draft]:
-    """Group reports into submissions: one for each testbed and commit, in the order in which they were measured.
-
-    A benchmark that was measured twice at one commit opens another submission. Reports that cannot be sent are left
-    out, and ``problems`` says why by their ids.
-    """
-    groups: list[_Group] = []
-    fresh_heads: set[tuple[str, str | None]] = set()
-    for report in reports:
-        ours = revision is not None and report.commit.hash == revision.hash
-        branch = revision.branch if revision is not None and ours else report.commit.branch
-        if branch is None:
-            problems[report.id] = (
-                f"The report of {report.cell} of {report.created:%Y-%m-%d %H:%M} is of commit "
-                f"{(report.commit.hash or 'none')[:10]}, which was on no branch"
-                f"{' and is not the commit of this run' if revision else ''}: it stays in the local history. "
-                "Measure on a branch to send it, or name one: BENCHER_BRANCH=NAME nox -s bench-upload."
-            )
-            continue
-        commit = report.commit.hash
-        if report.commit.dirty:  # neither this commit nor a point of the branch's history
-            branch, commit = f"{branch}-uncommitted", None
-        try:
-            _check_length("testbed", report.machine.testbed, 64, "It is 'testbed' in [tool.ice3-bench].")
-            _check_length("branch", branch, 256, "Choose another with the variable BENCHER_BRANCH.")
-            content = merge([report])
-        except UsageError as error:
-            problems[report.id] = f"The report of {report.cell} cannot be sent. {error}"
-            continue
-        if not content:
-            continue
-        where = (report.machine.testbed, branch, commit)
-        last = next((group for group in reversed(groups) if group.where == where), None)
-        if last is None or commit is None or last.document.keys() & content.keys():
-            last = _Group(where, pull=revision if revision is not None and ours else None)
-            groups.append(last)
-        last.document |= content
-        last.reports.append(report)
-    drafts = []
-    for group in groups:
-        # One new head for each commit of a pull request: resetting again would push the other testbeds out of it.
-        reset = group.where[1:] not in fresh_heads
-        fresh_heads.add(group.where[1:])
-        drafts.append(group.draft(policy, reset=reset))
-    return drafts
-
-
-@dataclass
-class _Group:
-    where: tuple[str, str, str | None]
-    pull: Revision | None
-    document: Document = field(default_factory=dict)
-    reports: list[Report] = field(default_factory=list)
-
-    def draft(self, policy: BencherPolicy, *, reset: bool) -> Draft:
-        testbed, branch, commit = self.where
-        first = min(report.created for report in self.reports)
-        last = max(
-            report.created + timedelta(seconds=sum(one.seconds for one in report.passes)) for report in self.reports
-        )
-        body: dict[str, Any] = {
-            "branch": branch,
-            "testbed": testbed,
-            "start_time": first.isoformat(),
-            "end_time": last.isoformat(),
-            # The document travels as text: each string is one iteration, and one iteration is all there is.
-            "results": [json.dumps(self.document, sort_keys=True, allow_nan=False)],
-            "settings": {"adapter": "json"},
-        }
-        if commit is not None:
-            body["hash"] = commit
-        if self.pull is not None and self.pull.base is not None:
-            start: dict[str, Any] = {"branch": self.pull.base, "clone_thresholds": True, "reset": reset}
-            if self.pull.base_hash is not None:
-                start["hash"] = self.pull.base_hash
-            body["start_point"] = {**start, "max_versions": policy.max_versions}
-        elif branch != policy.base_branch:
-            body["start_point"] = {
-                "branch": policy.base_branch,
-                "clone_thresholds": True,
-                "max_versions": policy.max_versions,
-            }
-        else:
-            # Every measure of the policy each time: a partial list with reset would remove the others' thresholds.
-            body["thresholds"] = {
-                "models": {measure: model.as_json() for measure, model in policy.thresholds.items()},
-                "reset": True,
-            }
-        return Draft(testbed, branch, commit, json.dumps(body), tuple(report.id for report in self.reports))
-
-
-# --- What Bencher answered --------------------------------------------------------------------------------------------
-
-
-class Line(BaseModel):
-    """One benchmark and measure of an answer."""
-
-    benchmark: str
-    measure: str
-    units: str
-    value: float
-    baseline: float | None = None
-    lower_limit: float | None = None
-    upper_limit: float | None = None
-    threshold: bool
-    """Whether there is a threshold for this branch, testbed and measure."""
-    alert: Literal["lower", "upper"] | None = None
-
-    @property
-    def tested(self) -> bool:
-        """Whether the threshold test was made; it is skipped without enough history."""
-        return self.lower_limit is not None or self.upper_limit is not None
-
-
-class Outcome(BaseModel):
-    """What Bencher answered to a submission."""
-
-    report: str
-    project: str
-    public: bool
-    branch: str
-    testbed: str
-    version: int | None = None
-    start_point: str | None = None
-    """UUID of the branch this one started from."""
-    start_point_asked: str | None = None
-    console: str | None = None
-    lines: list[Line]
-    alerts: int
-
-    @property
-    def url(self) -> str | None:
-        """Page of the report's project, or None if the server has no console."""
-        if self.console is None:
-            return None
-        path = f"perf/{self.project}" if self.public else f"console/projects/{self.project}/reports/{self.report}"
-        return f"{self.console.rstrip('/')}/{path}"
-
-    def silences(self, policy: BencherPolicy) -> list[str]:
-        """Say what Bencher keeps silent about: what was not tested, and why."""
-        said = []
-        bare = [line for line in self.lines if not line.threshold and not policy.ignores(line.measure)]
-        skipped = [line for line in self.lines if line.threshold and not line.tested]
-        tested = any(line.tested for line in self.lines)
-        if self.start_point_asked and self.start_point is None:
-            said.append(
-                f"The start point '{self.start_point_asked}' is unknown to Bencher: branch '{self.branch}' has no "
-                "history and nothing can alert. Upload the base branch first."
-            )
-        elif self.start_point_asked and not tested:
-            said.append(
-                f"There is no history of '{self.start_point_asked}' on testbed '{self.testbed}': nothing can alert. "
-                "Measure the base branch on this machine and upload it first."
-            )
-        if bare:
-            said.append(
-                f"No threshold on branch '{self.branch}', testbed '{self.testbed}' for {_some(bare)}: "
-                "run nox -s bencher -- setup, or list the measure in 'unwatched' of [tool.ice3-bench.bencher]."
-            )
-        if skipped:
-            said.append(f"Not tested, because there is too little history or no spread in it: {_some(skipped)}.")
-        return said
-
-
-def _some(lines: list[Line], most: int = 4) -> str:
-    names = [f"{line.benchmark} {line.measure}" for line in lines]
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def read_outcome(reply: dict[str, Any], asked: dict[str, Any], console: str | None) -> Outcome:
-    """Read Bencher's report (JsonReport); raises UploadError where it is not one."""
-    try:
-        alerts = [
-            (one["iteration"], one["benchmark"]["uuid"], one["metric"]["uuid"], one["limit"]) for one in reply["alerts"]
-        ]
-        sides = {(iteration, benchmark, metric): limit for iteration, benchmark, metric, limit in alerts}
-        lines = []
-        for iteration in reply["results"]:
-            for result in iteration:
-                for entry in result["measures"]:
-                    boundary = entry.get("boundary") or {}
-                    lines.append(
-                        Line(
-                            benchmark=result["benchmark"]["name"],
-                            measure=entry["measure"]["slug"],
-                            units=entry["measure"]["units"],
-                            value=entry["metric"]["value"],
-                            baseline=boundary.get("baseline"),
-                            lower_limit=boundary.get("lower_limit"),
-                            upper_limit=boundary.get("upper_limit"),
-                            threshold=entry.get("threshold") is not None,
-                            alert=sides.get(
-                                (result["iteration"], result["benchmark"]["uuid"], entry["metric"]["uuid"])
-                            ),
-                        )
-                    )
-        head = reply["branch"]["head"]
-        start = head.get("start_point")
-        return Outcome(
-            report=reply["uuid"],
-            project=reply["project"]["slug"],
-            public=reply["project"].get("visibility") == "public",
-            branch=reply["branch"]["name"],
-            testbed=reply["testbed"]["name"],
-            version=(head.get("version") or {}).get("number"),
-            start_point=start["branch"] if start else None,
-            start_point_asked=asked.get("start_point", {}).get("branch"),
-            console=console,
-            lines=lines,
-            # Servers before 0.6.9 send no counts; newer ones may leave alerts out of the list.
-            alerts=max(len(alerts), (reply.get("counts") or {}).get("alerts", {}).get("total", 0)),
-        )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise UploadError(
-            f"Bencher's answer is not a report ({type(error).__name__}: {str(error)[:100]}). "
-            "Check that BENCHER_HOST is the address of the API, not of the console: nox -s bencher -- check."
-        ) from error
-
-
-# --- The client -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Connection:
-    """Where to send, and the credential."""
-
-    host: str
-    project: str
-    credential: SecretStr
-    kind: Literal["user key", "project key", "token"]
-
-    @property
-    def place(self) -> str:
-        """Server and project."""
-        return f"{self.host}/{self.project}"
-
-    @property
-    def unencrypted(self) -> bool:
-        """Whether the credential crosses a network in clear."""
-        parts = httpx.URL(self.host)
-        return parts.scheme == "http" and parts.host not in ("localhost", "127.0.0.1", "::1")
-
-
-@dataclass(frozen=True)
-class Missing:
-    """Why nothing can be sent, which is no error, and what mends it."""
-
-    reason: str
-
-
-def connection(host: str | None, project: str | None, key: str | None, token: str | None) -> Connection | Missing:
-    """Make a connection from the values of the user's variables; None means that a variable is not set.
-
-    Raises
-    ------
-    UsageError
-        If a value is set and cannot be right. The message never quotes the value of a credential.
-    """
-    if not key and not token:
-        if key is not None or token is not None:
-            return Missing(
-                "BENCHER_API_KEY is set but empty (no such secret, or the pull request of a fork, which gets none): "
-                "nothing is sent from here."
-            )
-        return Missing(
-            "Not sent to Bencher, as there is no key. To connect: sign up at https://bencher.dev, create a project and "
-            "a key, then export BENCHER_API_KEY=... BENCHER_PROJECT=... and run nox -s bench-upload (docs/bencher.md)."
-        )
-    if key:
-        match = KEY_PATTERN.fullmatch(key)
-        if match is None:
-            hint = " It looks like a token, which belongs into BENCHER_API_TOKEN." if key.count(".") == 2 else ""
-            raise UsageError(
-                "BENCHER_API_KEY is not a key: keys are bencher_user_ or bencher_run_ and 30 letters or digits."
-                f"{hint} Copy it again from your project's keys."
-            )
-        secret, kind = key, "user key" if match[1] == "user" else "project key"
-    else:
-        secret, kind = token or "", "token"
-        if TOKEN_PATTERN.fullmatch(secret) is None:
-            hint = " It looks like a key, which belongs into BENCHER_API_KEY." if secret.startswith("bencher_") else ""
-            raise UsageError(f"BENCHER_API_TOKEN is not a token (three parts with dots between them).{hint}")
-    if not project:
-        raise UsageError("A Bencher key is set, but BENCHER_PROJECT is not: set it to the project's slug.")
-    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", project):
-        raise UsageError(f"BENCHER_PROJECT '{project[:80]}' is not a slug or UUID: letters, digits and hyphens.")
-    host = (host or CLOUD).rstrip("/")
-    try:
-        parts = httpx.URL(host)
-    except httpx.InvalidURL:
-        parts = httpx.URL()
-    if parts.scheme not in ("http", "https") or not parts.host or parts.userinfo or parts.query or parts.fragment:
-        raise UsageError("BENCHER_HOST is not an address: write it as in https://api.bencher.dev, without credentials.")
-    return Connection(host, project, SecretStr(secret), kind)  # type: ignore[arg-type]
 
 
 class BencherError(UploadError):
@@ -449,7 +89,7 @@ class Bencher:
     ) -> None:
         self._client.close()
 
-    def submit(self, key: str, body: str, console: str | None = None) -> Outcome:
+    def submit(self, key: str, body: Body, console: str | None = None) -> Outcome:
         """Send a submission and return what Bencher answered.
 
         Raises
@@ -461,29 +101,25 @@ class Bencher:
         UploadError
             If no answer came before the deadline: the same key must be used again.
         """
-        asked = json.loads(body)
-        whole = json.dumps({**asked, "project": self.where.project, "idempotency_key": key}).encode()
+        whole = body.complete(self.where.project, key)
         if len(whole) > BODY_LIMIT:
             raise UploadError(
-                f"The results of testbed '{asked['testbed']}' are {len(whole)} bytes, more than the {BODY_LIMIT} that "
+                f"The results of testbed '{body.testbed}' are {len(whole)} bytes, more than the {BODY_LIMIT} that "
                 "Bencher takes: give this submission up with nox -s bench-upload -- --discard NUMBER."
             )
         reply = self._request("POST", "/v0/run", content=whole)
-        expected = {
-            (name, measure) for text in asked["results"] for name, ms in json.loads(text).items() for measure in ms
-        }
-        outcome = read_outcome(reply, asked, console)
+        outcome = read_outcome(reply, body.start_point, console)
 
         def missing() -> int:
-            return len(expected - {(line.benchmark, line.measure) for line in outcome.lines})
+            return len(body.expected - {(line.benchmark, line.measure) for line in outcome.lines})
 
         def complete() -> Outcome:
             nonlocal outcome
             if missing():
                 again = self._request("GET", f"{self._project}/reports/{outcome.report}")
-                outcome = read_outcome(again, asked, console)
+                outcome = read_outcome(again, body.start_point, console)
             if missing():
-                raise _TransientError(f"{missing()} of {len(expected)} results are missing")
+                raise _TransientError(f"{missing()} of {count(len(body.expected), 'result')} are missing")
             return outcome
 
         try:
@@ -491,7 +127,7 @@ class Bencher:
             return self._retrying(min(self.patience.deadline, self.patience.settle))(complete)
         except _TransientError as error:
             raise NoResultsError(
-                f"Bencher stored the report for testbed '{asked['testbed']}' without its results ({error}), as it does "
+                f"Bencher stored the report for testbed '{body.testbed}' without its results ({error}), as it does "
                 "when it fails half-way. The next nox -s bench-upload sends them under a new key."
             ) from error
 
@@ -500,7 +136,7 @@ class Bencher:
         try:
             return str(self._request("GET", "/v0/server/version")["version"])
         except (KeyError, TypeError):
-            raise UploadError(f"{self.where.host} is no Bencher server: set BENCHER_HOST to its API.") from None
+            raise UploadError(f"{self.where.host} is not a Bencher server: set BENCHER_HOST to its API.") from None
 
     def console(self) -> str | None:
         """URL of the console, or None where the server has none; links are not worth waiting for."""
@@ -627,7 +263,7 @@ class Bencher:
             )
         if reply.headers.get("Content-Type", "").startswith("text/html"):
             raise UploadError(
-                f"{self.where.host} answers {method} {path} with a web page: it is no API of Bencher. "
+                f"{self.where.host} answers {method} {path} with a web page: it is not the API of Bencher. "
                 "BENCHER_HOST is perhaps the console's address."
             )
         try:

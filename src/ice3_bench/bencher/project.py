@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ice3_bench.bencher.client import Bencher, BencherError
+from ice3_bench.bencher.client import BencherError
 from ice3_bench.measures import MEASURES
 
 if TYPE_CHECKING:
+    from ice3_bench.bencher.client import Bencher
     from ice3_bench.settings.policy import BencherPolicy, Threshold
 
 

@@ -10,18 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ice3_bench.bencher.client import BencherError, NoResultsError, Outcome, draft
+from ice3_bench.bencher.client import BencherError, NoResultsError
+from ice3_bench.bencher.document import Body, draft
 from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.history.store import History
 from ice3_bench.measures import MEASURES
 from ice3_bench.report import Report, load_report
+from ice3_bench.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from ice3_bench.bencher.client import Bencher, Revision
-    from ice3_bench.history.store import Submission
+    from ice3_bench.bencher.answer import Outcome
+    from ice3_bench.bencher.client import Bencher
+    from ice3_bench.bencher.document import Revision
+    from ice3_bench.history.queue import Submission
     from ice3_bench.settings.policy import BencherPolicy
 
 HISTORY = "history.db"
@@ -115,21 +119,21 @@ def send(
     sent = Sent()
     problems: dict[str, str] = {}
     with History(results / HISTORY) as history:
-        history.enqueue(lambda reports: draft(reports, policy, revision, problems))
+        history.queue.enqueue(lambda reports: draft(reports, policy, revision, problems))
         sent.problems = [problem for run, problem in problems.items() if run in new]
         sent.left = len(problems) - len(sent.problems)
-        queue = history.queued()
+        queue = history.queue.queued()
         try:
             console = _prepare(history, bencher, sent) if queue else None
             for submission in queue:
                 outcome = _submit(history, bencher, submission, console)
-                history.accept(submission.number, outcome.model_dump_json())
+                history.queue.accept(submission.number, outcome.model_dump_json())
                 sent.outcomes.append(outcome)
         except UploadError as error:
-            left = history.queued()
+            left = history.queue.queued()
             first = left[0]
             sent.failure = UploadError(
-                f"{error} {len(left)} submission{'s stay' if len(left) > 1 else ' stays'} queued in {history.path}, "
+                f"{error} {count(len(left), 'submission stays', 'submissions stay')} queued in {history.path}, "
                 f"the first is number {first.number} (testbed '{first.testbed}', branch '{first.branch}')."
             )
     return sent
@@ -141,28 +145,29 @@ def _submit(history: History, bencher: Bencher, submission: Submission, console:
     Bencher files a report before it reads the results: after a refusal, or a failure half-way, the same key would be
     answered with an empty report for ever.
     """
+    body = Body(submission.body)
     try:
-        return bencher.submit(submission.key, submission.body, console)
+        return bencher.submit(submission.key, body, console)
     except NoResultsError:
-        key = history.new_key(submission.number)
+        key = history.queue.new_key(submission.number)
     except BencherError:
-        history.new_key(submission.number)
+        history.queue.new_key(submission.number)
         raise
     try:
-        return bencher.submit(key, submission.body, console)
+        return bencher.submit(key, body, console)
     except (BencherError, NoResultsError):
-        history.new_key(submission.number)
+        history.queue.new_key(submission.number)
         raise
 
 
 def _prepare(history: History, bencher: Bencher, sent: Sent) -> str | None:
     """Create the measures with their units, once for each server and project; return the console's URL."""
     place = f"{bencher.where.place} {' '.join(MEASURES)}"  # prepared again when a measure is added
-    done, console = history.prepared(place)
+    done, console = history.queue.prepared(place)
     if not done:
         for measure in bencher.missing_measures():
             bencher.create_measure(measure)
             sent.created.append(measure.name)
         console = bencher.console()
-        history.note_prepared(place, console)
+        history.queue.note_prepared(place, console)
     return console

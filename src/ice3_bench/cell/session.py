@@ -3,53 +3,95 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
+import shutil
 import sys
 import tempfile
 import uuid
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from ice3_bench.cell import passes
-from ice3_bench.cell.device import compute_capability, nvcc_version
-from ice3_bench.cell.machine import (
-    build_variables,
-    compiler_version,
-    describe_commit,
-    describe_machine,
-    describe_software,
-    instructions,
-    processor,
-)
+from ice3_bench.cell import passes, records
+from ice3_bench.cell.environment import make_environment
+from ice3_bench.cell.lock import locked
+from ice3_bench.cell.machine import describe_commit, describe_machine, describe_software
+from ice3_bench.cell.probe import benchmarks_of, fixed_variables
+from ice3_bench.cell.progress import Progress
+from ice3_bench.cell.toolchain import build_variables, stencil_cache
+from ice3_bench.cell.workplace import Workplace
 from ice3_bench.errors import BenchError, Exit, Interrupted, PassError, UsageError
-from ice3_bench.report import Metric, PassRecord, Protocol, Report, load_report, save_report, write_atomically
-from ice3_bench.show.tables import Progress
+from ice3_bench.files import write_atomically
+from ice3_bench.names import parse_domain
+from ice3_bench.report import PassRecord, Protocol, Report, load_report, save_report
+from ice3_bench.text import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
 
+    from ice3_bench.names import Domain
     from ice3_bench.report import Benchmark, FieldError
     from ice3_bench.settings.matrix import Cell, Settings
+    from ice3_probe import messages
 
-PASSES = ("compile", "accuracy", "timing", "memory")
+PASSES = ("environment", "compile", "accuracy", "timing", "memory")
 OWN_OPTIONS = (
-    *("--backend", "--precision", "--compile-arg", "--cell", "--cache", "--events", "--isolate", "--leave-out"),
+    *("--backend", "--precision", "--compile-arg", "--cell", "--job", "--channel", "--isolate", "--leave-out"),
     *("--benchmark-json", "--benchmark-disable", "--benchmark-skip", "--memray", "--memray-bin-path"),
-    *("--collect-only", "--co"),
+    *("--collect-only", "--co", "-c", "--config-file", "--rootdir", "-n", "--numprocesses"),
     *(flag.partition("=")[0] for flag in passes.STABILISING_FLAGS if "columns" not in flag),
 )
 """Options of pytest that the session sets itself: with others, the report would not say what was measured."""
 PROBE_BYTES = 2**20  # what a report, its logs and its part of the history take at most
-FIRST_GUESS = {"compile": 30.0, "accuracy": 6.0, "timing": 15.0, "memory": 8.0}  # seconds, before there is a last time
+FIRST_GUESS = {"environment": 2.0, "compile": 30.0, "accuracy": 6.0, "timing": 15.0, "memory": 8.0}
+"""Seconds of each pass before there is a last time."""
 
 
-def parse_arguments(arguments: Sequence[str], settings: Settings) -> argparse.Namespace:
-    """Split what the user wrote after ``--`` into the session's own options and pytest's (``pytest_args``).
+@dataclass(frozen=True)
+class Options:
+    """What the user wrote after ``--``.
+
+    Attributes
+    ----------
+    domains
+        Instead of those of the cell; empty: those of the cell.
+    device
+        Number of the GPU.
+    pytest_args
+        What reaches pytest.
+    """
+
+    quiet: bool
+    threads: int
+    device: int | None
+    profile: Literal["production", "strict"]
+    domains: tuple[Domain, ...]
+    pytest_args: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a session gives back.
+
+    Attributes
+    ----------
+    code
+        ``FAILED`` if a benchmark or the memory pass failed, ``INTERRUPTED`` if Ctrl-C ended the memory pass.
+    python
+        Interpreter that was measured.
+    """
+
+    report: Report
+    code: Exit
+    path: Path
+    python: Path
+
+
+def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
+    """Split what the user wrote after ``--`` into the session's own options and pytest's.
 
     Raises
     ------
@@ -58,7 +100,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> argparse.Na
     """
     parser = argparse.ArgumentParser(
         prog="nox -s bench-CELL --",
-        epilog="--domain 16x16x30 (repeatable), -k ice_adjust and other options reach pytest and pytest-benchmark.",
+        epilog="-k ice_adjust and other options reach pytest and pytest-benchmark.",
         exit_on_error=False,
         allow_abbrev=False,
     )
@@ -66,27 +108,74 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> argparse.Na
     parser.add_argument("--threads", type=int, default=settings.threads, help="OpenMP threads")
     parser.add_argument("--device", type=int, help="which GPU, in nvidia-smi's order")
     parser.add_argument("--profile", choices=("production", "strict"), default="production", help="how it is built")
+    parser.add_argument("--domain", action="append", default=[], help="such as 16x16x30, not the cell's; repeatable")
     try:
-        options, rest = parser.parse_known_args(list(arguments))
+        given, rest = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
         raise UsageError(f"{error} (in the arguments {' '.join(arguments)}).") from error
-    if options.threads < 1:
-        raise UsageError(f"--threads {options.threads}: at least one thread is needed.")
-    if options.device is not None and options.device < 0:
-        raise UsageError(f"--device {options.device}: the first GPU has number 0.")
+    if given.threads < 1:
+        raise UsageError(f"--threads {given.threads}: at least one thread is needed.")
+    if given.device is not None and given.device < 0:
+        raise UsageError(f"--device {given.device}: the first GPU has number 0.")
     for argument in rest:
         if argument.partition("=")[0] in OWN_OPTIONS:
             raise UsageError(
                 f"{argument}: the session sets this itself, so that what is stored is what was measured. nox -l lists "
                 "the cells; flags and compiler arguments are in [tool.ice3-bench] of pyproject.toml."
             )
-    options.pytest_args = tuple(rest)
-    return options
+    domains = tuple(dict.fromkeys(parse_domain(domain) for domain in given.domain))
+    return Options(given.quiet, given.threads, given.device, given.profile, domains, tuple(rest))
+
+
+def prepare(
+    project: Path,
+    folder: Path,
+    results: Path,
+    cell: Cell,
+    settings: Settings,
+    options: Options,
+    notify: Callable[[str], None] = lambda _what: None,
+) -> Workplace:
+    """Make the environment of a cell, and find the places where its passes work.
+
+    Parameters
+    ----------
+    folder, results
+        As in ``Workplace``.
+    notify
+        Told what is being done if that takes long.
+
+    Raises
+    ------
+    UsageError
+        If the environment cannot be made.
+    """
+    cache = project / ".cache"
+    environment = make_environment(cell.backend, cache / "environments", notify)
+    arguments = settings.compile_args(cell.backend, options.profile)
+    domains = options.domains or tuple(parse_domain(domain) for domain in cell.backend.domains)
+    return Workplace(
+        project=project,
+        folder=folder,
+        results=results,
+        cell=cell,
+        settings=settings,
+        environment=environment,
+        cache=cache,
+        stencils=stencil_cache(
+            cache / "stencils", cell, arguments, options.threads, environment, project, options.device
+        ),
+        threads=options.threads,
+        profile=options.profile,
+        benchmarks=benchmarks_of(cell, domains),
+        gpu=options.device,
+        pytest_args=options.pytest_args,
+    )
 
 
 def run_session(
     project: Path, results: Path, cell: Cell, settings: Settings, arguments: Sequence[str], console: Console
-) -> tuple[Report, Exit]:
+) -> Outcome:
     """Measure one cell and write ``results/<cell>/report.json``.
 
     Parameters
@@ -98,93 +187,118 @@ def run_session(
     arguments
         What the user wrote after ``--``.
 
-    Returns
-    -------
-    tuple
-        The report, and ``Exit.FAILED`` if a benchmark or the memory pass failed, ``Exit.INTERRUPTED`` if Ctrl-C ended
-        the memory pass.
-
     Raises
     ------
     BenchError
         If nothing could be measured: wrong usage, something missing, wrong physics, or Ctrl-C before the memory pass.
     """
     options = parse_arguments(arguments, settings)
-    folder = results / cell.id
-    probe = folder / ".writable"
-    write_atomically(probe, PROBE_BYTES * " ")  # better to find out now than after the measurements
-    probe.unlink()
-    last = _last_durations(folder)
-    progress = Progress(console, {name: last.get(name, FIRST_GUESS[name]) for name in PASSES})
-    machine = describe_machine(options.threads, settings.testbed)
-    place = passes.Workplace(
-        project=project,
-        results=folder,
-        cell=cell,
-        settings=settings,
-        threads=options.threads,
-        profile=options.profile,
-        cache=stencil_cache(project, options.threads, cell.backend.device, options.device),
-        bandwidth=machine.triad_bytes_per_second,
-        gpu=options.device,
-        pytest_args=options.pytest_args,
-        notify=progress.notify,
-    )
+    with own_folder(results / cell.id, cell) as folder:
+        last = _last_durations(results / cell.id)
+        progress = Progress(console, {name: last.get(name, FIRST_GUESS[name]) for name in PASSES})
+        with progress.running("environment"):
+            place = prepare(project, folder, results / cell.id, cell, settings, options, progress.step)
+        place = replace(place, notify=progress.notify)
+        report, problem = _measure(place, progress)
+        _save(report, place.results / "report.json")
+    code = Exit.FAILED if report.failures or problem else Exit.OK
+    if isinstance(problem, Interrupted):
+        code = Exit.INTERRUPTED
+    return Outcome(report, code, place.results / "report.json", place.environment.python)
+
+
+@contextmanager
+def own_folder(results: Path, cell: Cell) -> Iterator[Path]:
+    """Make a folder for what a run writes; at the end, however it comes, move its logs and dumps to ``results``.
+
+    Raises
+    ------
+    UsageError
+        If another session measures the cell, or if nothing can be written.
+    """
+    with locked(results / ".lock", f"Cell {cell.id} is being measured"):
+        for abandoned in results.glob(".run-*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        folder = results / f".run-{uuid.uuid4().hex[:8]}"
+        probe = folder / "writable"
+        try:
+            write_atomically(probe, PROBE_BYTES * " ")  # better to find out now than after the measurements
+            probe.unlink()
+            yield folder
+        finally:
+            with suppress(OSError):  # a full disk must not hide what happened
+                _publish(folder, results)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _publish(folder: Path, results: Path) -> None:
+    logs = list(folder.glob("*.log"))
+    for old in results.glob("*.log") if logs else ():
+        old.unlink()
+    for log in logs:
+        log.replace(results / log.name)
+    if (folder / "memray").is_dir():
+        shutil.rmtree(folder / "memray" / "metadata", ignore_errors=True)
+        shutil.rmtree(results / "memray", ignore_errors=True)
+        (folder / "memray").replace(results / "memray")
+
+
+def _measure(place: Workplace, progress: Progress) -> tuple[Report, Exception | None]:
+    """Run the passes; return the report, and what ended the memory pass early, if something did."""
+    cell, testbed = place.cell, place.settings.testbed
+    heard: list[messages.Message] = []
+
+    def notify(message: messages.Message) -> None:
+        heard.append(message)
+        progress.notify(message)
+
+    place = replace(place, notify=notify)
     with progress.running("compile"):
-        stencils = passes.compile_stencils(place)
-        if cell.backend.device == "gpu":
-            gpu = passes.describe_device(place)
-            machine = describe_machine(options.threads, settings.testbed, gpu)
-            place = replace(place, bandwidth=gpu.copy_bytes_per_second)
+        builds = records.stencil_builds(passes.compile_stencils(place))
+        gpu = passes.describe_device(place) if cell.backend.device == "gpu" else None
+        machine = describe_machine(place.threads, testbed, gpu)
+        bandwidth = gpu.copy_bytes_per_second if gpu else machine.triad_bytes_per_second
     with progress.running("accuracy"):
-        accuracy = passes.check_accuracy(place)
-        _require_right_physics(accuracy, cell, program("invoke", project))
+        checked = passes.check_accuracy(place)
+        accuracy = records.field_errors(checked)
+        if cell.backend.accuracy == "gate":
+            require_right_physics(accuracy, cell)
     with progress.running("timing"):
-        benchmarks = passes.measure_time(place)
+        timing = passes.measure_time(place)
+        benchmarks = records.timed_benchmarks(place, timing, bandwidth)
     problem = _add_memory(place, progress, benchmarks)
-    _add_accuracy(benchmarks, accuracy)
+    records.add_compile_times(benchmarks, builds)
+    records.add_accuracy(benchmarks, accuracy, count_wrong=cell.backend.accuracy == "report")
     report = Report(
         id=str(uuid.uuid4()),
         cell=cell.id,
         backend=cell.backend.name,
         precision=cell.precision,
         device=cell.backend.device,
+        port=cell.backend.port,
+        settings=cell.backend.settings,
         created=datetime.now(UTC),
-        commit=describe_commit(project),
+        commit=describe_commit(place.project),
         machine=machine,
-        software=describe_software(cell.backend.device),
+        software=describe_software(place.environment, cell.backend),
         protocol=Protocol(
-            profile=options.profile,
+            profile=place.profile,
             compile_args=list(place.compile_args),
-            threads=options.threads,
-            environment=place.environment,
+            threads=place.threads,
+            environment={**build_variables(), **fixed_variables(cell.backend, place.threads)},
         ),
         passes=[PassRecord(name=name, seconds=seconds) for name, seconds in progress.seconds.items()],
-        stencils=stencils,
+        stencils=builds,
         accuracy=accuracy,
+        accuracy_policy=cell.backend.accuracy,
+        not_run=records.not_run(checked),
+        not_produced=records.not_produced(checked),
+        left_out=sum(one.left_out for one in checked),
         benchmarks=benchmarks,
-        incomplete=None if problem is None else str(problem),
+        incomplete=timing.incomplete or (None if problem is None else str(problem)),
+        remarks=records.cell_remarks(heard),
     )
-    _save(report, folder / "report.json")
-    if isinstance(problem, Interrupted):
-        return report, Exit.INTERRUPTED
-    return report, Exit.FAILED if report.failures or problem else Exit.OK
-
-
-def stencil_cache(project: Path, threads: int, device: str = "cpu", gpu: int | None = None) -> Path:
-    """Folder of the compiled stencils: one for each tool chain, since GT4Py's hash does not see it.
-
-    The folder's name covers the versions of GT4Py, DaCe and the compiler, the variables that choose it, the processor
-    and its instruction sets (for ``-march=native``) and the number of threads (which changes what DaCe generates); for
-    a GPU also the versions of CuPy and nvcc, and the compute capability of the device.
-    """
-    software = describe_software()
-    tools = {name: software.packages.get(name) for name in ("gt4py", "dace", "gridtools-cpp", "cupy-cuda12x")}
-    basis = [{**tools, **build_variables()}, compiler_version(), processor(), instructions(), threads, software.python]
-    if device == "gpu":
-        basis += [software.packages.get("cupy-cuda13x"), nvcc_version(), compute_capability(gpu)]
-    digest = hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
-    return project / ".cache" / "stencils" / digest[:12]
+    return report, problem or (PassError(timing.incomplete) if timing.incomplete else None)
 
 
 def _last_durations(folder: Path) -> dict[str, float]:
@@ -194,56 +308,43 @@ def _last_durations(folder: Path) -> dict[str, float]:
         return {}
 
 
-def program(name: str, project: Path) -> str:
-    """Path of a program of this environment, as one types it in the project's folder."""
+def program(name: str) -> str:
+    """Path of a program of the harness's environment, as one types it in the current folder."""
     path = Path(sys.executable).with_name(name)
-    return str(path.relative_to(project) if path.is_relative_to(project) else path)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _require_right_physics(accuracy: list[FieldError], cell: Cell, invoke: str) -> None:
+def require_right_physics(accuracy: list[FieldError], cell: Cell) -> None:
+    """Raise PassError, naming the worst output, if one is out of tolerance."""
     wrong = [entry for entry in accuracy if not entry.passed]
     if not wrong:
         return
     worst = max(wrong, key=lambda entry: entry.error / entry.tolerance)
     beyond = f"the tolerance {worst.tolerance:.0e}" if worst.error > worst.tolerance else "any cell may"
-    place = "" if worst.column is None else f" at column {worst.column}, level {worst.level}"
+    where = "" if worst.column is None else f" at column {worst.column}, level {worst.level}"
+    maximum = worst.error if worst.maximum is None else worst.maximum
     raise PassError(
-        f"Wrong physics: '{worst.field}' of {worst.component} differs from {worst.data_set} by {worst.maximum:.2e}"
-        f"{place}, more than {beyond}; {len(wrong)} of {len(accuracy)} fields are out of tolerance. "
+        f"Wrong physics: '{worst.field}' of {worst.component} differs from {worst.data_set} by {maximum:.2e}"
+        f"{where}, more than {beyond}; {len(wrong)} of {count(len(accuracy), 'field')} are out of tolerance. "
         "Nothing was timed or stored. See every field with\n    "
-        f"{invoke} accuracy --backend {cell.backend.name} --precision {cell.precision}"
+        f"{program('ice3-bench')} accuracy --backend {cell.backend.id} --precision {cell.precision}"
     )
 
 
-def _add_memory(place: passes.Workplace, progress: Progress, benchmarks: list[Benchmark]) -> Exception | None:
+def _add_memory(place: Workplace, progress: Progress, benchmarks: list[Benchmark]) -> Exception | None:
     """Add the peak memory to the benchmarks; return what ended the pass early, if something did.
 
     The timing is measured by now: whatever happens here must not lose it.
     """
     try:
         with progress.running("memory"):
-            peaks, dumps, failures = passes.measure_memory(place)
+            memory = passes.measure_memory(place)
     except KeyboardInterrupt:
         return Interrupted("Interrupted in the memory pass.")
-    except (BenchError, OSError) as error:
+    except (BenchError, OSError, ValueError) as error:
         return error
-    for benchmark in benchmarks:
-        if benchmark.name in peaks:
-            benchmark.measures["peak-memory"] = peaks[benchmark.name]
-        if benchmark.name in dumps:
-            benchmark.memray_dump = str(dumps[benchmark.name])
-        if benchmark.error is None and benchmark.name in failures:
-            benchmark.error = f"memory pass: {failures[benchmark.name]}"
+    records.add_memory(benchmarks, memory, place.results / "memray")
     return None
-
-
-def _add_accuracy(benchmarks: list[Benchmark], accuracy: list[FieldError]) -> None:
-    """Give each benchmark the error of its component; a chain of components, that of the worst."""
-    for benchmark in benchmarks:
-        errors = [entry.error for entry in accuracy if entry.component == benchmark.component]
-        errors = errors or [entry.error for entry in accuracy]
-        if errors:
-            benchmark.measures["accuracy"] = Metric(value=max(errors))
 
 
 def _save(report: Report, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""GitHub: which revision an event of Actions is about, and the few calls of its REST interface that we need."""
+"""The few calls of GitHub's REST interface that we need."""
 
 from __future__ import annotations
 
@@ -6,48 +6,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from ice3_bench.bencher.client import Revision, pull_request_branch
-from ice3_bench.errors import UploadError, UsageError
+from ice3_bench.errors import UploadError
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from pydantic import SecretStr
 
-    from ice3_bench.settings.policy import BencherPolicy
-
 BOT = "github-actions[bot]"
 """The author of what is written with the token of a workflow run."""
-
-
-def revision_of_pull_request(pull: dict[str, Any], repository: str, policy: BencherPolicy) -> Revision:
-    """Return the revision of a pull request, as events and the REST interface describe it."""
-    try:
-        head, number = pull["head"], int(pull["number"])
-        fork = head["repo"] is None or head["repo"]["full_name"].lower() != repository.lower()
-        owner = head["user"]["login"] if head["user"] else "ghost"  # GitHub's name for deleted accounts
-        return Revision(
-            branch=pull_request_branch(number, head["ref"], owner, fork=fork, policy=policy),
-            hash=head["sha"],
-            base=pull["base"]["ref"],
-            base_hash=pull["base"]["sha"],
-            pull_request=number,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"The description of the pull request lacks {error}: is this event of a pull request?"
-        ) from error
-
-
-def revision_of_event(
-    name: str, event: dict[str, Any], repository: str, ref: str, sha: str, policy: BencherPolicy
-) -> Revision | None:
-    """Return the revision that a workflow run measures; None for events that name no branch, such as tags."""
-    if name in ("pull_request", "pull_request_target"):
-        return revision_of_pull_request(event.get("pull_request", {}), repository, policy)
-    if ref.startswith("refs/heads/"):
-        return Revision(branch=ref.removeprefix("refs/heads/"), hash=sha)
-    return None
 
 
 class GitHub:
@@ -96,7 +63,7 @@ class GitHub:
     def pull_request_of(self, sha: str, owner: str, ref: str) -> dict[str, Any] | None:
         """Return the open pull request whose head is ``sha`` on branch ``ref`` of ``owner``'s repository.
 
-        None if there is none any more: it was closed, or pushed to since.
+        None if there is none any more: it was closed, or has a newer commit.
         """
         pulls = self._all("/pulls", state="open", head=f"{owner}:{ref}")
         return next((pull for pull in pulls if pull["head"]["sha"] == sha), None)

@@ -16,7 +16,7 @@ from ice3_bench.text import count, duration, size
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ice3_bench.bencher.client import Line, Outcome
+    from ice3_bench.bencher.answer import Line, Outcome
     from ice3_bench.settings.policy import BencherPolicy
 
 MARKER = "<!-- ice3-bench:report -->"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from dataclasses import dataclass
+from math import hypot
 from typing import TYPE_CHECKING, Literal
 
 from ice3_bench.history.store import DETACHED, SeriesKey
@@ -61,7 +63,9 @@ def check(report: Report, history: History, settings: Settings) -> list[Check]:
 
     The history is that of the base branch, so that a slowdown cannot hide among the earlier runs of its own branch.
     Only where the base branch has too few comparable runs is it that of the report's own branch. Runs with uncommitted
-    changes are checked but are nobody's history. The report may be stored already or not.
+    changes are checked but are nobody's history. A value that is not to be trusted is not checked and is nobody's
+    history either: nothing of a report whose physics differs, and no marked timing. The report may be stored already or
+    not.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def check(report: Report, history: History, settings: Settings) -> list[Check]:
     """
     base, own = settings.bencher.base_branch, report.commit.branch or DETACHED
     histories = {
-        branch: history.series(branch, key=report.comparability, before=report.id)
+        branch: history.series(branch, key=report.comparability, before=report.id, trusted=True)
         for branch in dict.fromkeys((base, own))
     }
     return [
@@ -92,6 +96,9 @@ def _judge(
     key = SeriesKey(benchmark.name, measure, report.comparability)
     branch, drawn = _limits(report, key, model, histories)
     value = benchmark.measures[measure].value
+    distrust = report.distrust(benchmark, measure)
+    if distrust is not None:
+        return Check(benchmark.name, benchmark.label, measure, value, "unchecked", branch, drawn, None, distrust)
     relative = value / drawn.baseline - 1.0 if drawn.baseline else None
     side = drawn.crossed(value)
     verdict: Verdict = "fine"
@@ -166,3 +173,30 @@ def summary(checks: Sequence[Check]) -> list[str]:
     for (measure, reason), number in lacking.items():
         lines.append(f"Not checked: {measure} of {count(number, 'benchmark')}, {reason}.")
     return lines
+
+
+@dataclass(frozen=True)
+class Change:
+    """Relative change of the latency; positive is slower."""
+
+    relative: float
+    spread: float
+    """Spread of the change: the distances of median and minimum in the two runs, added in quadrature.
+
+    One run is one process, so this says how noisy the rounds were, not whether the change is real: that takes
+    ``bench-compare``."""
+
+
+def change(after: Benchmark, before: Benchmark) -> Change | None:
+    """Change of the latency from ``before`` to ``after``; None if one of them was not timed or by another clock."""
+    new, old = after.measures.get("latency"), before.measures.get("latency")
+    if new is None or old is None or after.clock != before.clock:
+        return None
+    return Change(new.value / old.value - 1.0, hypot(_spread(after), _spread(before)))
+
+
+def _spread(benchmark: Benchmark) -> float:
+    if benchmark.rounds is None:
+        return 0.0
+    times = benchmark.times
+    return statistics.median(times) / min(times) - 1.0

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ice3_bench.errors import UsageError
+from ice3_bench.names import parse_domain
 from ice3_bench.settings.policy import BencherPolicy, HistoryPolicy
+from ice3_bench.text import quoted
 from ice3_probe.messages import COMPONENTS
 
 if TYPE_CHECKING:
@@ -29,20 +31,6 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-"))
 
 
-def parse_domain(text: str) -> tuple[int, int, int]:
-    """Return (i, j, k) of a domain written as ``50x50x60``.
-
-    Raises
-    ------
-    UsageError
-        If ``text`` is not three positive numbers separated by ``x``.
-    """
-    if not re.fullmatch(r"[1-9]\d*x[1-9]\d*x[1-9]\d*", text):
-        raise UsageError(f"'{text}' is not a domain: write three positive numbers of points as in 50x50x60.")
-    i, j, k = map(int, text.split("x"))
-    return i, j, k
-
-
 def _domain(text: str) -> str:
     try:
         parse_domain(text)
@@ -55,7 +43,7 @@ def _component(name: str) -> str:
     base, colon, variant = name.partition(":")
     if base not in COMPONENTS or (colon and not re.fullmatch(r"[a-z0-9_-]+", variant)):
         raise ValueError(
-            f"unknown component '{name}': known are {_listed(COMPONENTS)}, and variants such as 'ice_adjust:modular'"
+            f"unknown component '{name}': known are {quoted(COMPONENTS)}, and variants such as 'ice_adjust:modular'"
         )
     return name
 
@@ -221,14 +209,14 @@ class Settings(_Strict):
         for backend in self.backends:
             if name in (backend.name, backend.id):
                 return backend
-        raise UsageError(f"Unknown backend '{name}': known are {_listed(b.name for b in self.backends)}.")
+        raise UsageError(f"Unknown backend '{name}': known are {quoted([b.name for b in self.backends])}.")
 
     def cell(self, backend: str, precision: str) -> Cell:
         """Find a cell; raises UsageError, listing the known names, if there is none."""
         for known in self.precisions:
             if precision == known:
                 return Cell(backend=self.backend(backend), precision=known)
-        raise UsageError(f"Unknown precision '{precision}': known are {_listed(self.precisions)}.")
+        raise UsageError(f"Unknown precision '{precision}': known are {quoted(self.precisions)}.")
 
     def select(self, names: Iterable[str]) -> tuple[Cell, ...]:
         """Find the cells that are called, or tagged, by one of ``names``; ``all`` are all of them.
@@ -244,7 +232,7 @@ class Settings(_Strict):
         known = set().union(*answers.values())
         for name in names:
             if name not in known:
-                raise UsageError(f"No cell is called or tagged '{name}': known are {_listed(sorted(known))}.")
+                raise UsageError(f"No cell is called or tagged '{name}': known are {quoted(sorted(known))}.")
         return tuple(cell for cell in self.cells if not answers[cell.id].isdisjoint(names))
 
     def cell_by_id(self, cell_id: str) -> Cell:
@@ -252,11 +240,7 @@ class Settings(_Strict):
         for cell in self.cells:
             if cell_id == cell.id:
                 return cell
-        raise UsageError(f"Unknown cell '{cell_id}': known are {_listed(c.id for c in self.cells)}.")
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+        raise UsageError(f"Unknown cell '{cell_id}': known are {quoted([c.id for c in self.cells])}.")
 
 
 def find_project(start: Path) -> Path:

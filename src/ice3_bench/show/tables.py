@@ -1,27 +1,23 @@
-"""What the user sees: the progress of the passes and the table of results."""
+"""What the user sees: the table of results and those of the history and of comparisons."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.columns import Columns
 from rich.console import Console, Group
-from rich.live import Live
 from rich.measure import Measurement
 from rich.padding import Padding
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ice3_bench.history.last_run import change
+from ice3_bench.history.checks import change
 from ice3_bench.measures import written
 from ice3_bench.text import changed, count, duration, short, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from rich.console import ConsoleOptions, RenderableType, RenderResult
 
@@ -39,78 +35,6 @@ def make_console(*, quiet: bool = False) -> Console:
     """Make the console for results; colours follow the terminal and NO_COLOR."""
     console = Console(quiet=quiet, highlight=False)
     return console if console.is_terminal else Console(quiet=quiet, highlight=False, width=PLAIN_WIDTH)
-
-
-class Progress:
-    """Live display of the passes: one line that moves in a terminal, plain lines elsewhere.
-
-    Parameters
-    ----------
-    console
-        Where to print.
-    expected
-        Seconds that each pass took last time, in the order of the passes; the time left is counted from these.
-    """
-
-    def __init__(self, console: Console, expected: dict[str, float]) -> None:
-        self.console = console
-        self.expected = expected
-        self.seconds: dict[str, float] = {}
-        """Time that each pass took."""
-        self._current = ""
-        self._since = 0.0
-        self._benchmark = ""
-        self._done, self._count = 0, 0
-
-    @contextmanager
-    def running(self, name: str) -> Iterator[None]:
-        """Show that pass ``name`` runs."""
-        self._current, self._since = name, time.monotonic()
-        self._benchmark, self._done, self._count = "", 0, 0
-        number = list(self.expected).index(name) + 1
-        live = Live(self, console=self.console, refresh_per_second=8, transient=True)
-        if self.console.is_terminal:
-            live.start()
-        else:
-            self.console.print(f"[{number}/{len(self.expected)}] {name} ...", markup=False)
-        succeeded = False
-        try:
-            yield
-            succeeded = True
-        finally:
-            self.seconds[name] = time.monotonic() - self._since
-            if self.console.is_terminal:
-                live.stop()
-            mark = "[green]✓[/]" if succeeded else "[red]✗[/]"
-            self.console.print(f"{mark} {name:<9} {self.seconds[name]:6.1f} s")
-
-    def notify(self, event: dict[str, Any]) -> None:
-        """Take an event of a pass: ``collected``, ``started``, ``finished`` or ``failed``."""
-        if event["event"] == "collected":
-            self._done, self._count = 0, event["count"]
-        elif event["event"] == "started":
-            self._done += 1
-            self._benchmark = event["benchmark"]
-            if not self.console.is_terminal:
-                self.console.print(f"      {self._done} of {self._count}: {self._benchmark}", markup=False)
-
-    def __rich__(self) -> RenderableType:
-        elapsed = time.monotonic() - self._since
-        names = list(self.expected)
-        later = names[names.index(self._current) + 1 :]
-        finished = sum(self.expected[name] for name in names[: names.index(self._current)])
-        in_pass = min(elapsed, self.expected[self._current])
-        left = max(self.expected[self._current] - elapsed, 0.0) + sum(self.expected[name] for name in later)
-        row = Table.grid(padding=(0, 1))
-        text = f"{self._current} {names.index(self._current) + 1}/{len(names)}"
-        if self._benchmark:
-            text += f" · {self._benchmark} ({self._done} of {self._count})"
-        row.add_row(
-            ProgressBar(total=sum(self.expected.values()), completed=finished + in_pass, width=24),
-            Text(text, style="bold"),
-            Text(f"{elapsed:.0f} s, about {left:.0f} s left", style="dim"),
-        )
-        return row
 
 
 class Fitting:

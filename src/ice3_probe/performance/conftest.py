@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,8 @@ import pytest
 
 from ice3_probe.channel import Channel, read_job
 from ice3_probe.messages import Collected, Failed, Finished, MessageError, Started
-from ice3_probe.ports import PortError, load_port
+from ice3_probe.performance.memory import peak_of, run_forked
+from ice3_probe.ports import load_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -55,30 +55,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Isolate the benchmarks if asked to: what one leaves allocated would be missing from the peak of the next."""
     if config.getoption("--isolate"):
         for item in items:
-            item.runtest = partial(_run_forked, item.runtest)  # type: ignore[method-assign]
+            item.runtest = partial(run_forked, partial(_run_and_tell, item, item.runtest))  # type: ignore[method-assign]
 
 
-def _run_forked(run: Callable[[], None]) -> None:
-    """Call ``run`` in a forked process, and fail with the message of what it raises."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        message = ""
-        try:
-            run()
-        except BaseException as error:  # noqa: BLE001 (whatever it is, the parent reports it)
-            own = isinstance(error, (AssertionError, PortError))
-            message = str(error) if own else f"{type(error).__name__}: {error}"
-        os.write(writer, message.encode()[:4000])
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, encoding="utf-8", errors="replace") as pipe:
-        message = pipe.read()
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if code:
-        message = f"its process was killed by signal {-code}" if code < 0 else f"its process ended with code {code}"
-    if message:
-        pytest.fail(message.splitlines()[0], pytrace=False)
+def _run_and_tell(item: pytest.Item, run: Callable[[], None]) -> None:
+    run()
+    _tell_peak(item, Channel(item.config.getoption("--channel")))
+
+
+def _tell_peak(item: pytest.Item, channel: Channel) -> None:
+    peak = peak_of(item, _name(item) or "")
+    if peak is not None:
+        channel.send(peak)
 
 
 @pytest.fixture(scope="session")
@@ -130,5 +118,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
                 message = message.removeprefix(prefix)
             channel.send(Failed(name, f"{report.when}: {message}"))
         elif report.when == "call":
+            if not item.config.getoption("--isolate"):  # otherwise the process of its own tells
+                _tell_peak(item, channel)
             channel.send(Finished(name))
     return report

@@ -13,7 +13,8 @@ import pytest
 
 from ice3_probe import device
 from ice3_probe.cases import instance_of, instances_of, load_everything, weather
-from ice3_probe.messages import Peak, Remark, Timed
+from ice3_probe.messages import Remark, Timed
+from ice3_probe.performance.memory import DEVICE_BYTES, RESET_BYTES
 from ice3_probe.timing import Loop, remarks
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def test_component(
 ) -> None:
     """Time a component, or run it once so that the memory pass sees what it allocates."""
     if benchmark.disabled:
-        _trace(case, cell, port, channel, benchmark)
+        _trace(case, cell, port, request, benchmark)
         return
     instances = instances_of(port, cell, case)
     loop = Loop(instances, synchronise=device.synchronise) if cell.device == "gpu" else Loop(instances)
@@ -65,7 +66,9 @@ def test_component(
     loop.instance.require_finite(case.name)
 
 
-def _trace(case: Benchmark, cell: Cell, port: Port, channel: Channel, benchmark: BenchmarkFixture) -> None:
+def _trace(
+    case: Benchmark, cell: Cell, port: Port, request: pytest.FixtureRequest, benchmark: BenchmarkFixture
+) -> None:
     """Create, load and run once; on a GPU with the device's memory pool watched."""
     last: list[Instance] = []
 
@@ -75,13 +78,12 @@ def _trace(case: Benchmark, cell: Cell, port: Port, channel: Channel, benchmark:
         instance.run()
         last[:] = [instance]
 
-    peak = None  # memray's dump has it
     if cell.device == "gpu":
         once()  # compiles and loads
-        peak = device.peak_memory(once)
+        request.node.stash[DEVICE_BYTES] = device.peak_memory(once)
     else:
         benchmark.pedantic(once)  # type: ignore[no-untyped-call]
-    channel.send(Peak(case.name, peak, last[0].reset_bytes))
+    request.node.stash[RESET_BYTES] = last[0].reset_bytes
 
 
 def _timed(case: Benchmark, instance: Instance, rounds: Rounds, **device_times: Any) -> Timed:  # noqa: ANN401

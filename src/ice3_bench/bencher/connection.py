@@ -1,0 +1,93 @@
+"""Where to send and the credential, from the values of the user's variables.
+
+Nothing here reads the environment; no message, exception or representation holds the credential.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import httpx
+from pydantic import SecretStr
+
+from ice3_bench.errors import UsageError
+
+CLOUD = "https://api.bencher.dev"
+KEY_PATTERN = re.compile(r"bencher_(user|run)_[A-Za-z0-9]{30}")
+TOKEN_PATTERN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where to send, and the credential."""
+
+    host: str
+    project: str
+    credential: SecretStr
+    kind: Literal["user key", "project key", "token"]
+
+    @property
+    def place(self) -> str:
+        """Server and project."""
+        return f"{self.host}/{self.project}"
+
+    @property
+    def unencrypted(self) -> bool:
+        """Whether the credential crosses a network in clear."""
+        parts = httpx.URL(self.host)
+        return parts.scheme == "http" and parts.host not in ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why nothing can be sent, which is no error, and what mends it."""
+
+    reason: str
+
+
+def connection(host: str | None, project: str | None, key: str | None, token: str | None) -> Connection | Missing:
+    """Make a connection from the values of the user's variables; None means that a variable is not set.
+
+    Raises
+    ------
+    UsageError
+        If a value is set and cannot be right. The message never quotes the value of a credential.
+    """
+    if not key and not token:
+        if key is not None or token is not None:
+            return Missing(
+                "BENCHER_API_KEY is set but empty (no such secret, or the pull request of a fork, which gets none): "
+                "nothing is sent from here."
+            )
+        return Missing(
+            "Not sent to Bencher, as there is no key. To connect: sign up at https://bencher.dev, create a project and "
+            "a key, then export BENCHER_API_KEY=... BENCHER_PROJECT=... and run nox -s bench-upload (docs/bencher.md)."
+        )
+    if key:
+        match = KEY_PATTERN.fullmatch(key)
+        if match is None:
+            hint = " It looks like a token, which belongs into BENCHER_API_TOKEN." if key.count(".") == 2 else ""
+            raise UsageError(
+                "BENCHER_API_KEY is not a key: keys are bencher_user_ or bencher_run_ and 30 letters or digits."
+                f"{hint} Copy it again from your project's keys."
+            )
+        secret, kind = key, "user key" if match[1] == "user" else "project key"
+    else:
+        secret, kind = token or "", "token"
+        if TOKEN_PATTERN.fullmatch(secret) is None:
+            hint = " It looks like a key, which belongs into BENCHER_API_KEY." if secret.startswith("bencher_") else ""
+            raise UsageError(f"BENCHER_API_TOKEN is not a token (three parts with dots between them).{hint}")
+    if not project:
+        raise UsageError("A Bencher key is set, but BENCHER_PROJECT is not: set it to the project's slug.")
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", project):
+        raise UsageError(f"BENCHER_PROJECT '{project[:80]}' is not a slug or UUID: letters, digits and hyphens.")
+    host = (host or CLOUD).rstrip("/")
+    try:
+        parts = httpx.URL(host)
+    except httpx.InvalidURL:
+        parts = httpx.URL()
+    if parts.scheme not in ("http", "https") or not parts.host or parts.userinfo or parts.query or parts.fragment:
+        raise UsageError("BENCHER_HOST is not an address: write it as in https://api.bencher.dev, without credentials.")
+    return Connection(host, project, SecretStr(secret), kind)  # type: ignore[arg-type]

@@ -1,0 +1,200 @@
+"""What Bencher is sent: the reports of a testbed and commit as one submission.
+
+A submission holds a Bencher Metric Format document (https://bencher.dev/docs/api/). Bencher's thresholds and histories
+belong to a branch, testbed and measure. The results of cells whose physics differs therefore go to a testbed of their
+own without thresholds, whose name ends with ``PHYSICS_DIFFERS``: they never alert, and no other result is judged by
+them. A timing that is marked as not to be trusted is not sent, nor is what follows from it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from ice3_bench.errors import UsageError
+from ice3_bench.history.queue import Draft
+from ice3_bench.measures import MEASURES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ice3_bench.report import Report
+    from ice3_bench.settings.policy import BencherPolicy
+
+PHYSICS_DIFFERS = " (physics differs)"
+"""End of the name of the testbed that gets the results of wrong physics."""
+
+Document = dict[str, dict[str, dict[str, float]]]
+
+
+def merge(reports: Iterable[Report]) -> Document:
+    """Merge the reports of one testbed into a Bencher Metric Format document; failed benchmarks are left out.
+
+    Raises
+    ------
+    UsageError
+        If two reports hold the same benchmark, or a name is longer than Bencher takes.
+    """
+    document: Document = {}
+    for report in reports:
+        for benchmark in report.benchmarks:
+            measures = {
+                measure: metric.model_dump(exclude_none=True)
+                for measure, metric in benchmark.measures.items()
+                if benchmark.marked is None or not MEASURES[measure].timing
+            }
+            if benchmark.error is not None or not measures:
+                continue
+            if benchmark.name in document:
+                raise UsageError(
+                    f"Benchmark '{benchmark.name}' is in two reports of one upload: Bencher would keep the last only."
+                )
+            _check_length("benchmark", benchmark.name, 1024, "Names come from tests/performance.")
+            document[benchmark.name] = measures
+    return document
+
+
+def _check_length(what: str, name: str, most: int, remedy: str) -> None:
+    size = len(name.encode())
+    if not 1 <= size <= most or (most == 64 and name != name.strip()):
+        raise UsageError(
+            f"The {what} name '{name[:80]}' has {size} bytes; Bencher takes 1 to {most} without blanks around them. "
+            f"{remedy}"
+        )
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What continuous integration knows about the commit being measured; elsewhere, the reports know it themselves."""
+
+    branch: str
+    hash: str
+    base: str | None = None
+    """Base branch of a pull request."""
+    base_hash: str | None = None
+    pull_request: int | None = None
+
+
+def pull_request_branch(number: int, ref: str, owner: str, *, fork: bool, policy: BencherPolicy) -> str:
+    """Return Bencher's branch of a pull request; a fork's ``main`` or a protected branch can never become one of ours.
+
+    The same function names the branch that is uploaded to and the one that is archived.
+    """
+    return f"pr/{number}/{owner}/{ref}" if fork or policy.protects(ref) else ref
+
+
+def draft(
+    reports: list[Report], policy: BencherPolicy, revision: Revision | None, problems: dict[str, str]
+) -> list[Draft]:
+    """Group reports into submissions: one for each testbed and commit, in the order in which they were measured.
+
+    A benchmark that was measured twice at one commit opens another submission. Reports that cannot be sent are left
+    out, and ``problems`` says why by their ids.
+    """
+    groups: list[_Group] = []
+    fresh_heads: set[tuple[str, str | None]] = set()
+    for report in reports:
+        ours = revision is not None and report.commit.hash == revision.hash
+        branch = revision.branch if revision is not None and ours else report.commit.branch
+        if branch is None:
+            problems[report.id] = (
+                f"The report of {report.cell} of {report.created:%Y-%m-%d %H:%M} is of commit "
+                f"{(report.commit.hash or 'none')[:10]}, which was on no branch"
+                f"{' and is not the commit of this run' if revision else ''}: it stays in the local history. "
+                "Measure on a branch to send it, or name one: BENCHER_BRANCH=NAME nox -s bench-upload."
+            )
+            continue
+        commit = report.commit.hash
+        if report.commit.dirty:  # neither this commit nor a point of the branch's history
+            branch, commit = f"{branch}-uncommitted", None
+        testbed = report.machine.testbed + (PHYSICS_DIFFERS if report.physics_differs else "")
+        try:
+            _check_length("testbed", testbed, 64, "It is 'testbed' in [tool.ice3-bench].")
+            _check_length("branch", branch, 256, "Choose another with the variable BENCHER_BRANCH.")
+            content = merge([report])
+        except UsageError as error:
+            problems[report.id] = f"The report of {report.cell} cannot be sent. {error}"
+            continue
+        if not content:
+            continue
+        where = (testbed, branch, commit)
+        last = next((group for group in reversed(groups) if group.where == where), None)
+        if last is None or commit is None or last.document.keys() & content.keys():
+            last = _Group(where, pull=revision if revision is not None and ours else None)
+            groups.append(last)
+        last.document |= content
+        last.reports.append(report)
+    drafts = []
+    for group in groups:
+        # One new head for each commit of a pull request: resetting again would push the other testbeds out of it.
+        reset = group.where[1:] not in fresh_heads
+        fresh_heads.add(group.where[1:])
+        drafts.append(group.draft(policy, reset=reset))
+    return drafts
+
+
+@dataclass
+class _Group:
+    where: tuple[str, str, str | None]
+    pull: Revision | None
+    document: Document = field(default_factory=dict)
+    reports: list[Report] = field(default_factory=list)
+
+    def draft(self, policy: BencherPolicy, *, reset: bool) -> Draft:
+        testbed, branch, commit = self.where
+        first = min(report.created for report in self.reports)
+        last = max(
+            report.created + timedelta(seconds=sum(one.seconds for one in report.passes)) for report in self.reports
+        )
+        body: dict[str, Any] = {
+            "branch": branch,
+            "testbed": testbed,
+            "start_time": first.isoformat(),
+            "end_time": last.isoformat(),
+            # The document travels as text: each string is one iteration, and one iteration is all there is.
+            "results": [json.dumps(self.document, sort_keys=True, allow_nan=False)],
+            "settings": {"adapter": "json"},
+        }
+        if commit is not None:
+            body["hash"] = commit
+        if self.pull is not None and self.pull.base is not None:
+            start: dict[str, Any] = {"branch": self.pull.base, "clone_thresholds": True, "reset": reset}
+            if self.pull.base_hash is not None:
+                start["hash"] = self.pull.base_hash
+            body["start_point"] = {**start, "max_versions": policy.max_versions}
+        elif branch != policy.base_branch:
+            body["start_point"] = {
+                "branch": policy.base_branch,
+                "clone_thresholds": True,
+                "max_versions": policy.max_versions,
+            }
+        elif not testbed.endswith(PHYSICS_DIFFERS):
+            # Every measure of the policy each time: a partial list with reset would remove the others' thresholds.
+            body["thresholds"] = {
+                "models": {measure: model.as_json() for measure, model in policy.thresholds.items()},
+                "reset": True,
+            }
+        return Draft(testbed, branch, commit, json.dumps(body), tuple(report.id for report in self.reports))
+
+
+class Body:
+    """The body of a submission: text that is sent as it was queued, and what is known of it; it is parsed once."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        asked = json.loads(text)
+        self.testbed: str = asked["testbed"]
+        self.start_point: str | None = asked.get("start_point", {}).get("branch")
+        self.expected: set[tuple[str, str]] = {
+            (name, measure)
+            for document in map(json.loads, asked["results"])
+            for name, measures in document.items()
+            for measure in measures
+        }
+        """Benchmarks and measures that the answer must hold."""
+
+    def complete(self, project: str, key: str) -> bytes:
+        """Return the body with the project and the idempotency key, which are not known before it is sent."""
+        return f"{self._text[:-1]}, {json.dumps({'project': project, 'idempotency_key': key})[1:]}".encode()

@@ -1,0 +1,98 @@
+"""What the user sees while a session runs: the pass, what it is working on, and the time left."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from ice3_probe.messages import Collected, Started
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console, RenderableType
+
+    from ice3_probe.messages import Message
+
+
+class Progress:
+    """Live display of the passes: one line that moves in a terminal, plain lines elsewhere.
+
+    Parameters
+    ----------
+    console
+        Where to print.
+    expected
+        Seconds that each pass took last time, in the order of the passes; the time left is counted from these.
+    """
+
+    def __init__(self, console: Console, expected: dict[str, float]) -> None:
+        self.console = console
+        self.expected = expected
+        self.seconds: dict[str, float] = {}
+        """Time that each pass took."""
+        self._current = ""
+        self._since = 0.0
+        self._benchmark = ""
+        self._done, self._count = 0, 0
+
+    @contextmanager
+    def running(self, name: str) -> Iterator[None]:
+        """Show that pass ``name`` runs."""
+        self._current, self._since = name, time.monotonic()
+        self._benchmark, self._done, self._count = "", 0, 0
+        number = list(self.expected).index(name) + 1
+        live = Live(self, console=self.console, refresh_per_second=8, transient=True)
+        if self.console.is_terminal:
+            live.start()
+        else:
+            self.console.print(f"[{number}/{len(self.expected)}] {name} ...", markup=False)
+        succeeded = False
+        try:
+            yield
+            succeeded = True
+        finally:
+            self.seconds[name] = time.monotonic() - self._since
+            if self.console.is_terminal:
+                live.stop()
+            mark = "[green]✓[/]" if succeeded else "[red]✗[/]"
+            self.console.print(f"{mark} {name:<11} {self.seconds[name]:6.1f} s")
+
+    def notify(self, message: Message) -> None:
+        """Take a message of the pass."""
+        if isinstance(message, Collected):
+            self._done, self._count = 0, message.count
+        elif isinstance(message, Started):
+            self._done += 1
+            self.step(message.benchmark)
+
+    def step(self, name: str) -> None:
+        """Show what the pass is working on."""
+        self._benchmark = name
+        if not self.console.is_terminal:
+            number = f"{self._done} of {self._count}: " if self._count else ""
+            self.console.print(f"      {number}{name}", markup=False, soft_wrap=True)
+
+    def __rich__(self) -> RenderableType:
+        elapsed = time.monotonic() - self._since
+        names = list(self.expected)
+        later = names[names.index(self._current) + 1 :]
+        finished = sum(self.expected[name] for name in names[: names.index(self._current)])
+        in_pass = min(elapsed, self.expected[self._current])
+        left = max(self.expected[self._current] - elapsed, 0.0) + sum(self.expected[name] for name in later)
+        row = Table.grid(padding=(0, 1))
+        text = f"{self._current} {names.index(self._current) + 1}/{len(names)}"
+        if self._benchmark:
+            text += f" · {self._benchmark}" + (f" ({self._done} of {self._count})" if self._count else "")
+        row.add_row(
+            ProgressBar(total=sum(self.expected.values()), completed=finished + in_pass, width=24),
+            Text(text, style="bold"),
+            Text(f"{elapsed:.0f} s, about {left:.0f} s left", style="dim"),
+        )
+        return row

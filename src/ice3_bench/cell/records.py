@@ -1,0 +1,181 @@
+"""From what the passes answered to what the report says."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+from ice3_bench.report import Benchmark, FieldError, Metric, NotRun, Rounds, StencilBuild, wrong_outputs
+from ice3_probe import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from ice3_bench.cell.passes import Answers, Memory
+    from ice3_bench.cell.workplace import Workplace
+
+
+def stencil_builds(built: Iterable[messages.Built]) -> list[StencilBuild]:
+    """Return how long each component took to build or to load."""
+    return [
+        StencilBuild(component=one.component, domain=one.domain, seconds=one.seconds, cached=one.cached)
+        for one in built
+    ]
+
+
+def field_errors(checked: Iterable[messages.Checked]) -> list[FieldError]:
+    """Return the error of every output on every data set."""
+    return [
+        FieldError(
+            data_set=one.data_set,
+            component=one.component,
+            field=field.field,
+            error=field.error,
+            tolerance=field.tolerance,
+            passed=field.passed,
+            maximum=field.maximum,
+            column=field.column,
+            level=field.level,
+        )
+        for one in checked
+        for field in one.fields
+    ]
+
+
+def not_run(checked: Iterable[messages.Checked]) -> list[NotRun]:
+    """Return the data sets that the port does not run."""
+    return [
+        NotRun(data_set=one.data_set, component=one.component, reason=one.unsupported)
+        for one in checked
+        if one.unsupported
+    ]
+
+
+def not_produced(checked: Iterable[messages.Checked]) -> dict[str, list[str]]:
+    """Return the outputs that the port does not produce, by component."""
+    found: dict[str, list[str]] = {}
+    for one in checked:
+        known = found.setdefault(one.component, [])
+        known += [field for field in one.not_produced if field not in known]
+    return {component: fields for component, fields in found.items() if fields}
+
+
+def timed_benchmarks(place: Workplace, answers: Answers, bandwidth: float) -> list[Benchmark]:
+    """Return the benchmarks of a timing pass, failed ones included.
+
+    Parameters
+    ----------
+    bandwidth
+        STREAM triad of the machine with the threads of the session, or copies on the GPU, bytes per second.
+    """
+    timed = {one.benchmark: one for one in answers.of(messages.Timed) if one.benchmark not in answers.failures}
+    remarks = answers.of(messages.Remark)
+    found = []
+    for benchmark in place.benchmarks:
+        if benchmark.name in answers.failures:
+            found.append(_benchmark(place, benchmark, error=answers.failures[benchmark.name]))
+        elif benchmark.name in timed:
+            found.append(_timed(place, benchmark, timed[benchmark.name], bandwidth))
+        else:  # not selected
+            continue
+        said = [remark for remark in remarks if remark.benchmark == benchmark.name]
+        found[-1].remarks = [remark.text for remark in said if not remark.marks]
+        found[-1].marked = "; ".join(remark.text for remark in said if remark.marks) or None
+    return found
+
+
+def add_compile_times(benchmarks: Sequence[Benchmark], builds: Iterable[StencilBuild]) -> None:
+    """Give the first benchmark of each component that was really compiled the time that this took."""
+    for build in builds:
+        if build.cached:
+            continue
+        for benchmark in benchmarks:
+            if (benchmark.component, benchmark.domain) == (build.component, build.domain) and benchmark.error is None:
+                benchmark.measures["compile-time"] = Metric(value=1e9 * build.seconds)
+                break
+
+
+def add_memory(benchmarks: Iterable[Benchmark], memory: Memory, dumps: Path) -> None:
+    """Add the peak memory; ``dumps`` is the folder that will hold memray's dumps."""
+    for benchmark in benchmarks:
+        if benchmark.name in memory.peaks:
+            benchmark.measures["peak-memory"] = Metric(value=float(memory.peaks[benchmark.name]))
+        if benchmark.name in memory.dumps:
+            benchmark.memray_dump = str(dumps / memory.dumps[benchmark.name].name)
+        if benchmark.error is None and benchmark.name in memory.failures:
+            benchmark.error = f"memory pass: {memory.failures[benchmark.name]}"
+
+
+def add_accuracy(benchmarks: Iterable[Benchmark], accuracy: Sequence[FieldError], *, count_wrong: bool) -> None:
+    """Give each benchmark the error of its component; a chain of components, that of the worst.
+
+    Parameters
+    ----------
+    count_wrong
+        Whether outputs out of tolerance are a measure: in cells that report their accuracy.
+    """
+    for benchmark in benchmarks:
+        own = [entry for entry in accuracy if entry.component == benchmark.component] or accuracy
+        if not own:
+            continue
+        benchmark.measures["accuracy"] = Metric(value=max(entry.error for entry in own))
+        if count_wrong:
+            wrong = sum(len(wrong_outputs(own, component)) for component in {entry.component for entry in own})
+            benchmark.measures["wrong-outputs"] = Metric(value=float(wrong))
+
+
+def cell_remarks(answers: Iterable[messages.Message]) -> list[str]:
+    """Return what the passes said of the whole cell, once each."""
+    said = [one.text for one in answers if isinstance(one, messages.Remark) and not one.benchmark]
+    return list(dict.fromkeys(said))
+
+
+def _benchmark(
+    place: Workplace, benchmark: messages.Benchmark, rounds: Rounds | None = None, error: str | None = None
+) -> Benchmark:
+    return Benchmark(
+        name=benchmark.name,
+        component=benchmark.component,
+        domain=benchmark.domain,
+        clock="kernel" if place.cell.backend.device == "gpu" else "cpu" if place.threads == 1 else "wall",
+        rounds=rounds,
+        error=error,
+    )
+
+
+def _timed(place: Workplace, benchmark: messages.Benchmark, timed: messages.Timed, bandwidth: float) -> Benchmark:
+    rounds = Rounds(
+        wall_ns=list(timed.rounds.wall_ns),
+        cpu_ns=list(timed.rounds.cpu_ns),
+        switches=list(timed.rounds.switches),
+        kernel_ns=list(timed.kernel_ns),
+    )
+    made = _benchmark(place, benchmark, rounds)
+    latency = _shortest(made.times)
+    measures = {
+        "latency": latency,
+        "throughput": _rate(1e9 * made.points, latency),
+        "bandwidth": _rate(1e9 * timed.bytes / bandwidth, latency),
+        "transfer-in": _shortest(timed.transfer_in_ns),
+        "transfer-out": _shortest(timed.transfer_out_ns),
+    }
+    made.measures = {name: metric for name, metric in measures.items() if metric is not None}
+    return made
+
+
+def _shortest(times: Sequence[int]) -> Metric | None:
+    """Return the shortest time, with the upper quartile; None if there is no time."""
+    if not times:
+        return None
+    best = float(min(times))
+    quartile = statistics.quantiles(times, n=4, method="inclusive")[2] if len(times) > 1 else best
+    return Metric(value=best, lower_value=best, upper_value=quartile)
+
+
+def _rate(amount: float, time: Metric | None) -> Metric | None:
+    """Return an amount per time, whose spread is that of the time."""
+    if time is None or not time.value:
+        return None
+    slow = time.upper_value or time.value
+    return Metric(value=amount / time.value, lower_value=amount / slow, upper_value=amount / time.value)

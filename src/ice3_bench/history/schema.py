@@ -1,0 +1,154 @@
+"""The file of the local history: its tables, how an older file becomes a present one, and what SQLite's errors mean.
+
+The schema version is SQLite's ``user_version``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Self
+
+from ice3_bench.errors import UsageError
+from ice3_bench.report import parse_report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    from ice3_bench.report import Report
+
+# Statement lists by the schema version they lead to; a migration is never edited once released.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE run (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            created TEXT NOT NULL,
+            cell TEXT NOT NULL,
+            commit_hash TEXT,
+            branch TEXT,
+            comparability TEXT NOT NULL,
+            report TEXT NOT NULL,
+            sent TEXT
+        )""",
+        """CREATE TABLE metric (
+            run INTEGER NOT NULL REFERENCES run (number) ON DELETE CASCADE,
+            benchmark TEXT NOT NULL,
+            measure TEXT NOT NULL,
+            value REAL NOT NULL,
+            lower_value REAL,
+            upper_value REAL,
+            PRIMARY KEY (run, benchmark, measure)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX run_comparability ON run (comparability, number)",
+        "CREATE INDEX metric_series ON metric (benchmark, measure, run)",
+    ),
+    (
+        """CREATE TABLE submission (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            key TEXT NOT NULL UNIQUE,
+            testbed TEXT NOT NULL,
+            branch TEXT NOT NULL,
+            commit_hash TEXT,
+            body TEXT NOT NULL,
+            state TEXT NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'sent', 'discarded')),
+            outcome TEXT
+        )""",
+        "ALTER TABLE run ADD COLUMN submission INTEGER REFERENCES submission (number)",
+        "CREATE TABLE prepared (place TEXT PRIMARY KEY, console TEXT)",
+    ),
+    (
+        "ALTER TABLE run ADD COLUMN dirty INTEGER NOT NULL DEFAULT 0",
+        "UPDATE run SET dirty = 1 WHERE json_valid(report) AND json_extract(report, '$.commit.dirty')",
+    ),
+    (
+        "ALTER TABLE run ADD COLUMN differs INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE metric ADD COLUMN trusted INTEGER NOT NULL DEFAULT 1",
+    ),
+)
+SCHEMA_VERSION = len(MIGRATIONS)
+BUSY_SECONDS = 60.0
+_REMEDY = "Move it away (mv {path} {path}.bad) and run nox -s bench-upload: the reports in results/ are stored again."
+
+
+class Database:
+    """The open file, as a context manager.
+
+    Raises
+    ------
+    UsageError
+        On entering or use, if the file is corrupt, of a newer schema, or cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Self:
+        with self.explained():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            with ExitStack() as refused:  # a file that is refused is closed again
+                refused.callback(self.connection.close)
+                self.connection.execute("PRAGMA foreign_keys = ON")
+                self.connection.execute("PRAGMA synchronous = FULL")
+                self._migrate()
+                refused.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.connection.close()
+
+    def parsed(self, run_id: str, text: str) -> Report:
+        """Read the report of a run."""
+        return parse_report(text, f"{run_id} in {self.path}", remedy=_REMEDY.format(path=self.path))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do all of what is inside, or nothing."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self.connection.in_transaction:  # SQLite has ended it where the disk is full
+                self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def _migrate(self) -> None:
+        version = self._version()
+        if version > SCHEMA_VERSION:
+            raise UsageError(
+                f"The history {self.path} has schema version {version}, newer than this program's ({SCHEMA_VERSION}): "
+                "update this checkout with git pull."
+            )
+        if version == SCHEMA_VERSION:
+            return
+        with self.transaction():
+            for number in range(self._version(), SCHEMA_VERSION):  # read again: another session may have migrated
+                for statement in MIGRATIONS[number]:
+                    self.connection.execute(statement)
+            self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _version(self) -> int:
+        return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn SQLite's errors into ones that say what to do."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise UsageError(
+                f"The history {self.path} cannot be used: {error}. Make its folder writable or free space, or choose "
+                "another folder with the variable ICE3_BENCH_RESULTS, then run nox -s bench-upload."
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise UsageError(
+                f"The history {self.path} is corrupt ({error}). " + _REMEDY.format(path=self.path)
+            ) from error
+        except OSError as error:
+            raise UsageError(f"The history {self.path} cannot be created: {error.strerror}.") from error
