@@ -19,7 +19,7 @@ from ice3_bench.report import Report, load_report
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from ice3_bench.bencher.answer import Outcome
@@ -68,8 +68,15 @@ class Sent:
         return Exit.NOT_UPLOADED if self.failure or self.problems else Exit.OK
 
 
-def store(results: Path, paths: list[Path] | None = None) -> Stored:
-    """Store the reports of all cells (or those at ``paths``) in the local history; a report is stored once.
+def store(results: Path, paths: list[Path] | None = None, reports: Sequence[Report] = ()) -> Stored:
+    """Store reports in the local history; a report is stored once.
+
+    Parameters
+    ----------
+    paths
+        Files of the reports; None: those of all cells.
+    reports
+        What was just measured, instead of files.
 
     Raises
     ------
@@ -77,12 +84,14 @@ def store(results: Path, paths: list[Path] | None = None) -> Stored:
         If there is no report at all, or the history cannot be used.
     """
     stored = Stored()
-    found = paths or sorted(results.glob("*/report.json"))
-    if not found:
+    found = [] if reports else paths or sorted(results.glob("*/report.json"))
+    if not found and not reports:
         raise UsageError(
             f"There are no results in {results}: measure a cell first, for example nox -s bench-numpy-float64."
         )
     with History(results / HISTORY) as history:
+        for report in reports:
+            (stored.new if history.add(report) else stored.known).append(report)
         for path in found:
             try:
                 report = load_report(path)

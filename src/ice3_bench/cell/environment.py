@@ -15,8 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ice3_bench.cell.cuda import cuda_home, cuda_major
 from ice3_bench.cell.lock import locked
-from ice3_bench.cell.toolchain import cuda_home, cuda_major
 from ice3_bench.errors import UsageError
 from ice3_bench.settings.matrix import CURRENT, OLDEST_PYTHON
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -14,7 +13,6 @@ from ice3_probe import messages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from ice3_bench.cell.workplace import Workplace
     from ice3_bench.report import Gpu
@@ -184,47 +182,23 @@ def measure_time(place: Workplace) -> Answers:
     return answers
 
 
-@dataclass(frozen=True)
-class Memory:
-    """Peak bytes and memray's dump by benchmark (no dump on a GPU), and the messages of those that failed."""
-
-    peaks: dict[str, int]
-    dumps: dict[str, Path]
-    failures: dict[str, str]
-
-
-def measure_memory(place: Workplace) -> Memory:
+def measure_memory(place: Workplace) -> Answers:
     """Run each benchmark once under memray; on a GPU, with CuPy's memory pool watched instead.
-
-    What a port keeps for ``reset`` alone is not counted.
 
     Raises
     ------
     UsageError, PassError
         As in ``measure_time``.
     """
-    dumps: dict[str, Path] = {}
-    traced: dict[str, int] = {}
     if place.cell.backend.device == "gpu":
         answers = _run_pytest(place, "memory", ["--benchmark-disable"])
     else:
-        folder = place.folder / "memray"
         flags = ["--benchmark-disable", "--isolate", "--memray", "--hide-memray-summary"]
-        flags += [f"--memray-bin-path={folder}", "--memray-bin-prefix=peak"]
+        flags += [f"--memray-bin-path={place.folder / 'memray'}", "--memray-bin-prefix=peak"]
         answers = _run_pytest(place, "memory", flags, MEMORY_ENVIRONMENT)
-        for description in sorted(folder.glob("metadata/*")):
-            record = json.loads(description.read_text(encoding="utf-8"))  # pytest-memray's own file
-            name = record["test_id"].partition("[")[2].removesuffix("]")
-            traced[name] = int(record["peak_memory"])
-            dumps[name] = folder / record["result_file"].rpartition("/")[2]
-    peaks = {}
-    for peak in answers.of(messages.Peak):
-        whole = traced.get(peak.benchmark) if peak.bytes is None else peak.bytes
-        if whole is not None and peak.benchmark not in answers.failures:
-            peaks[peak.benchmark] = max(whole - peak.reset_bytes, 0)
-    if not peaks and not answers.failures:
+    if not answers.of(messages.Peak) and not answers.failures:
         raise fail(place, "memory", answers.code)
-    return Memory(peaks, {name: path for name, path in dumps.items() if name in peaks}, answers.failures)
+    return answers
 
 
 def _run_pytest(

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shlex
 import shutil
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ice3_bench.cell.processes import Process, run, started
+from ice3_bench.cell.processes import Interpreter, Process, run, started
 from ice3_bench.errors import UsageError
 from ice3_bench.names import BenchmarkName
 from ice3_probe import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from ice3_bench.cell.environment import Environment
     from ice3_bench.settings.matrix import Backend, Cell
@@ -38,13 +36,6 @@ STABLE_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "4294967296",
     "GT_HUGEPAGE_MODE": "disable",  # GridTools' temporaries would otherwise count 2 MiB each; their speed is the same
 }
-SECRETS = (
-    *("BENCHER_API_KEY", "BENCHER_API_TOKEN", "GITHUB_TOKEN"),
-    *("ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
-)
-"""Variables that no port should see."""
-FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONSTARTUP", "PYTEST_ADDOPTS", "PYTEST_PLUGINS")
-"""Variables of the user's Python that would change what is measured."""
 PACKAGE = Path(messages.__file__).parent
 
 
@@ -76,33 +67,6 @@ def staged_probe(cache: Path) -> Path:
     except OSError as error:
         raise UsageError(f"The probe cannot be copied to {place}: {error.strerror or error}.") from error
     return place
-
-
-@dataclass(frozen=True)
-class Interpreter:
-    """A Python that measures, and what its processes see.
-
-    Attributes
-    ----------
-    path
-        Folders that it imports from before its own packages.
-    variables
-        Variables of the environment that are fixed for its processes.
-    scratch
-        Working directory of its processes.
-    """
-
-    python: Path
-    path: tuple[Path, ...]
-    variables: Mapping[str, str]
-    scratch: Path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """All variables of its processes: the user's without secrets, and those that are fixed."""
-        kept = {name: value for name, value in os.environ.items() if name not in (*SECRETS, *FOREIGN, "VIRTUAL_ENV")}
-        programs = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", os.defpath)])
-        return {**kept, "PATH": programs, "PYTHONPATH": os.pathsep.join(map(str, self.path)), **self.variables}
 
 
 def make_interpreter(

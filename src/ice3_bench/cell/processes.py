@@ -18,12 +18,44 @@ from ice3_bench.errors import PassError
 from ice3_probe import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from ice3_bench.cell.probe import Interpreter
-
+SECRETS = (
+    *("BENCHER_API_KEY", "BENCHER_API_TOKEN", "GITHUB_TOKEN"),
+    *("ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
+)
+"""Variables that no port should see."""
+FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONSTARTUP", "PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+"""Variables of the user's Python that would change what is measured."""
 GRACE = 5.0
 """Seconds that a process has to end after it was asked to."""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python that measures, and what its processes see.
+
+    Attributes
+    ----------
+    path
+        Folders that it imports from before its own packages.
+    variables
+        Variables of the environment that are fixed for its processes.
+    scratch
+        Working directory of its processes.
+    """
+
+    python: Path
+    path: tuple[Path, ...]
+    variables: Mapping[str, str]
+    scratch: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """All variables of its processes: the user's without secrets, and those that are fixed."""
+        kept = {name: value for name, value in os.environ.items() if name not in (*SECRETS, *FOREIGN, "VIRTUAL_ENV")}
+        programs = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", os.defpath)])
+        return {**kept, "PATH": programs, "PYTHONPATH": os.pathsep.join(map(str, self.path)), **self.variables}
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ice3_bench.report import Benchmark, FieldError, Metric, NotRun, Rounds, StencilBuild, wrong_outputs
@@ -10,9 +11,8 @@ from ice3_probe import messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
-    from ice3_bench.cell.passes import Answers, Memory
+    from ice3_bench.cell.passes import Answers
     from ice3_bench.cell.workplace import Workplace
 
 
@@ -96,15 +96,16 @@ def add_compile_times(benchmarks: Sequence[Benchmark], builds: Iterable[StencilB
                 break
 
 
-def add_memory(benchmarks: Iterable[Benchmark], memory: Memory, dumps: Path) -> None:
+def add_memory(benchmarks: Iterable[Benchmark], answers: Answers, dumps: Path) -> None:
     """Add the peak memory; ``dumps`` is the folder that will hold memray's dumps."""
+    peaks = {peak.benchmark: peak for peak in answers.of(messages.Peak)}
     for benchmark in benchmarks:
-        if benchmark.name in memory.peaks:
-            benchmark.measures["peak-memory"] = Metric(value=float(memory.peaks[benchmark.name]))
-        if benchmark.name in memory.dumps:
-            benchmark.memray_dump = str(dumps / memory.dumps[benchmark.name].name)
-        if benchmark.error is None and benchmark.name in memory.failures:
-            benchmark.error = f"memory pass: {memory.failures[benchmark.name]}"
+        failure, peak = answers.failures.get(benchmark.name), peaks.get(benchmark.name)
+        if failure is not None:
+            benchmark.error = benchmark.error or f"memory pass: {failure}"
+        elif peak is not None:
+            benchmark.measures["peak-memory"] = Metric(value=float(peak.bytes))
+            benchmark.memray_dump = str(dumps / Path(peak.dump).name) if peak.dump else None
 
 
 def add_accuracy(benchmarks: Iterable[Benchmark], accuracy: Sequence[FieldError], *, count_wrong: bool) -> None:

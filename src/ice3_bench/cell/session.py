@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 import tempfile
@@ -11,12 +10,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ice3_bench.cell import passes, records
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.lock import locked
 from ice3_bench.cell.machine import describe_commit, describe_machine, describe_software
+from ice3_bench.cell.options import parse_arguments
 from ice3_bench.cell.probe import benchmarks_of, fixed_variables
 from ice3_bench.cell.progress import Progress
 from ice3_bench.cell.toolchain import build_variables, stencil_cache
@@ -32,44 +32,15 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from ice3_bench.names import Domain
+    from ice3_bench.cell.options import Options
     from ice3_bench.report import Benchmark, FieldError
     from ice3_bench.settings.matrix import Cell, Settings
     from ice3_probe import messages
 
 PASSES = ("environment", "compile", "accuracy", "timing", "memory")
-OWN_OPTIONS = (
-    *("--backend", "--precision", "--compile-arg", "--cell", "--job", "--channel", "--isolate", "--leave-out"),
-    *("--benchmark-json", "--benchmark-disable", "--benchmark-skip", "--memray", "--memray-bin-path"),
-    *("--collect-only", "--co", "-c", "--config-file", "--rootdir", "-n", "--numprocesses"),
-    *(flag.partition("=")[0] for flag in passes.STABILISING_FLAGS if "columns" not in flag),
-)
-"""Options of pytest that the session sets itself: with others, the report would not say what was measured."""
 PROBE_BYTES = 2**20  # what a report, its logs and its part of the history take at most
 FIRST_GUESS = {"environment": 2.0, "compile": 30.0, "accuracy": 6.0, "timing": 15.0, "memory": 8.0}
 """Seconds of each pass before there is a last time."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user wrote after ``--``.
-
-    Attributes
-    ----------
-    domains
-        Instead of those of the cell; empty: those of the cell.
-    device
-        Number of the GPU.
-    pytest_args
-        What reaches pytest.
-    """
-
-    quiet: bool
-    threads: int
-    device: int | None
-    profile: Literal["production", "strict"]
-    domains: tuple[Domain, ...]
-    pytest_args: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -88,43 +59,6 @@ class Outcome:
     code: Exit
     path: Path
     python: Path
-
-
-def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
-    """Split what the user wrote after ``--`` into the session's own options and pytest's.
-
-    Raises
-    ------
-    UsageError
-        If an option of the session has a bad value, or one for pytest is not the user's to choose.
-    """
-    parser = argparse.ArgumentParser(
-        prog="nox -s bench-CELL --",
-        epilog="-k ice_adjust and other options reach pytest and pytest-benchmark.",
-        exit_on_error=False,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--quiet", action="store_true", help="print errors only")
-    parser.add_argument("--threads", type=int, default=settings.threads, help="OpenMP threads")
-    parser.add_argument("--device", type=int, help="which GPU, in nvidia-smi's order")
-    parser.add_argument("--profile", choices=("production", "strict"), default="production", help="how it is built")
-    parser.add_argument("--domain", action="append", default=[], help="such as 16x16x30, not the cell's; repeatable")
-    try:
-        given, rest = parser.parse_known_args(list(arguments))
-    except argparse.ArgumentError as error:
-        raise UsageError(f"{error} (in the arguments {' '.join(arguments)}).") from error
-    if given.threads < 1:
-        raise UsageError(f"--threads {given.threads}: at least one thread is needed.")
-    if given.device is not None and given.device < 0:
-        raise UsageError(f"--device {given.device}: the first GPU has number 0.")
-    for argument in rest:
-        if argument.partition("=")[0] in OWN_OPTIONS:
-            raise UsageError(
-                f"{argument}: the session sets this itself, so that what is stored is what was measured. nox -l lists "
-                "the cells; flags and compiler arguments are in [tool.ice3-bench] of pyproject.toml."
-            )
-    domains = tuple(dict.fromkeys(parse_domain(domain) for domain in given.domain))
-    return Options(given.quiet, given.threads, given.device, given.profile, domains, tuple(rest))
 
 
 def prepare(
@@ -232,10 +166,9 @@ def own_folder(results: Path, cell: Cell) -> Iterator[Path]:
 
 
 def _publish(folder: Path, results: Path) -> None:
-    logs = list(folder.glob("*.log"))
-    for old in results.glob("*.log") if logs else ():
-        old.unlink()
-    for log in logs:
+    for log in sorted(folder.glob("*.log")):
+        for old in results.glob(f"{log.stem}-*.log"):  # of further processes of an earlier pass
+            old.unlink()
         log.replace(results / log.name)
     if (folder / "memray").is_dir():
         shutil.rmtree(folder / "memray" / "metadata", ignore_errors=True)
@@ -341,10 +274,10 @@ def _add_memory(place: Workplace, progress: Progress, benchmarks: list[Benchmark
             memory = passes.measure_memory(place)
     except KeyboardInterrupt:
         return Interrupted("Interrupted in the memory pass.")
-    except (BenchError, OSError, ValueError) as error:
+    except (BenchError, OSError) as error:
         return error
     records.add_memory(benchmarks, memory, place.results / "memray")
-    return None
+    return PassError(memory.incomplete) if memory.incomplete else None
 
 
 def _save(report: Report, path: Path) -> None:

@@ -12,18 +12,30 @@ from ice3_bench.history.store import History
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.console import Console
 
     from ice3_bench.bencher.document import Revision
+    from ice3_bench.commands.common import Surroundings
     from ice3_bench.report import Report
-    from tasks.common import Surroundings
 
 
-def upload_reports(surroundings: Surroundings, console: Console, paths: list[Path] | None = None) -> Exit:
-    """Store reports in the local history and send what is queued; say what happened and return the exit code."""
-    stored = store(surroundings.results, paths)
+def upload_reports(
+    surroundings: Surroundings,
+    console: Console,
+    paths: list[Path] | None = None,
+    reports: Sequence[Report] = (),
+) -> Exit:
+    """Store reports in the local history and send what is queued; say what happened and return the exit code.
+
+    Parameters
+    ----------
+    paths, reports
+        As in ``store``.
+    """
+    stored = store(surroundings.results, paths, reports)
     console.print(
         f"Stored {count(len(stored.new), 'new report')} in "
         f"{surroundings.results / HISTORY} ({len(stored.known)} known already).",

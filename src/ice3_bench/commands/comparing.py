@@ -14,6 +14,7 @@ from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
 from ice3_bench.cell.machine import machine_name
+from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.compare import instructions
 from ice3_bench.compare.calibration import Calibration, known, place
 from ice3_bench.compare.calibration import calibrate as run_trials
@@ -29,7 +30,6 @@ from ice3_bench.errors import Interrupted, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
 from ice3_bench.show.tables import make_console
-from tasks.common import PROJECT, Surroundings, arguments, explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +132,7 @@ def compare(_context: Context) -> None:
 
     with console.status("preparing") as status:
         comparison = compare_revisions(
-            PROJECT,
+            surroundings.project,
             surroundings.results,
             settings,
             request,
@@ -189,11 +189,13 @@ def calibrate(_context: Context) -> None:
     console = make_console()
     try:
         with (
-            checked_out(PROJECT, WORKTREE) as revision,
+            checked_out(surroundings.project, WORKTREE) as revision,
             tempfile.TemporaryDirectory(prefix="ice3-bench-") as scratch,
             console.status("calibrating") as status,
         ):
-            workshop = Workshop(PROJECT, settings, Sides(revision, revision), settings.threads, Path(scratch))
+            workshop = Workshop(
+                surroundings.project, settings, Sides(revision, revision), settings.threads, Path(scratch)
+            )
             result = run_trials(
                 Crew(workshop.sides(cell, [benchmark])[0], folder / "logs"),
                 benchmark,

@@ -14,6 +14,7 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.tasks import task
 
 from ice3_bench.bencher.upload import HISTORY
+from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.errors import UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.history.checks import check
@@ -21,7 +22,6 @@ from ice3_bench.history.series import collect, opened
 from ice3_bench.measures import MEASURES
 from ice3_bench.show.tables import history_table, make_console
 from ice3_bench.text import count
-from tasks.common import Surroundings, arguments, explained
 
 if TYPE_CHECKING:
     from ice3_bench.history.series import Series

@@ -18,18 +18,17 @@ from ice3_bench.bencher.document import Revision
 from ice3_bench.cell.machine import describe_commit
 from ice3_bench.errors import BenchError, Exit, UsageError
 from ice3_bench.github.actions import Actions, revision_of_event
-from ice3_bench.settings.matrix import Settings, load_settings
+from ice3_bench.settings.matrix import Settings, find_project, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PROJECT = Path(__file__).parents[1]
-
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Settings of the project and the variables of the environment, read once by each task."""
+    """The project of the current folder, its settings and the variables of the environment, read once by each task."""
 
+    project: Path
     settings: Settings
     results: Path
     branch: str | None
@@ -41,9 +40,11 @@ class Surroundings:
     def read(cls) -> Surroundings:
         """Read pyproject.toml and the environment."""
         variables = dict(os.environ)
+        project = find_project(Path.cwd())
         return cls(
-            settings=load_settings(PROJECT),
-            results=Path(variables.get("ICE3_BENCH_RESULTS") or PROJECT / "results").absolute(),
+            project=project,
+            settings=load_settings(project),
+            results=Path(variables.get("ICE3_BENCH_RESULTS") or project / "results").absolute(),
             branch=variables.get("BENCHER_BRANCH") or None,
             actions=Actions.read(variables),
             _variables=variables,
@@ -58,7 +59,7 @@ class Surroundings:
         """Return what continuous integration knows about the commit, or None by hand."""
         policy = self.settings.bencher
         if self.branch:
-            commit = describe_commit(PROJECT).hash
+            commit = describe_commit(self.project).hash
             return Revision(branch=self.branch, hash=commit) if commit else None
         run = self.actions
         if run is None:

@@ -15,6 +15,8 @@ from ice3_bench.bencher.connection import Missing
 from ice3_bench.bencher.project import foreign_units, missing
 from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.cell.machine import describe_commit, machine_name
+from ice3_bench.commands.common import Surroundings, explained
+from ice3_bench.commands.sending import send_queued
 from ice3_bench.errors import Exit, UsageError
 from ice3_bench.github.actions import revision_of_pull_request
 from ice3_bench.github.client import GitHub
@@ -23,8 +25,6 @@ from ice3_bench.github.fork_reports import read_reports
 from ice3_bench.history.store import History
 from ice3_bench.report import load_report
 from ice3_bench.show.tables import make_console
-from tasks.common import PROJECT, Surroundings, explained
-from tasks.sending import send_queued
 
 if TYPE_CHECKING:
     from ice3_bench.bencher.document import Revision
@@ -150,7 +150,7 @@ def _publish(
     surroundings: Surroundings, revision: Revision | None, comparison: str | None, run_url: str | None = None
 ) -> None:
     actions = surroundings.actions
-    commit = revision.hash if revision else describe_commit(PROJECT).hash
+    commit = revision.hash if revision else describe_commit(surroundings.project).hash
     with History(surroundings.results / HISTORY) as history:
         submissions = history.queue.sent(commit)
         queued = [one for one in history.queue.queued() if one.commit == commit]

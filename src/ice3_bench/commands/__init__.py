@@ -1,0 +1,28 @@
+"""The commands: thin Invoke tasks over the harness, offered as ``ice3-bench`` and, in a checkout, as ``invoke``."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+from invoke.collection import Collection
+from invoke.program import Program
+
+from ice3_bench.commands import bench, bencher, comparing, looking
+
+__all__ = ["namespace", "program"]
+
+namespace = Collection(
+    bench.accuracy,
+    bench.bench,
+    bench.gpu,
+    bench.upload,
+    bencher.comment_task,
+    comparing.calibrate,
+    comparing.compare,
+    looking.history_task,
+    looking.report_task,
+)
+namespace.add_collection(Collection("bencher", bencher.archive, bencher.check, bencher.fork_upload, bencher.setup))
+
+program = Program(namespace=namespace, name="ice3-bench", binary="ice3-bench", version=metadata.version("ice3-bench"))
+"""The program ``ice3-bench``."""

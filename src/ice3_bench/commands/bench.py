@@ -1,0 +1,235 @@
+"""Invoke tasks that measure: a cell, all GPU cells, the accuracy alone; and the upload of what was measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
+from invoke.exceptions import Exit as InvokeExit
+from invoke.tasks import task
+
+from ice3_bench.bencher.upload import HISTORY, store
+from ice3_bench.cell.options import Options
+from ice3_bench.cell.passes import check_accuracy
+from ice3_bench.cell.session import own_folder, prepare, run_session
+from ice3_bench.commands.common import Surroundings, arguments, explained
+from ice3_bench.commands.sending import discard_submission, upload_reports
+from ice3_bench.errors import BenchError, Exit, UsageError
+from ice3_bench.files import write_atomically
+from ice3_bench.history.checks import check, summary
+from ice3_bench.history.store import History
+from ice3_bench.show.accuracy import accuracy_table
+from ice3_bench.show.gpu import gpu_table
+from ice3_bench.show.tables import make_console, results_table
+from ice3_bench.text import short
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ice3_bench.cell.session import Outcome
+    from ice3_bench.history.checks import Check
+    from ice3_bench.report import Report
+    from ice3_bench.settings.matrix import Cell
+
+
+@task(
+    help={
+        "backend": "name or id of the backend, such as gt_cpu_ifirst",
+        "precision": "float32 or float64",
+    }
+)
+@explained
+def bench(_context: Context, backend: str, precision: str) -> None:
+    """Measure one cell: compile, accuracy, timing, memory, upload. Arguments after -- reach pytest."""
+    surroundings = Surroundings.read()
+    _, code = _measure(surroundings, surroundings.settings.cell(backend, precision))
+    if code is not Exit.OK:
+        raise InvokeExit(code=int(code))
+
+
+@task
+@explained
+def gpu(_context: Context) -> None:
+    """Measure all GPU cells and write their table, results/gpu.md. Arguments after -- as in bench."""
+    surroundings = Surroundings.read()
+    reports: list[Report] = []
+    codes = set()
+    path = surroundings.results / "gpu.md"
+    path.unlink(missing_ok=True)  # the last table must not be taken for this one
+    for cell in surroundings.settings.cells:
+        if cell.backend.device != "gpu":
+            continue
+        try:
+            report, code = _measure(surroundings, cell)
+        except BenchError as error:  # wrong physics or a broken pass: the other cells can be measured all the same
+            if not reports and isinstance(error, UsageError):
+                raise
+            print(f"Error: {cell.id}: {error}", file=sys.stderr)
+            code = error.code
+        else:
+            reports.append(report)
+            write_atomically(path, gpu_table(reports))
+        codes.add(code)
+        if code is Exit.INTERRUPTED:
+            break
+    print(gpu_table(reports))
+    order = (Exit.INTERRUPTED, Exit.FAILED, Exit.USAGE, Exit.NOT_UPLOADED)
+    worst = next((code for code in order if code in codes), Exit.OK)
+    if worst is not Exit.OK:
+        raise InvokeExit(code=int(worst))
+
+
+def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
+    """Measure a cell, store and send the report, and print its table; return the report and the exit code."""
+    given = arguments()
+    console = make_console(quiet="--quiet" in given)
+    surroundings.where()  # a credential that cannot be right is said before measuring, not after
+    _rescue(surroundings, surroundings.results / cell.id / "report.json")
+    outcome = run_session(surroundings.project, surroundings.results, cell, surroundings.settings, given, console)
+    report, code = outcome.report, outcome.code
+    if code is Exit.INTERRUPTED:  # the user wants to be done: it is stored, and sent with the next upload
+        store(surroundings.results, reports=[report])
+        uploaded = Exit.NOT_UPLOADED
+    else:
+        uploaded = upload_reports(surroundings, console, reports=[report])
+    checks = _show(surroundings, outcome, console)
+    _tell(checks, report)
+    for benchmark in report.failures:
+        print(f"Error: {benchmark.name} failed: {benchmark.error}", file=sys.stderr)
+    if report.incomplete:
+        print(f"Error: {report.incomplete} The timing is stored.", file=sys.stderr)
+    if code is Exit.OK and any(one.violation for one in checks):
+        code = Exit.FAILED
+    return report, code if code is not Exit.OK else uploaded
+
+
+def _rescue(surroundings: Surroundings, path: Path) -> None:
+    """Store the report that a session left which was killed before it stored it."""
+    if path.exists():
+        for problem in store(surroundings.results, [path]).problems:
+            aside = path.replace(path.with_suffix(".json.bad"))
+            print(f"Error: {problem} It is kept as {os.path.relpath(aside)}.", file=sys.stderr)
+
+
+@task(
+    help={
+        "report": "store this report file instead of those of all cells",
+        "discard": "take this submission out of the queue for good",
+        "quiet": "print errors only",
+    }
+)
+@explained
+def upload(_context: Context, report: str | None = None, discard: int = 0, quiet: bool = False) -> None:
+    """Store what was measured in the local history, and send what is queued to Bencher when a key is set."""
+    surroundings, console = Surroundings.read(), make_console(quiet=quiet)
+    if discard:
+        discard_submission(surroundings, console, discard)
+        return
+    code = upload_reports(surroundings, console, [Path(report)] if report else None)
+    if code is not Exit.OK:
+        raise InvokeExit(code=int(code))
+
+
+def _show(surroundings: Surroundings, outcome: Outcome, console: Console) -> list[Check]:
+    """Print the table, what it is compared with, and the commands that look closer; return the checks."""
+    report = outcome.report
+    with History(surroundings.results / HISTORY) as history:
+        previous, other = history.previous(report), history.latest_other(report)
+        checks = check(report, history, surroundings.settings)
+    console.print(results_table(report, previous, checks))
+    if previous:
+        revision = short(previous.commit.hash)
+        since = report.software.differences(previous.software)
+        console.print(
+            f"Compared with the run of {previous.created:%Y-%m-%d %H:%M} UTC ({revision})"
+            + (f", but with other versions: {', '.join(since)}." if since else "."),
+            soft_wrap=True,
+            markup=False,
+        )
+    elif other:
+        differing = report.differences(other)
+        console.print(
+            f"Not compared with the run of {other.created:%Y-%m-%d %H:%M} UTC: it differs in {', '.join(differing)}."
+        )
+    dumps = [benchmark.memray_dump for benchmark in report.benchmarks if benchmark.memray_dump]
+    if dumps:
+        memray = os.path.relpath(outcome.python.with_name("memray"))
+        command = f"{memray} flamegraph '{os.path.relpath(dumps[-1])}'"
+        console.print(f"Memory flamegraph: {command}", soft_wrap=True, markup=False)
+    for line in summary(checks):
+        console.print(line, soft_wrap=True, markup=False)
+    if report.commit.dirty and checks:
+        console.print(
+            "With uncommitted changes: checked, but no part of the history that later runs are checked against."
+        )
+    for said in (*report.remarks, *_marks(report)):
+        console.print(f"Note: {said}", soft_wrap=True, markup=False)
+    console.print(f"Report: {os.path.relpath(outcome.path)}", soft_wrap=True, markup=False)
+    return checks
+
+
+def _tell(checks: list[Check], report: Report) -> None:
+    """Say what lies beyond its limit, and how to tell the code from the machine."""
+    for one in checks:
+        if one.violation:
+            word = "Regression" if one.verdict == "worse" else "Alert"
+            print(f"{word}: {one.label} {one.measure}: {one.reason}.", file=sys.stderr)
+    slower = [one for one in checks if one.verdict == "worse" and one.measure == "latency"]
+    if slower:
+        print(
+            "One run cannot tell the code from the machine. This can:\n    nox -s bench-compare -- "
+            f"--base {slower[0].branch} --cells {report.cell}",
+            file=sys.stderr,
+        )
+
+
+def _marks(report: Report) -> list[str]:
+    """Say which timings are not to be trusted, and what else is to be said of benchmarks."""
+    said = [f"{one.name}: the timing is marked: {one.marked}" for one in report.benchmarks if one.marked]
+    said += [f"{one.name}: {remark}" for one in report.benchmarks for remark in one.remarks]
+    if report.physics_differs:
+        said.append("the physics differs from the reference data: the timings are marked, and nothing gates")
+    return said
+
+
+@task(
+    iterable=["file"],
+    help={
+        "backend": "name or id of the backend, such as gt_cpu_ifirst",
+        "precision": "float32 or float64",
+        "file": "netCDF data set in the reference format; repeatable (default: those of the probe)",
+        "strict": "build without vector mathematics and hold float64 to the specification's 1e-12",
+        "as-json": "print JSON",
+    },
+)
+@explained
+def accuracy(
+    _context: Context,
+    backend: str,
+    precision: str,
+    file: list[str] | None = None,
+    strict: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Check the physics against reference data, or against your own dumps of PHYEX."""
+    surroundings = Surroundings.read()
+    settings = surroundings.settings
+    cell = settings.cell(backend, precision)
+    options = Options(threads=settings.threads, profile="strict" if strict else "production")
+    results = surroundings.results / cell.id
+    console = make_console(quiet=as_json)
+    with own_folder(results, cell) as folder, console.status("checking the accuracy") as status:
+        place = prepare(surroundings.project, folder, results, cell, settings, options, status.update)
+        data_sets = tuple(str(Path(path).absolute()) for path in file or ())
+        checked = check_accuracy(replace(place, data_sets=data_sets))
+    if as_json:
+        print(json.dumps([asdict(one) for one in checked], indent=1))
+    else:
+        console.print(accuracy_table(checked))
+    if not all(one.passed for one in checked):
+        raise InvokeExit(code=int(Exit.FAILED))

@@ -1,0 +1,140 @@
+"""The nox sessions of any project with a ``[tool.ice3-bench]``: standard library and nox only.
+
+A noxfile needs two lines::
+
+    from ice3_bench.nox import sessions
+    sessions()
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import nox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROGRAM = "ice3-bench"
+"""The program of the harness that every session runs."""
+PRECISIONS = ("float32", "float64")
+"""Precisions of a matrix that names none."""
+PATIENCE = 15.0
+"""Seconds that a session has to end after Ctrl-C."""
+
+UPLOAD = "Store what was measured in the local history and send it to Bencher if a key is set."
+COMMENT = "Write the job summary and the comment of the pull request."
+GPU = "Measure all GPU cells, then write the table results/gpu.md."
+COMPARE = "Compare two revisions on this machine: faster, slower, same or undecided."
+CALIBRATE = "Prove bench-compare on this machine: false alarms and power, with known slowdowns."
+HISTORY = "Show every series of the local history and where its level changed."
+PACK = "Pack cells into one archive that measures them on a machine without network."
+REPORT = "Write the local history as one page, results/report.html."
+BENCHER = "Look after the Bencher project: nox -s bencher -- check, setup, archive or fork-upload."
+
+
+def sessions(pyproject: str = "pyproject.toml") -> None:
+    """Define the sessions: one for each cell of the matrix, and those that compare, show and send results."""
+    table = nox.project.load_toml(pyproject)["tool"]["ice3-bench"]
+    harness = str(table.get("harness", PROGRAM))
+    for backend in table["backends"]:
+        for precision in table.get("precisions", PRECISIONS):
+            _define_cell(harness, backend, precision)
+    _define("bench-gpu", GPU, _arguments(harness, "gpu"))
+    _define("bench-upload", UPLOAD, _options(harness, "upload"))
+    _define("bench-comment", COMMENT, _options(harness, "comment"))
+    _define("bencher", BENCHER, _bencher(harness))
+    _define("bench-compare", COMPARE, _arguments(harness, "compare"))
+    _define("bench-calibrate", CALIBRATE, _arguments(harness, "calibrate"))
+    _define("bench-history", HISTORY, _arguments(harness, "history"))
+    _define("bench-report", REPORT, _arguments(harness, "report", extra="report"))
+    _define("bench-pack", PACK, _arguments(harness, "pack"))
+
+
+def end(session: nox.Session, code: int) -> NoReturn:
+    """End nox with an exit code of the harness; if other sessions are still to run, fail this one."""
+    if len(session._runner.manifest) > 1:  # noqa: SLF001 (nox tells it nowhere else)
+        session.error(f"exit code {code}")
+    raise SystemExit(code) from None
+
+
+def run(session: nox.Session, *arguments: str) -> None:
+    """Run a command of the harness; end nox with its exit code if that means more than failure."""
+    try:
+        session.run(PROGRAM, *arguments, interrupt_timeout=PATIENCE)
+    except nox.command.CommandFailed as failure:
+        code = getattr(failure, "return_code", None)
+        if code is not None and code > 1:
+            end(session, code)
+        raise
+
+
+def _define(name: str, what: str, body: Callable[[nox.Session], None], tags: tuple[str, ...] = ()) -> None:
+    def session(session: nox.Session) -> None:
+        body(session)
+
+    session.__doc__ = what
+    nox.session(name=name, tags=list(tags), default=False)(session)
+
+
+def _define_cell(harness: str, backend: dict[str, Any], precision: str) -> None:
+    def measure(session: nox.Session) -> None:
+        _install(session, harness)
+        options = ["--backend", backend["id"], "--precision", precision]
+        run(session, "bench", *options, *(["--", *session.posargs] if session.posargs else []))
+
+    tags = dict.fromkeys(("bench", precision, backend.get("device", "cpu"), *backend.get("tags", ())))
+    what = f"Measure {backend['name']} in {precision}: accuracy, time and memory."
+    _define(f"bench-{backend['id']}-{precision}", what, measure, tuple(tags))
+
+
+def _options(harness: str, command: str) -> Callable[[nox.Session], None]:
+    """Make a session whose arguments are options of the command."""
+
+    def body(session: nox.Session) -> None:
+        _install(session, harness)
+        run(session, command, *session.posargs)
+
+    return body
+
+
+def _arguments(harness: str, command: str, extra: str = "") -> Callable[[nox.Session], None]:
+    """Make a session whose arguments reach the command after ``--``."""
+
+    def body(session: nox.Session) -> None:
+        _install(session, harness, extra)
+        run(session, command, "--", *session.posargs)
+
+    return body
+
+
+def _bencher(harness: str) -> Callable[[nox.Session], None]:
+    def body(session: nox.Session) -> None:
+        if not session.posargs:
+            session.error("Usage: nox -s bencher -- check (or setup, archive, fork-upload), then its options.")
+        _install(session, harness)
+        task, *options = session.posargs
+        run(session, f"bencher.{task}", *options)
+
+    return body
+
+
+def _install(session: nox.Session, harness: str, extra: str = "") -> None:
+    """Install the harness, with one of its extras if given; the ports get environments of their own."""
+    *options, what = shlex.split(harness)
+    session.install(*options, _with_extra(what, extra) if extra else what)
+
+
+def _with_extra(what: str, extra: str) -> str:
+    """Ask for an extra of a requirement: of a name, a folder, or an address."""
+    if "://" in what:
+        return f"ice3-bench[{extra}] @ {what}"
+    name, version = re.split(r"(?=[<>=!~;@ ])|$", what, maxsplit=1)
+    return f"{name}[{extra}]{version}"
+
+
+if __name__ == "__main__":
+    sys.exit("These are sessions for nox: call sessions() in noxfile.py.")
