@@ -25,7 +25,7 @@ def test_what_became_slower_larger_or_worse_is_said(repository: Repository) -> N
         encoding="utf-8",
     )
     repository.change("pyproject.toml", COMPONENTS, f'{COMPONENTS}, "ice_adjust:late", "ice_adjust:broken"')
-    repository.change(PORT, '"rcs": 1e-15', '"rcs": 1e-14')
+    repository.change(PORT, '"rcs": 1e-15', '"rcs": 1e-12')
     run = repository.compare("--base", "HEAD", "--budget", "20")
     assert run.returncode == 1, run.stderr
     found = repository.benchmarks
