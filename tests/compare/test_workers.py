@@ -132,6 +132,13 @@ def test_the_accuracy_of_a_side_is_checked(side: Callable[..., Side], tmp_path: 
     assert {component for _, component, _ in without.errors} == {"ice_adjust"}
 
 
+def test_the_accuracy_of_the_others_is_checked_if_a_component_fails(side: Callable[..., Side], tmp_path: Path) -> None:
+    found = check_accuracy(side("base", ', "ice_adjust:beta": 40}', "}"), tmp_path / "logs")
+    assert {component for _, component, _ in found.errors} == {"ice_adjust"}
+    (problem,) = found.problems
+    assert "no component 'ice_adjust:beta'" in problem
+
+
 def test_an_accuracy_pass_that_fails_says_why(side: Callable[..., Side], tmp_path: Path) -> None:
     failing = side("base", "        for _ in range(WORK[self.name]):", "        1 / 0\n        for _ in range(1):")
     found = check_accuracy(failing, tmp_path / "logs")
