@@ -28,7 +28,7 @@ from ice3_bench.settings.matrix import Settings, load_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session", autouse=True)
