@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.unit.conftest import interruptible, make_report  # noqa: F401 (fixtures)
 
 from ice3_bench.history.store import History
 
