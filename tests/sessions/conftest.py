@@ -84,9 +84,7 @@ class Place:
             timeout=240,
         )
 
-    def bench(
-        self, *arguments: str, misbehaviour: str = "", backend: str = "fake"
-    ) -> subprocess.CompletedProcess[str]:
+    def bench(self, *arguments: str, misbehaviour: str = "", backend: str = "fake") -> subprocess.CompletedProcess[str]:
         return self.run(*self.command(*arguments, backend=backend), misbehaviour=misbehaviour)
 
     def harness(self, *words: str) -> subprocess.CompletedProcess[str]:
