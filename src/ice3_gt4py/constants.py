@@ -1,7 +1,7 @@
-"""Physical constants of PHYEX (routine INI_CST), from their formulas.
+"""Physical constants, computed by PHYEX's formulas (routine INI_CST).
 
-The fundamental constants are PHYEX's older CODATA values: the reference data agree to round-off with these only.
-All values are Python floats (float64) in SI units.
+The fundamental constants are the older CODATA values of PHYEX. With newer ones, results differ from the reference data by
+more than round-off. All values are Python floats (float64) in SI units.
 """
 
 from math import log

@@ -1,4 +1,4 @@
-"""Species laws and the parameters derived from them (PHYEX: INI_RAIN_ICE, INI_PARAM_ICE), from their formulas.
+"""Laws of the water species, and the parameters derived from them by PHYEX's formulas (INI_RAIN_ICE, INI_PARAM_ICE).
 
 Every species has a mass law m = a D^b (kg), a fall speed v = c D^d (rho_00 / rho)^0.4 (m s-1), a number N = C lambda^x
 (m-3) and a generalised gamma size law of shape (alpha, nu): Caniaux et al. (1994), Pinty & Jabouille (1998).
@@ -24,7 +24,7 @@ class Species:
     c, d
         Fall speed law (m(1-d) s-1, 1).
     number, x
-        Number law C (m(x-3)) and x; a species of diagnosed number has 1 and 0.
+        Number law C (m(x-3)) and x; a species whose number is diagnosed has 1 and 0.
     alpha, nu
         Shape of the generalised gamma law.
     f0, f1
@@ -74,7 +74,7 @@ def _surface_density() -> float:
 
 RHO00 = _surface_density()
 _SPEED = pow(RHO00, 0.4)
-"""factor of the fall speeds for the density of air (Foote & du Toit 1969)"""
+"""factor of fall speeds that corrects for the density of air (Foote & du Toit 1969)"""
 
 
 def _slope(species: Species) -> float:
@@ -95,7 +95,7 @@ def _sweep(species: Species) -> float:
 
 
 def _diffusion(species: Species) -> tuple[float, float]:
-    """Coefficients of the exchange of vapour: without, and with, ventilation."""
+    """Coefficients of the exchange of vapour, without and with ventilation."""
     shape = 4.0 * pi * species.number * species.capacitance
     ventilated = species.f1 * sqrt(species.c) * species.moment(species.d / 2.0 + 1.5)
     return shape * species.f0 * species.moment(1.0), shape * ventilated

@@ -1,8 +1,8 @@
 """Lookup tables of RainIce: partial integrals of the snow spectrum, and collection kernels.
 
 The kernels are mean relative fall speeds of two species, weighted by geometric cross section and collected mass
-(Ferrier 1994). The quadratures are those by which PHYEX's stored tables were made (routines RRCOLSS, RSCOLRG, RZCOLX,
-read through READ_XKER_*), including their oddities: the tables agree with PHYEX's to their last stored digit.
+(Ferrier 1994). PHYEX reads stored tables (READ_XKER_*) that were made by the routines RRCOLSS, RSCOLRG and RZCOLX. The
+quadratures here are those of the routines, oddities included: the tables agree with PHYEX's to their last stored digit.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _INTERVALS = 50
 _CUT = 20.0
 """a spectrum ends at the diameter _CUT / lambda"""
 _GRAUPEL_COEFFICIENT = 196.0
-"""PHYEX's stored tables were made with this older mass coefficient of graupel, not with today's 19.6"""
+"""older mass coefficient of graupel in PHYEX's stored tables; the current one is 19.6"""
 _SMALLEST_SNOW = 1.0e-4
-"""only larger snow takes part in the restricted kernels, m"""
+"""smallest snow in the restricted kernels, m"""
 _ROWS_OF_51 = frozenset((0, 2, 3, 9, 12, 14, 16, 17, 24, 27, 28, 29, 30, 33, 37, 38, 39))
 """rows of k_sr_large whose number of intervals was rounded up to 51 on the machine that made the stored table"""
 
@@ -121,7 +121,7 @@ def _inner_points(slope: Array | float) -> Array:
 
 
 def _limit_size(snow: Array) -> Array:
-    """Diameter of the drop that makes graupel of snow of diameter ``snow``; 0 where none does, m."""
+    """Diameter of the drop that turns snow of diameter ``snow`` into graupel, m; 0 if none does."""
     bracket = 3.0 / (pi * constants.RHOLW) * (_GRAUPEL_COEFFICIENT - SNOW.a * snow ** (SNOW.b - 3.0))
     return np.where(bracket > 0.0, snow * np.maximum(bracket, 0.0) ** 0.3333333, 0.0)
 
@@ -149,7 +149,7 @@ def _mean_speed(collector: Species, collectors: Axis, collected: Species, others
 
 
 def _small_rain_on_snow() -> Array:
-    """Kernel of the drops too small to make graupel of the snow that collects them; (lambda_s, lambda_r) (RRCOLSS)."""
+    """Kernel of drops too small to turn the snow that collects them into graupel; (lambda_s, lambda_r) (RRCOLSS)."""
     slopes = RAIN_AND_GRAUPEL.nodes[:, None]
     drops = _inner_points(RAIN_AND_GRAUPEL.nodes)
     weight = drops**RAIN.b * _size_law(RAIN, slopes, drops)
@@ -182,7 +182,7 @@ def _small_rain_on_snow() -> Array:
 
 
 def _large_rain_on_snow() -> Array:
-    """Kernel of the drops large enough to make graupel of snow, weighted by its mass; (lambda_r, lambda_s); RSCOLRG."""
+    """Kernel of drops large enough to turn snow into graupel, weighted by its mass; (lambda_r, lambda_s) (RSCOLRG)."""
     snow = _inner_points(SNOW_AND_RAIN.nodes)  # (snow slope, snow)
     slopes = SNOW_AND_RAIN.nodes[:, None]
     law = snow**SNOW.b * _size_law(SNOW, slopes, snow)
@@ -244,7 +244,7 @@ class Tables:
 
 
 def build_tables() -> Tables:
-    """Compute the tables (about a second)."""
+    """Compute the tables; takes about a second."""
     rain, graupel = RAIN_AND_GRAUPEL, RAIN_AND_GRAUPEL
 
     def partial_integral(a: float) -> Array:
@@ -263,7 +263,7 @@ def build_tables() -> Tables:
 
 
 def lookup_externals(parameters: Parameters) -> dict[str, Any]:
-    """Slope and intercept of the real index of each axis, under PHYEX's names, counted from 0."""
+    """Slope and intercept of each axis's real index, counted from 0, under PHYEX's names."""
     riming = RIMING.intercept + RIMING.slope * log(parameters.DCSLIM)
     return {
         "RIMINTP1": RIMING.slope,

@@ -1,7 +1,7 @@
 """Plays the workflows of ``.github/workflows`` as they stand there: jobs, conditions, artifacts, and each ``run`` line.
 
-Only three things are replaced: the sessions that measure leave prepared files, ``actions/*`` do what their
-documentation says, and nox runs its sessions in the environment of the tests.
+Composite actions of the repository are played too. Only three things are replaced: sessions that measure leave prepared
+files, ``actions/*`` do what their documentation says, and nox runs its sessions in the environment of the tests.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ if [ "$1" = -s ] && [ -d "$MEASURED/$2" ]; then
 fi
 exec {python} -m nox --no-venv --no-install "$@"
 """
+BENCH = """#!/usr/bin/env bash
+exec {python} -m ice3_bench "$@"
+"""
 JQ = """#!/usr/bin/env bash
 exec {python} -c 'import json, sys; print(json.dumps([one["session"] for one in json.load(sys.stdin)]))'
 """
@@ -46,6 +49,8 @@ class Played:
     steps: list[tuple[str, int, str]] = field(default_factory=list)
     """Each ``run`` line with its exit code and output."""
     artifacts: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    caches: list[str] = field(default_factory=list)
+    """Key of each cache."""
 
     @property
     def conclusion(self) -> str:
@@ -75,12 +80,13 @@ class Player:
         self.checkout.mkdir(parents=True)
         for name in ("pyproject.toml", "noxfile.py"):
             shutil.copy(PROJECT / name, self.checkout)
-        shutil.copytree(PROJECT / "tasks", self.checkout / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("tasks", "src/ice3_bench"):
+            shutil.copytree(PROJECT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
         self.summary = folder / "summary.md"
         self.measured = folder / "measured"
         programs = folder / "bin"
         programs.mkdir()
-        for name, text in (("nox", NOX), *([] if shutil.which("jq") else [("jq", JQ)])):
+        for name, text in (("nox", NOX), ("ice3-bench", BENCH), *([] if shutil.which("jq") else [("jq", JQ)])):
             (programs / name).write_text(text.format(python=sys.executable), encoding="utf-8")
             (programs / name).chmod(0o755)
 
@@ -160,25 +166,65 @@ class Player:
     ) -> tuple[str, dict[str, Any]]:
         for left in ("checkout/results", "temp"):
             shutil.rmtree(self.folder / left, ignore_errors=True)
-        failed, steps = False, {}
-        for step in job["steps"]:
-            if not _holds(step.get("if"), context, failed=failed):
+        failed, steps = self._play(job["steps"], context, played, artifacts)
+        outputs = {"steps": steps}
+        return "failure" if failed else "success", {
+            key: _filled(value, outputs) for key, value in job.get("outputs", {}).items()
+        }
+
+    def _play(
+        self,
+        described: list[dict[str, Any]],
+        context: dict[str, Any],
+        played: Played,
+        artifacts: dict[str, dict[str, bytes]] | None,
+    ) -> tuple[bool, dict[str, Any]]:
+        """Play the steps of a job or of a composite action; return whether one failed, and their outputs."""
+        failed = False
+        steps: dict[str, Any] = {}
+        for step in described:
+            inner = {**context, "steps": steps}
+            if not _holds(step.get("if"), inner, failed=failed):
                 continue
-            given = {key: _filled(value, context) for key, value in step.get("with", {}).items()}
+            given = {key: _filled(value, inner) for key, value in step.get("with", {}).items()}
+            step_failed = False
+            outputs: dict[str, str] = {}
             if "run" in step:
-                if step["run"] in PROVIDED:
-                    continue
-                code, steps[step.get("id", "")] = self._run(step, context, played)
-                failed = failed or code != 0
+                if step["run"] not in PROVIDED:
+                    code, outputs = self._run(step, inner, played)
+                    step_failed = code != 0
+            elif step["uses"].startswith("./"):
+                step_failed = self._composite(step["uses"], given, context, played, artifacts)
+            elif "/setup-python@" in step["uses"]:
+                outputs = {"python-version": given["python-version"].split()[-1]}
             elif "/upload-artifact@" in step["uses"]:
                 played.artifacts[given["name"]] = self._collected(given["path"])
             elif "/download-artifact@" in step["uses"]:
                 assert ("run-id" in given) == (artifacts is not None)
                 self._place(artifacts if artifacts is not None else played.artifacts, given)
-        outputs = {"steps": {name: {"outputs": values} for name, values in steps.items()}}
-        return "failure" if failed else "success", {
-            key: _filled(value, outputs) for key, value in job.get("outputs", {}).items()
-        }
+            elif "/cache@" in step["uses"]:
+                played.caches.append(given["key"])
+            failed = failed or step_failed
+            steps[step.get("id", "")] = {"outputs": outputs}
+        return failed, steps
+
+    def _composite(
+        self,
+        used: str,
+        given: dict[str, Any],
+        context: dict[str, Any],
+        played: Played,
+        artifacts: dict[str, dict[str, bytes]] | None,
+    ) -> bool:
+        """Play an action of the repository, which sees its inputs but no secret; return whether it failed."""
+        action = yaml.safe_load((PROJECT / used / "action.yml").read_text(encoding="utf-8"))
+        declared = action.get("inputs", {})
+        assert given.keys() <= declared.keys(), given
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+        inputs = {name: texts.get(name, one.get("default", "")) for name, one in declared.items()}
+        seen = {name: value for name, value in context.items() if name in ("github", "runner", "matrix")}
+        failed, _ = self._play(action["runs"]["steps"], {**seen, "inputs": inputs}, played, artifacts)
+        return failed
 
     def _run(self, step: dict[str, Any], context: dict[str, Any], played: Played) -> tuple[int, dict[str, str]]:
         github, files = context["github"], {name: self.folder / f"{name}.txt" for name in ("output", "event")}
@@ -272,7 +318,7 @@ def _evaluate(expression: str, context: dict[str, Any]) -> Any:
 
     text = " ".join(expression.split()).replace("&&", " and ").replace("||", " or ")
     text = re.sub(r"!(?!=)", " not ", text)
-    text = re.sub(r"'[^']*'|\b(?:github|secrets|vars|needs|runner|matrix|steps)(?:\.[\w-]+)+", name, text)
+    text = re.sub(r"'[^']*'|\b(?:github|secrets|vars|needs|runner|matrix|steps|inputs)(?:\.[\w-]+)+", name, text)
 
     def look(path: str) -> Any:
         found: Any = context

@@ -1,7 +1,7 @@
 """Is the contender slower than the base? One value per process, paired; statistics only, nothing is measured here.
 
-The method and its error rates were chosen on busy two-core machines: the minimum CPU time of a process varies by 1 %
-between processes where wall-clock means vary by 50 %, and rounds of one process are no independent samples.
+The method was chosen on busy two-core machines. There, the minimum CPU time varies by 1 % between processes, and the
+mean wall time by 50 %. Rounds of one process are not independent samples.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ POWER = 0.95
 POWER_QUANTILE = 1.645
 """Normal quantile of that probability."""
 SIMULATED, SIMULATED_PAIRS = 1000, 100
-"""Samples from which the power of the test is counted, and the most pairs in one; what more find falls as 1 / sqrt."""
+"""Samples that estimate the power of the test, and most pairs in one; beyond, the shift falls as 1 / sqrt(pairs)."""
 MEDIAN_INEFFICIENCY = math.sqrt(math.pi / 2)
 """Standard error of a median over that of a mean."""
 
 
 class Verdict(StrEnum):
-    """What a comparison says of one benchmark."""
+    """What a comparison says about one benchmark."""
 
     FASTER = "faster"
     SLOWER = "slower"
@@ -65,29 +65,29 @@ class Rule:
 
     @property
     def least_pairs(self) -> int:
-        """Pairs of processes without which not even their whole range is an interval of the level 1 - significance."""
+        """Fewest pairs whose full range is a (1 - significance) confidence interval."""
         return math.ceil(1.0 - math.log2(self.significance))
 
     def pairs_needed(self, benchmarks: int) -> int:
-        """Pairs of processes without which no p-value could be small enough; at least ``least_pairs``."""
+        """Fewest pairs that can give a small enough p-value; at least ``least_pairs``."""
         return max(self.least_pairs, math.floor(2.0 - math.log2(self.significance / (benchmarks * self.looks))))
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict with the numbers that it rests on.
+    """A verdict and the numbers behind it.
 
     Attributes
     ----------
     change
         Median of the paired ratios contender / base, minus 1.
     low, high
-        Confidence interval of the change (order statistics; level 1 - significance); of fewer than ``least_pairs`` only
-        their range.
+        Confidence interval of the change (order statistics; level 1 - significance); the range of the ratios if there
+        are fewer than ``least_pairs``.
     p
         Wilcoxon signed-rank test, two-sided, adjusted by Holm's method for the number of benchmarks and looks.
     detectable
-        Smallest slowdown that these data could have shown with 95 % power; None where they are too few for any.
+        Smallest slowdown that these data would have shown with 95 % power; None if they are too few to show any.
     pairs
         Number of pairs of processes.
     clock
@@ -108,7 +108,7 @@ class Decision:
 def decide(ratios: Mapping[Key, Sequence[float]], rule: Rule, family: int = 0) -> dict[Key, Decision]:
     """Judge every benchmark from its ratios contender / base, one for each pair of processes.
 
-    ``family`` is the number of tests of the whole comparison, where more are to come than are in ``ratios``.
+    ``family`` is the number of tests of the whole comparison, if it is larger than that of ``ratios``.
 
     Raises
     ------
@@ -125,10 +125,10 @@ def decide(ratios: Mapping[Key, Sequence[float]], rule: Rule, family: int = 0) -
 
 
 def combine(cpu: Decision, wall: Decision | None, threads: int) -> Decision:
-    """Judge a benchmark by both clocks; ``wall`` is None where too many rounds were preempted.
+    """Judge a benchmark by both clocks; ``wall`` is None if too many rounds were preempted.
 
-    CPU time decides, for it is the quieter clock. Wall time adds what CPU time cannot see: that the contender waits,
-    and with several threads that they work side by side no longer, or better than before.
+    CPU time decides, because it is the quieter clock. Wall time shows what CPU time cannot: that the contender waits
+    and, with several threads, that they scale worse or better than before.
     """
     if wall is None:
         return cpu
@@ -159,7 +159,7 @@ def _holm(p_values: Mapping[Key, float], family: int) -> dict[Key, float]:
 
 
 def confidence_interval(ratios: Sequence[float], level: float) -> tuple[float, float]:
-    """Return the interval of the median between order statistics; the whole range where there are too few values."""
+    """Return the interval of the median between order statistics; the whole range if there are too few values."""
     ordered = sorted(ratios)
     from scipy import stats  # noqa: PLC0415 (takes seconds, and few commands need it)
 
@@ -170,11 +170,11 @@ def confidence_interval(ratios: Sequence[float], level: float) -> tuple[float, f
 
 @cache
 def _smallest_shift(pairs: int, level: float) -> float | None:
-    """Return the shift, in standard deviations, that Wilcoxon's test shows at ``level`` with the probability ``POWER``.
+    """Return the shift, in standard deviations, that Wilcoxon's test finds at ``level`` with probability ``POWER``.
 
-    Counted in samples of the normal distribution; None where the test reaches the level with no shift at all.
+    It is estimated from samples of the normal distribution; None if so few pairs never reach the level.
     """
-    chance = np.ones(1)  # of each sum of the ranks of positive values, where positive and negative are as likely
+    chance = np.ones(1)  # of each sum of the ranks of positive values, if both signs are equally likely
     for rank in range(1, pairs + 1):
         chance = np.convolve(chance, [0.5, *[0.0] * (rank - 1), 0.5])
     significant = np.flatnonzero(2.0 * np.cumsum(chance[::-1]) < level)
@@ -188,7 +188,7 @@ def _smallest_shift(pairs: int, level: float) -> float | None:
         ranks = np.abs(values).argsort(axis=1).argsort(axis=1) + 1
         return bool((np.sum(ranks * (values > 0.0), axis=1) >= critical).mean() >= POWER)
 
-    low, high = 0.0, 16.0  # so far from zero, all are positive
+    low, high = 0.0, 16.0  # at 16, all are positive
     for _ in range(10):
         middle = 0.5 * (low + high)
         low, high = (low, middle) if found(middle) else (middle, high)
@@ -227,7 +227,7 @@ def _judge(ratios: Sequence[float], p: float, rule: Rule, tests: int) -> Decisio
         reason = f"{numbers}: the interval lies within {rule.equivalence:.0%}"
     else:
         verdict = Verdict.UNDECIDED
-        # Half the interval has to fit between the change and the bound, or what is detectable below the change.
+        # Decided if half the interval fits between the change and the bound, or if the change is detectable.
         widths = [((high - low) / 2.0, rule.equivalence - abs(change)), (detectable or math.inf, abs(change))]
         factor = min((width / room for width, room in widths if room > 0.0), default=1.0)
         needed = max(len(ratios) + 1, math.ceil(len(ratios) * min(factor, 1e3) ** 2))

@@ -1,15 +1,15 @@
-"""Where did a series of runs change its level? A likelihood-ratio test that autocorrelated noise does not fool.
+"""Find where a series of runs changed its level, by a likelihood-ratio test that allows for autocorrelated noise.
 
 The model is a piecewise constant level with first-order autocorrelated Gaussian noise,
 
     y[t] = level[t] + e[t],    e[t] = rho e[t - 1] + innovation,    0 <= rho <= ``MOST_CORRELATION``.
 
-Levels, scatter and ``rho`` are fitted together, with and without a change, so a step is not taken for correlation, nor
-correlation for a step. Changes are added one by one, or two at a time (a level that comes back), while twice the gain
-in log-likelihood exceeds a critical value. The critical values were found by simulation, so that at most 1 % of the
-series without a change are flagged for any ``rho`` up to 0.5; ``benchmarks/change_points.py`` finds them again and
-shows what the test achieves. Single outliers are clipped before, by Hampel's filter. The procedure is this project's
-own: docs/adr/0003-change-points.md.
+Levels, scatter and ``rho`` are fitted together, with and without a change, so that a step is not mistaken for
+correlation or the reverse. Changes are added one by one, or two at a time (a level that comes back), as long as twice
+the gain in log-likelihood exceeds a critical value. The critical values come from simulations in which at most 1 % of
+the series without a change were flagged, for any ``rho`` up to 0.5; ``benchmarks/change_points.py`` repeats them and
+measures the power of the test. Hampel's filter first clips single outliers. docs/adr/0003-change-points.md says why the
+procedure is this project's own.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 FEWEST = 12
-"""Points below which nothing is tested."""
+"""Fewest points that are tested."""
 MOST = 500
-"""Points that are looked at, the newest."""
+"""Most points that are used, the newest."""
 SHORTEST = 4
-"""Points that a level lasts at least: what comes back sooner is an outlier."""
+"""Fewest points of a level: shorter ones are outliers."""
 MOST_CORRELATION = 0.6
 CORRELATIONS = np.linspace(0.0, MOST_CORRELATION, 7)
 RESOLUTION = 1e-4
-"""Relative scatter below which noise is not resolved; series that repeat exactly (memory) have this much."""
+"""Smallest relative scatter; series that repeat exactly, such as memory, are taken to have this much."""
 CLIP_HALF_WIDTH, CLIP_SCALES = 5, 3.0
 
-# Critical values of twice the log-likelihood gain by number of points, for one change and for two at once.
+# Critical values of twice the log-likelihood gain, by number of points: for one change, and for two at once.
 SIZES = (12, 16, 20, 30, 50, 70, 100, 150, 200, 300, 500)
 CRITICAL_ONE = (15.6, 16.1, 16.4, 16.7, 16.7, 16.6, 16.5, 16.3, 16.2, 16.2, 16.4)
 CRITICAL_TWO = (18.4, 21.7, 23.7, 26.2, 27.7, 28.0, 28.0, 27.8, 27.8, 28.2, 29.9)
@@ -71,14 +71,14 @@ class ChangePoint:
 
 @dataclass(frozen=True)
 class Detection:
-    """What was found in a series.
+    """The changes found in a series.
 
     Attributes
     ----------
     changes
         In the order of the series.
     count
-        Number of points looked at.
+        Number of points that were used.
     statistic, needed
         Twice the log-likelihood gain of the best further change, and the critical value it had to reach; None if
         nothing was tested.
@@ -89,7 +89,7 @@ class Detection:
     level
         Median of the present level, in the unit of the series; None for an empty series.
     skipped
-        Why nothing was tested, if so.
+        Why nothing was tested; None if the series was tested.
     """
 
     changes: tuple[ChangePoint, ...]
@@ -116,12 +116,12 @@ def detect(values: Sequence[float] | Array, *, resolution: float = RESOLUTION) -
     values
         One value for each run, in any unit.
     resolution
-        Scatter that every value is taken to have at least, relative to the median.
+        Smallest scatter of the noise, relative to the median.
 
     Returns
     -------
     Detection
-        Indices count from the start of ``values``, also where only the newest ``MOST`` are looked at.
+        Indices count from the start of ``values``, even if only the newest ``MOST`` are used.
 
     Raises
     ------
@@ -189,16 +189,16 @@ class Fit(NamedTuple):
 
 @dataclass(frozen=True)
 class Gain:
-    """Twice the log-likelihood that further changes add, and where they are."""
+    """Further changes, and twice the log-likelihood that they add."""
 
     statistic: float
     steps: tuple[int, ...]
 
 
 class Model:
-    """Likelihoods of a series under levels that change at given points.
+    """Likelihoods of a series whose level changes at given points.
 
-    For each ``rho`` series and steps are whitened: y[t] - rho y[t - 1], the first value times sqrt(1 - rho²). A
+    For each ``rho``, series and steps are whitened: y[t] - rho y[t - 1], the first value times sqrt(1 - rho²). A
     whitened step at k is 1 at k and 1 - rho after it, so products with steps are sums over the tail.
     """
 

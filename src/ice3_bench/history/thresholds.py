@@ -1,8 +1,8 @@
 """Bencher's seven threshold tests, computed as its server does (0.6.3 to 0.6.12).
 
-A test draws a lower and an upper limit from the history of a series; the value under test is never part of it. The
-server feeds the history newest first, and so do the functions here: sums run in that order, and the changes from one
-value to the next of ``delta_iqr`` depend on it. Values, baselines and limits are in the unit of the measure.
+A test computes a lower and an upper limit from the history of a series, which never includes the value under test. As
+on the server, histories are newest first: sums run in that order, and the changes between neighbours in ``delta_iqr``
+depend on it. Values, baselines and limits are in the unit of the measure.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ Side = Literal["lower", "upper"]
 
 @dataclass(frozen=True)
 class Boundary:
-    """What a test draws from a history.
+    """What a test computes from a history.
 
     Attributes
     ----------
     baseline
-        Mean or median; None for ``static``, and where the test was not made.
+        Mean or median; None for ``static``, and if the test was not made.
     lower, upper
-        Limits; None where the model has no such boundary, and where the test was not made.
+        Limits; None if the model has no such boundary, or the test was not made.
     count
         Number of values that the test looked at.
     skipped
-        Why the test was not made, if it was not: Bencher then stores nothing and is silent.
+        Why the test was not made; None if it was. Bencher stores nothing in this case and does not say so.
     spread
-        Standard deviation, interquartile range or their like that the limits were drawn with; None without.
+        Standard deviation or interquartile range behind the limits; None if there is none.
     """
 
     baseline: float | None
@@ -51,7 +51,7 @@ class Boundary:
     spread: float | None = None
 
     def crossed(self, value: float) -> Side | None:
-        """Tell which limit a value lies beyond; a value on the limit is within."""
+        """Return which limit a value lies beyond, if any; a value on the limit is within."""
         if self.lower is not None and value < self.lower:
             return "lower"
         if self.upper is not None and value > self.upper:
@@ -60,7 +60,7 @@ class Boundary:
 
 
 def selected(model: Threshold, history: Sequence[tuple[datetime, float]], now: datetime) -> list[float]:
-    """Return the values that a model looks at, from pairs of time and value, newest first.
+    """Return the values that a model uses, from pairs of time and value, newest first.
 
     ``window`` counts back from ``now``, then ``max_sample_size`` keeps the newest.
     """
@@ -69,7 +69,7 @@ def selected(model: Threshold, history: Sequence[tuple[datetime, float]], now: d
 
 
 def boundary(model: Threshold, history: Sequence[float]) -> Boundary:
-    """Draw the limits of a model from a history, newest first.
+    """Compute the limits of a model from a history, newest first.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def _drawn(
     lower: Callable[[float], float],
     upper: Callable[[float], float],
 ) -> Boundary:
-    """Apply the limits' formulas to the boundaries that the model has."""
+    """Apply the formulas of the limits to the boundaries that the model has."""
     return Boundary(
         baseline,
         None if model.lower_boundary is None else lower(model.lower_boundary),
@@ -131,7 +131,7 @@ def _z_score(model: Threshold, values: Sequence[float]) -> Boundary:
 
 
 def _t_test(model: Threshold, values: Sequence[float]) -> Boundary:
-    """Draw the limits of Student's prediction interval of one more value."""
+    """Compute the limits of Student's prediction interval for one more value."""
     mean, deviation, count = _mean(values), _deviation(values), len(values)
     if deviation is None:
         return _skipped(values, _NO_SPREAD)
@@ -165,7 +165,7 @@ def _iqr(model: Threshold, values: Sequence[float]) -> Boundary:
 
 
 def _delta_iqr(model: Threshold, values: Sequence[float]) -> Boundary:
-    """Draw the limits from the relative changes between neighbours; their divisor is the newer of the two."""
+    """Compute the limits from the relative changes between neighbours, divided by the newer of the two."""
     changes = [_relative(older, newer) for newer, older in pairwise(values)]
     first, _, third = _quartiles(changes)
     median = _quartiles(values)[1]
@@ -207,7 +207,7 @@ def _sum(values: Sequence[float]) -> float:
 
 
 def _deviation(values: Sequence[float]) -> float | None:
-    """Return the standard deviation with n - 1; None where it is zero or not finite."""
+    """Return the standard deviation with n - 1; None if it is zero or not finite."""
     mean = _mean(values)
     deviation = math.sqrt(_sum([(value - mean) ** 2 for value in values]) / (len(values) - 1))
     return deviation if deviation > 0.0 and math.isfinite(deviation) else None
