@@ -1,5 +1,5 @@
-"""ICE3 cloud microphysics (IceAdjust, RainIce) in GT4Py.
+"""ICE3 cloud microphysics (IceAdjust, RainIce) in GT4Py: a port that the harness measures.
 
-The package holds the physics only: constants, options, field tables, stencils, the two components and a synthetic
-atmosphere to run them on. It reads no environment variable and knows nothing of how it is measured.
+``port`` is what the harness calls. IceAdjust, RainIce, ProcessRates and Microphysics can be used without it: each has a
+module of its name. The package reads no environment variable but CXX and knows nothing of how it is measured.
 """

@@ -1,93 +1,90 @@
-"""How a stencil is built: backend, precision, compiler arguments and cache, in one value."""
+"""How a stencil is built: all that the matrix says about a backend, in one value, and the call of GT4Py."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import os
 import shlex
-import shutil
-import sys
-import sysconfig
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
+
+from ice3_gt4py.toolchain import import_gt4py, require_compiler, require_gpu
+from ice3_probe.contract import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import DTypeLike
 
+    from ice3_probe.contract import Cell
+
 PRECISIONS = ("float32", "float64")
 INCLUDE = Path(__file__).parent / "include"
 """Headers that compiler arguments may name."""
+CHOICES: dict[str, tuple[str, ...]] = {
+    "layout": ("native", "i-first"),
+    "loops": ("by-point", "branch-free"),
+    "tables": ("global", "columns"),
+    "compiler": ("cxx", "nvcc"),
+}
+"""Settings of a backend that have a few values only; the first is the default, except that there is no compiler."""
+SETTINGS = ("backend", *CHOICES, "compile-args")
 
 
 class CompilationError(RuntimeError):
     """A stencil could not be built; the message names the stencil, the backend and the remedy."""
 
 
-class ToolchainError(RuntimeError):
-    """Something that a backend needs is missing on this machine; the message says what, and what mends it."""
+class SettingsError(Unavailable):
+    """The settings of a backend are wrong; the message names the key and the table of pyproject.toml."""
 
 
 class NotCachedError(RuntimeError):
     """A stencil is not in the cache, and the build forbids compiling."""
 
 
-def import_gt4py() -> None:
-    """Import GT4Py, also where there is no compiler.
-
-    GT4Py asks the C++ compiler for its version while it is imported, and fails where there is none, although the
-    backends debug and numpy need none. Another program that answers ``--version`` stands in for it meanwhile.
-    """
-    if "gt4py.cartesian" in sys.modules:
-        return
-    if shutil.which(_compiler()[0]):
-        importlib.import_module("gt4py.cartesian")
-        return
-    given = os.environ.get("CXX")
-    os.environ["CXX"] = shlex.quote(sys.executable)
-    try:
-        importlib.import_module("gt4py.cartesian")
-    finally:
-        del os.environ["CXX"]
-        if given is not None:
-            os.environ["CXX"] = given
-
-
-def _compiler() -> list[str]:
-    """Return the words before the first flag of CXX, else of what Python was built with, as setuptools starts them."""
-    words = (os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "c++").split()
-    return list(takewhile(lambda word: not word.startswith("-"), words)) or ["c++"]
-
-
 @dataclass(frozen=True)
 class Build:
-    """Backend, precision and compiler arguments shared by the stencils of a component.
+    """What the stencils of a component are built with.
 
     On a GPU, a call returns when its kernels are issued: the caller synchronises when it needs the result.
 
     Attributes
     ----------
     backend
-        GT4Py name of the backend, such as ``"gt:cpu_ifirst"``.
+        GT4Py's name of the backend.
     precision
         ``"float32"`` or ``"float64"``: type of all fields, scalars and literals.
+    on_device
+        Whether fields live in GPU memory.
+    layout
+        ``"i-first"``: columns follow each other in memory, fields begin with a cache line, and a call treats the
+        horizontal plane as one row. This suits a backend that computes vectors of neighbouring columns.
+        ``"native"``: GT4Py's layout of the backend.
+    loops
+        ``"branch-free"``: RainIce evaluates all processes at every point, in loops that vectorise.
+        ``"by-point"``: it takes every point through its substeps alone.
+    tables
+        ``"global"``: stencils read lookup tables as global tables. ``"columns"``: as columns of a field.
+    compiler
+        ``"cxx"`` or ``"nvcc"``; ``None`` if the stencils are Python.
     compile_args
-        Arguments added to the C++ compiler's, or to nvcc's for a GPU (ignored by ``debug`` and ``numpy``).
+        Arguments added to those of the compiler.
     cache
-        Directory of the compiled stencils; ``None`` is GT4Py's own choice, ``.gt_cache`` in the working directory.
+        Folder of the compiled stencils; ``None`` is GT4Py's own choice, ``.gt_cache`` in the working directory.
     cached_only
         Raise instead of compiling when a stencil is not in the cache.
     """
 
     backend: str
     precision: str = "float64"
+    on_device: bool = False
+    layout: Literal["native", "i-first"] = "native"
+    loops: Literal["by-point", "branch-free"] = "by-point"
+    tables: Literal["global", "columns"] = "global"
+    compiler: Literal["cxx", "nvcc"] | None = None
     compile_args: tuple[str, ...] = ()
     cache: Path | None = None
     cached_only: bool = False
@@ -102,36 +99,57 @@ class Build:
             known = ", ".join(sorted(REGISTRY.names))
             raise ValueError(f"Unknown backend '{self.backend}': GT4Py knows {known}.")
 
+    @classmethod
+    def from_cell(cls, cell: Cell) -> Build:
+        """Take a build from a cell of the matrix.
+
+        Raises
+        ------
+        SettingsError
+            If a setting is missing, unknown or has an unknown value.
+        """
+        settings = cell.settings
+        table = f"the settings of the backend '{cell.backend}' ([[tool.ice3-bench.backends]] in pyproject.toml)"
+        unknown = sorted(settings.keys() - set(SETTINGS))
+        if unknown:
+            raise SettingsError(f"Unknown key '{unknown[0]}' in {table}: known are {', '.join(SETTINGS)}.")
+        if "backend" not in settings:
+            raise SettingsError(f"The key 'backend' is missing from {table}: it is GT4Py's name of the backend.")
+        for key, values in CHOICES.items():
+            if key in settings and settings[key] not in values:
+                raise SettingsError(f"{key} = '{settings[key]}' in {table} is unknown: known are {', '.join(values)}.")
+        if "compile-args" in settings and "compiler" not in settings:
+            raise SettingsError(f"There are compile-args but no compiler in {table}.")
+        try:
+            return cls(
+                backend=settings["backend"],
+                precision=cell.precision,
+                on_device=cell.device == "gpu",
+                layout=cast("Literal['native', 'i-first']", settings.get("layout", "native")),
+                loops=cast("Literal['by-point', 'branch-free']", settings.get("loops", "by-point")),
+                tables=cast("Literal['global', 'columns']", settings.get("tables", "global")),
+                compiler=cast("Literal['cxx', 'nvcc'] | None", settings.get("compiler")),
+                compile_args=tuple(shlex.split(settings.get("compile-args", ""))),
+                cache=cell.cache,
+            )
+        except ValueError as error:
+            raise SettingsError(f"{error} Mend {table}.") from error
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """NumPy type of the fields."""
         return np.dtype(self.precision)
-
-    @property
-    def on_device(self) -> bool:
-        """Whether fields live in GPU memory."""
-        return self.backend.endswith("gpu") or ":gpu" in self.backend
-
-    @property
-    def compiled(self) -> bool:
-        """Whether a compiler builds the stencils; otherwise they are Python."""
-        return self.backend not in ("debug", "numpy")
-
-    @property
-    def along_i(self) -> bool:
-        """Whether the backend computes vectors of neighbouring columns, which have to follow each other in memory."""
-        return self.backend == "gt:cpu_ifirst"
 
     def from_cache(self) -> Build:
         """Return the same build, which raises NotCachedError instead of compiling."""
         return replace(self, cached_only=True)
 
     def require_toolchain(self) -> None:
-        """Raise ToolchainError, saying what is missing, if the backend cannot build or run on this machine."""
+        """Raise Unavailable, with the remedy, if the backend cannot build or run on this machine."""
         if self.on_device:
-            _require_gpu(self.backend)
-        elif self.compiled:
-            _require_compiler(self.backend)
+            require_gpu(self.backend)
+        elif self.compiler:
+            require_compiler(self.backend)
 
     def stencil(self, definition: Callable[..., None], externals: Mapping[str, Any]) -> Any:  # noqa: ANN401
         """Compile ``definition``, or load it from the cache.
@@ -155,7 +173,7 @@ class Build:
             options["cache_settings"] = {"root_path": str(self.cache), "dir_name": ".gt_cache"}
         dtypes: dict[str, DTypeLike] = {"float": self.dtype.type, "int": np.int32}
         try:
-            with _compiler_arguments("cuda" if self.on_device else "cxx", self.compile_args if self.compiled else ()):
+            with _compiler_arguments(self.compiler, self.compile_args):
                 return gtscript.stencil(
                     backend=self.backend,
                     definition=definition,
@@ -171,20 +189,20 @@ class Build:
             if self.cached_only and "not up to date in the cache" in str(failure):
                 raise NotCachedError(f"Stencil '{definition.__name__}' is not in the cache.") from failure
             raise
-        except SystemExit as failure:  # what GT4Py raises when the C++ compiler fails
+        except SystemExit as failure:  # GT4Py raises it when the compiler fails
             raise CompilationError(
                 f"Stencil '{definition.__name__}' could not be compiled for backend '{self.backend}': "
                 f"{'nvcc' if self.on_device else 'the C++ compiler'} failed (its messages are above). A C++20 compiler "
                 "and the Python headers are needed, on Debian: apt-get install g++ python3-dev"
-                f"{', and the CUDA toolkit' if self.on_device else ''}. The cell 'numpy' needs no compiler."
+                f"{', and the CUDA toolkit' if self.on_device else ''}."
             ) from failure
 
 
 def freeze(stencil: Any, origin: Mapping[str, tuple[int, ...]], domain: tuple[int, int, int]) -> Callable[..., None]:  # noqa: ANN401
-    """Fix where the fields of a stencil begin and on how many points it works.
+    """Fix the origin of the fields of a stencil and the number of points that it works on.
 
-    The ``freeze`` of DaCe's stencils also writes a graph of its own for each domain, which takes a second and which
-    only programs that DaCe orchestrates need.
+    The ``freeze`` of DaCe's stencils also writes a graph of its own for each domain. It takes a second, and only
+    programs that DaCe orchestrates need it.
     """
     from gt4py.cartesian.stencil_object import FrozenStencil  # noqa: PLC0415
 
@@ -192,71 +210,19 @@ def freeze(stencil: Any, origin: Mapping[str, tuple[int, ...]], domain: tuple[in
     return frozen
 
 
-def _require_compiler(backend: str) -> None:
-    missing = [word for word in _compiler() if shutil.which(word) is None]
-    if missing:
-        others = [name for name in ("g++", "clang++", "c++") if shutil.which(name)]
-        found = f"this Python asks for {missing[0]}: set the variable CXX={others[0]}" if others else "none is on PATH"
-        raise ToolchainError(
-            f"Backend '{backend}' needs a C++20 compiler and {found}{', or' if others else ':'} install one, on Debian "
-            "apt-get install g++. The cells of 'numpy' need none: nox -s bench-numpy-float64."
-        )
-    if not Path(sysconfig.get_paths()["include"], "Python.h").exists():
-        raise ToolchainError(
-            f"Backend '{backend}' needs Python.h, which is not in {sysconfig.get_paths()['include']}: "
-            "install the Python headers, on Debian apt-get install python3-dev."
-        )
-
-
-def _require_gpu(backend: str) -> None:
-    if importlib.util.find_spec("cupy") is None:
-        raise ToolchainError(
-            f"Backend '{backend}' needs CuPy, which is not installed: pip install -e '.[cuda12]', or '.[cuda13]' with "
-            "CUDA 13. The sessions nox -t gpu install the one that fits the CUDA toolkit."
-        )
-    import cupy  # noqa: PLC0415 (only GPU environments have it)
-    from gt4py.cartesian import config  # noqa: PLC0415
-
-    nvcc = Path(config.build_settings["cuda_bin_path"], "nvcc")
-    if not nvcc.exists():
-        raise ToolchainError(
-            f"Backend '{backend}' needs nvcc and there is none at {nvcc}: install the CUDA toolkit, or set "
-            "CUDA_HOME to the folder where it is."
-        )
-    try:
-        devices = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        raise ToolchainError(
-            f"Backend '{backend}' needs a CUDA device and none can be used here ({error}): run on a machine with an "
-            "NVIDIA GPU and its driver (nvidia-smi lists them), or measure the CPU cells with nox -t cpu."
-        ) from error
-    if devices == 0:
-        raise ToolchainError(
-            f"Backend '{backend}' needs a CUDA device and none is visible: nvidia-smi lists those of the machine, "
-            "CUDA_VISIBLE_DEVICES and the session's --device choose among them."
-        )
-    try:
-        cupy.cuda.nvrtc.getVersion()
-    except RuntimeError as error:
-        raise ToolchainError(
-            f"CuPy finds no NVRTC ({type(error).__name__}): install the whole CUDA toolkit, or pip install "
-            "nvidia-cuda-nvrtc (nvidia-cuda-nvrtc-cu12 for CUDA 12)."
-        ) from error
-    _require_compiler(backend)
-
-
 @contextmanager
-def _compiler_arguments(compiler: Literal["cxx", "cuda"], arguments: tuple[str, ...]) -> Iterator[None]:
-    """Set GT4Py's extra compiler arguments, which are module variables, for the duration of one build."""
+def _compiler_arguments(compiler: Literal["cxx", "nvcc"] | None, arguments: tuple[str, ...]) -> Iterator[None]:
+    """Set GT4Py's extra compiler arguments, which are module variables, during one build."""
     import setuptools  # noqa: PLC0415
     from gt4py.cartesian import config  # noqa: PLC0415
 
-    setuptools.distutils.sysconfig.get_config_vars()  # GT4Py edits them, and on Python 3.14 nobody else has loaded them
+    setuptools.distutils.sysconfig.get_config_vars()  # GT4Py edits them, and Python 3.14 does not load them itself
     compile_args = config.build_settings["extra_compile_args"]
-    flags, fingerprint = compile_args[compiler], config.GT4PY_EXTRA_COMPILE_ARGS
-    compile_args[compiler] = [*flags, f"-I{INCLUDE}", *arguments]
+    name = "cuda" if compiler == "nvcc" else "cxx"
+    flags, fingerprint = compile_args[name], config.GT4PY_EXTRA_COMPILE_ARGS
+    compile_args[name] = [*flags, f"-I{INCLUDE}", *arguments]
     config.GT4PY_EXTRA_COMPILE_ARGS = " ".join([*fingerprint.split(), *arguments])  # enters the hash of the cache
     try:
         yield
     finally:
-        compile_args[compiler], config.GT4PY_EXTRA_COMPILE_ARGS = flags, fingerprint
+        compile_args[name], config.GT4PY_EXTRA_COMPILE_ARGS = flags, fingerprint

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ice3_gt4py.compilation import freeze
-from ice3_gt4py.fields import Field, check
-from ice3_gt4py.ice_adjust import IceAdjust, IceAdjustConfig
-from ice3_gt4py.rain_ice import RainIce, RainIceConfig
+from ice3_gt4py.ice_adjust import IceAdjust
+from ice3_gt4py.rain_ice import RainIce
 from ice3_gt4py.stencils.adjusted_state import adjusted_state
+from ice3_gt4py.storages import check
+from ice3_probe.contract import MICROPHYSICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ice3_gt4py.compilation import Build
-    from ice3_gt4py.fields import Shape
+    from ice3_probe.contract import Field, IceAdjustOptions, RainIceOptions, Shape
 
 _ADJUSTED = {"tht": "ths", "rvt": "rvs", "rct": "rcs", "rit": "ris"}
 """State that RainIce starts from, and the source that holds it after the adjustment."""
@@ -25,7 +26,7 @@ _SHARED = {"rrt": "rr", "rst": "rs", "rgt": "rg"}
 class Microphysics:
     """IceAdjust and RainIce one after the other, built once for a domain and called with fields.
 
-    RainIce starts from the adjusted state: the sources that the adjustment returns, times the time step.
+    RainIce starts from the adjusted state: the sources that the adjustment returns, multiplied by the time step.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ class Microphysics:
     build
         Backend, precision and compiler arguments.
     ice_adjust, rain_ice
-        Options of the two components; the canonical ones by default.
+        Options of the two components; those of PHYEX's AROME test programs by default.
 
     Attributes
     ----------
@@ -43,6 +44,8 @@ class Microphysics:
 
     Raises
     ------
+    Unsupported
+        If an option has a value that is not implemented.
     CompilationError
         If a stencil does not compile.
     """
@@ -53,8 +56,8 @@ class Microphysics:
         self,
         domain: Shape,
         build: Build,
-        ice_adjust: IceAdjustConfig | None = None,
-        rain_ice: RainIceConfig | None = None,
+        ice_adjust: IceAdjustOptions | None = None,
+        rain_ice: RainIceOptions | None = None,
     ) -> None:
         self.domain, self.build = domain, build
         self._ice_adjust = IceAdjust(domain, build, ice_adjust)
@@ -64,14 +67,8 @@ class Microphysics:
             build.stencil(adjusted_state, {}), origin=dict.fromkeys(names, (0, 0, 0)), domain=domain
         )
         self._names = names
-        first = {field.name: field for field in self._ice_adjust.fields}
-        later = []
-        for field in self._rain_ice.fields:
-            if field.name in _ADJUSTED:
-                later.append(Field(field.name, f"adjusted_{field.standard_name}", field.units, "out"))
-            elif field.name not in first and field.name not in _SHARED:
-                later.append(field)
-        self.fields: tuple[Field, ...] = (*first.values(), *later)
+        needed = {field.name for field in (*self._ice_adjust.fields, *self._rain_ice.fields)}
+        self.fields: tuple[Field, ...] = tuple(field for field in MICROPHYSICS if field.name in needed)
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
         """Advance ``state`` in place over ``timestep`` seconds.

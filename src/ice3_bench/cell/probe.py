@@ -153,7 +153,7 @@ def make_job(
         Files with reference data; empty: those of the probe.
     """
     backend = cell.backend
-    arguments = {"compile-args": shlex.join(compile_args)} if backend.compiler else {}
+    arguments = {"compiler": backend.compiler, "compile-args": shlex.join(compile_args)} if backend.compiler else {}
     return messages.Job(
         port=str(port_file(project, backend)) if backend.port_is_file else backend.port,
         cell=messages.Cell(  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ that is carried. The two stencils differ in the storage order of the levels only
 from gt4py.cartesian import gtscript
 from gt4py.cartesian.gtscript import BACKWARD, FORWARD, IJ, Field, computation, exp, interval, log
 
-from ice3_gt4py.stencils.processes import above, harmless
+from ice3_gt4py.stencils.presence import above, harmless
 
 
 @gtscript.function

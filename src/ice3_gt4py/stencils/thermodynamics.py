@@ -70,3 +70,36 @@ def moist_heat_capacity(rv, rc, rr, ri, rs, rg):
     from __externals__ import CI, CL, CPD, CPV
 
     return CPD + CPV * rv + CL * (rc + rr) + CI * (ri + rs + rg)
+
+
+@gtscript.function
+def pressure_over_liquid(t):
+    """Saturation vapour pressure over liquid, in the form that the precision needs."""
+    from __externals__ import CENTRED
+
+    e = 0.0
+    if __INLINED(CENTRED):
+        e = saturation_pressure_over_liquid_centred(t)
+    else:
+        e = saturation_pressure_over_liquid(t)
+    return e
+
+
+@gtscript.function
+def pressure_over_ice(t):
+    """Saturation vapour pressure over ice, in the form that the precision needs."""
+    from __externals__ import CENTRED
+
+    e = 0.0
+    if __INLINED(CENTRED):
+        e = saturation_pressure_over_ice_centred(t)
+    else:
+        e = saturation_pressure_over_ice(t)
+    return e
+
+
+@gtscript.function
+def heating(t, exn, rv, rc, rr, ri, rs, rg):
+    """Latent heats of vaporisation and sublimation over heat capacity and Exner function, K."""
+    over_capacity = 1.0 / (moist_heat_capacity(rv, rc, rr, ri, rs, rg) * exn)
+    return latent_heat_of_vaporisation(t) * over_capacity, latent_heat_of_sublimation(t) * over_capacity

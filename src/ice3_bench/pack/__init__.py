@@ -1,0 +1,1 @@
+"""Cells in one archive, to be measured on a machine without network."""

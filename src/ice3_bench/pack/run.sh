@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Measure the cells of this archive, without network: bash run [--output DIR] [--budget SECONDS] [--cells ID ...] [-- ARGS]
+# Called again, it goes on with the cells that are not complete. PYTHON names another interpreter.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+python=${PYTHON:-python@PYTHON@}
+if ! command -v "$python" >/dev/null; then
+    echo "Error: $python is not on PATH. The packages of this archive are for Python @PYTHON@: set PYTHON to one." >&2
+    exit 2
+fi
+export PYTHONPATH=$here/harness PYTHONDONTWRITEBYTECODE=1
+exec "$python" -m ice3_bench.pack.node "$here" "$@"

@@ -1,0 +1,88 @@
+"""Installed packages copied into a folder, so that another machine can import them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+UNNEEDED = ("pip", "wheel")
+"""Packages of every environment that no measurement imports."""
+LATE = ("scipy", "plotly")
+"""Packages that the harness imports for comparisons and pages only, which are made at home."""
+_DEAD_WEIGHT = re.compile(r"(^|/)(__pycache__|tests?|docs?|examples)/|\.(pyc|pyi|pyx|a)$|(^|/)\.\.")
+
+
+def copy_environment(site_packages: Path, target: Path, without: Collection[str]) -> None:
+    """Copy the packages of an environment, but for those that the other machine has.
+
+    Parameters
+    ----------
+    site_packages
+        Its folder of packages.
+    without
+        Normalised names of packages to leave out.
+    """
+    for distribution in metadata.distributions(path=[str(site_packages)]):
+        if normalised(distribution.metadata["Name"]) not in (*without, *UNNEEDED):
+            _copy(distribution, target)
+    _strip(target)
+
+
+def copy_harness(target: Path, without: Collection[str]) -> None:
+    """Copy the harness that is running, with all that it imports to measure a cell."""
+    for package in ("ice3_bench", "ice3_probe"):
+        (module,) = __import__(package).__path__
+        shutil.copytree(module, target / package, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    for distribution in _required("ice3-bench", seen=set(), without=(*without, *LATE)):
+        _copy(distribution, target)
+    _strip(target)
+
+
+def _required(name: str, seen: set[str], without: Collection[str]) -> Iterator[metadata.Distribution]:
+    """Yield the distributions that ``name`` requires, directly or not, as far as they are installed."""
+    for line in metadata.distribution(name).requires or ():
+        requirement = Requirement(line)
+        wanted = normalised(requirement.name)
+        if (
+            wanted in seen
+            or wanted in without
+            or (requirement.marker and not requirement.marker.evaluate({"extra": ""}))
+        ):
+            continue
+        seen.add(wanted)
+        yield metadata.distribution(wanted)
+        yield from _required(wanted, seen, without)
+
+
+def normalised(name: str) -> str:
+    """Return a package's name as indexes write it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _copy(distribution: metadata.Distribution, target: Path) -> None:
+    """Copy a distribution's files that are imported or describe it; not its programs, tests and documents."""
+    for file in distribution.files or ():
+        if _DEAD_WEIGHT.search(str(file)):
+            continue
+        source, copy = Path(str(distribution.locate_file(file))), target / str(file)
+        if source.is_file():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, copy)
+
+
+def _strip(folder: Path) -> None:
+    """Remove the symbols of debuggers from libraries, if there is a program that can."""
+    if shutil.which("strip") is None:
+        return
+    for library in folder.rglob("*.so*"):
+        if library.is_file() and not library.is_symlink():
+            subprocess.run(["strip", "--strip-debug", str(library)], capture_output=True, check=False)

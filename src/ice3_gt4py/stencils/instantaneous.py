@@ -1,0 +1,72 @@
+"""Instantaneous processes: they change the state at once, before the rates are evaluated.
+
+Temperatures in K, pressures in Pa, mixing ratios in kg per kg of dry air.
+"""
+
+from gt4py.cartesian import gtscript
+from gt4py.cartesian.gtscript import exp, log
+
+from ice3_gt4py.stencils.presence import above
+from ice3_gt4py.stencils.thermodynamics import pressure_over_ice, pressure_over_liquid
+
+
+@gtscript.function
+def nucleation(th, t, exn, rv, ni, pabs, rhodref, heating):
+    """Heterogeneous nucleation, v -> i (PHYEX: ICE4_NUCLEATION; Meyers et al. 1992).
+
+    Returns the mixing ratio change and the new number of crystals; ``heating`` is L_s / (c_ph exner).
+    """
+    from __externals__ import ALPHA1, ALPHA2, BETA1, BETA2, EPSILO, EXP_MBETA2_NU20, MNU0, NU10, NU20, RTMIN_V, TT
+
+    ei = min(0.5 * pabs, pressure_over_ice(t))
+    ew = min(0.5 * pabs, pressure_over_liquid(t))
+    water_saturated = ew / ei * (pabs - ei) / (pabs - ew) - 1.0
+    excess = min(rv * (pabs - ei) / (EPSILO * ei) - 1.0, water_saturated)
+    possible = (1.0 - above(t, TT - 2.0)) * above(rv, RTMIN_V) * above(excess, 0.0)
+    ratio = max(excess / water_saturated, 1e-30)
+    warm_exponent = max(ALPHA1 * log(ratio) - BETA1 * (t - TT), -80.0)
+    exponent = ALPHA2 * excess - BETA2 if t < TT - 5.0 else warm_exponent
+    number = exp(possible * exponent)
+    number = NU20 * number if t < TT - 5.0 else max(EXP_MBETA2_NU20, NU10 * number)
+    new = min(number - ni, 5.0e4)
+    change = possible * min(rv, max(new, 0.0) * MNU0 / rhodref)
+    share = min(change, max(0.0, (TT / exn - th) / heating)) / max(change, 1e-20)
+    return share * change, max(ni + share * new, ni)
+
+
+@gtscript.function
+def rain_freezing(th, t, exn, rr, heating):
+    """Homogeneous freezing of rain, r -> g (PHYEX: ICE4_RRHONG); ``heating`` is L_f / (c_ph exner)."""
+    from __externals__ import RTMIN_R, TT
+
+    change = min(rr, max(0.0, ((TT - 35.0) / exn - th) / heating))
+    return change * above(TT - 35.0, t) * above(rr, RTMIN_R)
+
+
+@gtscript.function
+def ice_melting(th, t, exn, ri, heating):
+    """Melting of cloud ice, i -> c (PHYEX: ICE4_RIMLTC); ``heating`` is L_f / (c_ph exner)."""
+    from __externals__ import TT
+
+    change = min(ri, max(0.0, (th - TT / exn) / heating))
+    return change * above(ri, 0.0) * above(t, TT)
+
+
+@gtscript.function
+def instantaneous(th, t, exn, rv, rc, rr, ri, rg, ni, pabs, rhodref, lv, ls):
+    """Heterogeneous nucleation, freezing of rain and melting of ice, each on the state left by the one before.
+
+    Returns
+    -------
+    The three mixing ratio changes, the number of crystals, and th, t, rv, rc, rr, ri, rg after them.
+    """
+    nucleated, ni = nucleation(th, t, exn, rv, ni, pabs, rhodref, ls)
+    th = th + ls * nucleated
+    frozen = rain_freezing(th, th * exn, exn, rr, ls - lv)
+    th = th + (ls - lv) * frozen
+    melted = ice_melting(th, th * exn, exn, ri + nucleated, ls - lv)
+    th = th - (ls - lv) * melted
+    return (
+        nucleated, frozen, melted, ni,
+        th, th * exn, rv - nucleated, rc + melted, rr - frozen, ri + nucleated - melted, rg + frozen,
+    )  # fmt: skip

@@ -1,0 +1,53 @@
+"""Length of a substep of the time integration (PHYEX: ICE4_STEPPING; Riette 2020)."""
+
+from gt4py.cartesian import gtscript
+
+from ice3_gt4py.stencils.presence import above
+
+
+@gtscript.function
+def exhaustion(step, content, change, tendency, smallest):
+    """Shorten ``step`` to the time at which a species is used up."""
+    time = -(change + content) / min(tendency, -1e-20)
+    time = time if tendency < -1e-20 else step
+    time = time if content > smallest else step
+    return min(step, time)
+
+
+@gtscript.function
+def substep_length(
+    remaining, exn, th, rv, rc, rr, ri, rs, rg, b_th, b_v, b_c, b_r, b_i, b_g,
+    a_th, a_v, a_c, a_r, a_i, a_s, a_g,
+):  # fmt: skip
+    """Time until 0 deg C is crossed or a species is used up (PHYEX: ICE4_STEPPING; Riette 2020).
+
+    b are instantaneous changes, a tendencies.
+    """
+    from __externals__ import RTMIN_C, RTMIN_G, RTMIN_I, RTMIN_R, RTMIN_S, RTMIN_V, SHORTEST, TT
+
+    melting = TT / exn
+
+    step = 0.0 if (th - melting) * (th + b_th - melting) < 0.0 else remaining
+    rate = a_th if abs(a_th) > 1e-20 else 1.0
+    crossing = (melting - b_th - th) / rate
+    crossing = crossing if abs(a_th) > 1e-20 else step
+    step = min(step, crossing) if crossing > 0.0 else step
+    step = exhaustion(step, rv, b_v, a_v, RTMIN_V)
+    step = exhaustion(step, rc, b_c, a_c, RTMIN_C)
+    step = exhaustion(step, rr, b_r, a_r, RTMIN_R)
+    step = exhaustion(step, ri, b_i, a_i, RTMIN_I)
+    step = exhaustion(step, rs, 0.0, a_s, RTMIN_S)
+    step = exhaustion(step, rg, b_g, a_g, RTMIN_G)
+    return max(step, SHORTEST)
+
+
+@gtscript.function
+def change_limited(step, stopped, content, evaluated_content, change, tendency, has):
+    """Shorten ``step`` to the time at which a mixing ratio has changed by XMRSTEP since the last evaluation."""
+    from __externals__ import XMRSTEP
+
+    rate = tendency if abs(tendency) > 1e-20 else 1.0
+    largest = XMRSTEP if rate > 0.0 else -XMRSTEP
+    time = (largest + evaluated_content - content - change) / rate
+    counts = above(abs(tendency), 1e-20) * max(has, above(tendency, 0.0)) * (1.0 - above(0.0, time)) * above(step, time)
+    return time if counts > 0.0 else step, max(stopped, counts)

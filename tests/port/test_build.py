@@ -1,0 +1,70 @@
+"""What a build takes from the settings of a backend, and what is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests.port.matrix import BACKENDS, COMPILED, VECTORISING
+
+from ice3_gt4py.compilation import Build, SettingsError
+from ice3_gt4py.storages import allocate
+from ice3_probe.contract import ICE_ADJUST, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ice3_probe.contract import Cell
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_settings_of_the_matrix_are_usable(make_cell: Callable[..., Cell], backend: str) -> None:
+    cell = make_cell(backend)
+    build = Build.from_cell(cell)
+    assert build.backend == BACKENDS[backend]["settings"]["backend"]
+    assert build.compiler == BACKENDS[backend].get("compiler")
+    assert build.on_device == (cell.device == "gpu")
+    assert bool(build.compile_args) == bool(cell.settings.get("compile-args"))
+
+
+def test_compiler_arguments_are_those_of_a_shell(make_cell: Callable[..., Cell]) -> None:
+    cell = make_cell(COMPILED[0])
+    settings = {**cell.settings, "compile-args": "-g0 '-DNAME=two words'"}
+    assert Build.from_cell(replace(cell, settings=settings)).compile_args == ("-g0", "-DNAME=two words")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "The key 'backend' is missing from the settings of the backend 'numpy'"),
+        ({"backend": "numpy", "loop": "by-point"}, "Unknown key 'loop' in the settings of the backend 'numpy'"),
+        ({"backend": "numpy", "loops": "fast"}, "loops = 'fast' in .* is unknown: known are by-point, branch-free"),
+        ({"backend": "numpy", "compiler": "icpx"}, "compiler = 'icpx' in .* is unknown: known are cxx, nvcc"),
+        ({"backend": "gt:tpu"}, "Unknown backend 'gt:tpu': GT4Py knows .*numpy"),
+        ({"backend": "numpy", "compile-args": "-O2"}, "There are compile-args but no compiler"),
+    ],
+)
+def test_a_wrong_setting_is_named(make_cell: Callable[..., Cell], settings: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as error:
+        Build.from_cell(replace(make_cell("numpy"), settings=settings))
+    assert "[[tool.ice3-bench.backends]] in pyproject.toml" in str(error.value)
+    assert isinstance(error.value, Unavailable), "the harness must not blame the port's code"
+
+
+def test_an_unknown_precision_lists_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="float32, float64"):
+        Build("numpy", "float16")
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_columns_follow_each_other_and_begin_with_a_cache_line(
+    make_build: Callable[..., Build], precision: str
+) -> None:
+    build = make_build(VECTORISING[0], precision)
+    for name, storage in allocate(ICE_ADJUST, (5, 3, 7), build).items():
+        assert storage.dtype == np.dtype(precision)
+        assert storage.strides[0] == storage.itemsize, name
+        assert storage.flags.f_contiguous, name
+        assert storage.ctypes.data % 64 == 0, name

@@ -1,0 +1,224 @@
+"""Physics of RainIce and of the chain: options, conservation, independent columns, slabs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.port.matrix import VECTORISING
+
+from ice3_gt4py import constants
+from ice3_gt4py.ice_adjust import IceAdjust
+from ice3_gt4py.microphysics import Microphysics
+from ice3_gt4py.process_rates import ProcessRates
+from ice3_gt4py.rain_ice import RainIce
+from ice3_gt4py.storages import from_arrays
+from ice3_gt4py.supported import RAIN_ICE as SUPPORTED
+from ice3_probe.atmosphere import synthetic_atmosphere
+from ice3_probe.contract import RainIceOptions, Unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ice3_gt4py.compilation import Build
+
+TIMESTEP = 50.0
+SPECIES = ("rvs", "rcs", "rrs", "ris", "rss", "rgs")
+Fields = dict[str, Any]
+
+
+# Options ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", sorted(SUPPORTED))
+@pytest.mark.parametrize("component", [RainIce, ProcessRates])
+def test_an_unsupported_option_is_named(
+    make_build: Callable[..., Build], component: type[RainIce | ProcessRates], option: str
+) -> None:
+    value = SUPPORTED[option][0]
+    other: Any = (not value) if isinstance(value, bool) else (7 if isinstance(value, int) else "OLD")
+    with pytest.raises(Unsupported, match=rf"Option {option} = .* is not supported: supported are"):
+        component((2, 2, 4), make_build("numpy"), RainIceOptions(**{option: other}))
+
+
+def test_without_warm_processes_no_rain_forms_or_evaporates(make_build: Callable[..., Build]) -> None:
+    build = make_build("numpy")
+    domain = (4, 3, 30)
+    component = ProcessRates(domain, build, RainIceOptions(LWARM=False))
+    state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)
+    component(state)
+    assert not np.any([state[name] for name in ("rcautr", "rcaccr", "rrevav")])
+    assert np.any(state["rvdeps"])
+
+
+# Invariants -------------------------------------------------------------------------------------------------------
+
+
+def step(
+    build: Build, options: RainIceOptions | None = None, *, before: Fields | None = None, top_first: bool = True
+) -> tuple[Fields, Fields]:
+    """Advance a small atmosphere; return its fields before and after."""
+    before = before or synthetic_atmosphere((7, 5, 30), precision=build.precision, seed=3)
+    domain = before["tht"].shape
+    component = RainIce(domain, build, options, fluxes=True, top_first=top_first)
+    state = from_arrays(component.fields, before, domain, build)
+    component(state, TIMESTEP)
+    return before, state
+
+
+def assert_invariants(before: Fields, after: Fields, unit: float) -> None:
+    mass = before["rhodref"] * before["dzz"]
+    change = {name: after[name] - before[name] for name in (*SPECIES, "ths")}
+    # Water: what a column loses reaches the ground.
+    lost = -np.sum([(mass * change[name]).sum(axis=2) for name in SPECIES], axis=0)
+    ground = constants.RHOLW * np.sum([after[name] for name in ("inprc", "inprr", "inprs", "inprg")], axis=0)
+    content = np.sum([(mass * np.abs(before[name])).sum(axis=2) for name in SPECIES], axis=0)
+    assert np.all(np.abs(lost - ground) <= 100 * unit * content)
+    # Water and enthalpy of a point: only the fluxes change its total; conversions of phase heat it.
+    fallen = {}
+    for letter in "crisg":
+        flux = after[f"fpr_{letter}"]
+        arriving = np.concatenate([np.zeros_like(flux[:, :, :1]), flux[:, :, :-1]], axis=2)
+        fallen[f"r{letter}s"] = (arriving - flux) / mass
+    converted = {name: change[name] - fallen.get(name, 0.0) for name in SPECIES}
+    scale = np.sum([np.abs(before[name]) + np.abs(fallen.get(name, 0.0)) for name in SPECIES], axis=0)
+    assert np.all(np.abs(np.sum(list(converted.values()), axis=0)) <= 100 * unit * scale)
+    t = before["tht"] * before["exn"]
+    capacity = constants.CPD + constants.CPV * before["rvt"] + constants.CL * (before["rct"] + before["rrt"])
+    capacity = (capacity + constants.CI * (before["rit"] + before["rst"] + before["rgt"])) * before["exnref"]
+    liquid = (constants.LVTT + (constants.CPV - constants.CL) * (t - constants.TT)) / capacity
+    solid = (constants.LSTT + (constants.CPV - constants.CI) * (t - constants.TT)) / capacity
+    heating = liquid * (converted["rcs"] + converted["rrs"])
+    heating = heating + solid * (converted["ris"] + converted["rss"] + converted["rgs"])
+    assert np.all(np.abs(change["ths"] - heating) <= 100 * unit * (np.abs(before["ths"]) + solid * scale))
+    # Nothing is negative.
+    for name in SPECIES[1:]:
+        assert after[name].min() >= 0.0, name
+    assert after["rvs"].min() >= -unit * np.abs(before["rvs"]).max()
+    for name in ("cit", "evap3d", "inprc", "inprr", "inprs", "inprg"):
+        assert after[name].min() >= 0.0, name
+
+
+@settings(deadline=None, max_examples=10)
+@given(
+    seed=st.integers(0, 2**31),
+    precision=st.sampled_from(["float64", "float32"]),
+    mix=st.sampled_from(["rich", "typical"]),
+)
+def test_water_and_enthalpy_are_conserved(
+    make_build: Callable[..., Build], seed: int, precision: str, mix: str
+) -> None:
+    """Tolerance: 100 units of rounding of the precision, relative to the water and heat of the point or column."""
+    before = synthetic_atmosphere((7, 5, 30), precision=precision, seed=seed, mix=mix)
+    before, after = step(make_build("numpy", precision), before=before)
+    before, after = ({name: np.asarray(v, np.float64) for name, v in state.items()} for state in (before, after))
+    assert_invariants(before, after, float(np.finfo(precision).eps))
+
+
+@pytest.mark.parametrize(
+    "options", [{"XMRSTEP": 5e-5}, {"XTSTEP_TS": 10.0}, {"LSEDIC": False}, {"LWARM": False}], ids=str
+)
+def test_every_option_conserves_water_and_enthalpy(make_build: Callable[..., Build], options: dict[str, Any]) -> None:
+    assert_invariants(*step(make_build("numpy"), RainIceOptions(**options)), 2.3e-16)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_nothing_happens_in_dry_air(make_build: Callable[..., Build], precision: str) -> None:
+    before = synthetic_atmosphere((3, 2, 30), precision=precision)
+    for name in (*SPECIES, "rvt", "rct", "rrt", "rit", "rst", "rgt", "cit"):
+        before[name] = np.zeros_like(before[name])
+    before, after = step(make_build("numpy", precision), before=before)
+    for name in (*SPECIES, "ths"):
+        np.testing.assert_array_equal(after[name], before[name])
+    for name in ("cit", "evap3d", "inprc", "inprr", "inprs", "inprg", "fpr_r", "fpr_s"):
+        assert not after[name].any(), name
+
+
+@settings(deadline=None, max_examples=5)
+@given(seed=st.integers(0, 2**31))
+def test_columns_are_independent(make_build: Callable[..., Build], seed: int) -> None:
+    before = synthetic_atmosphere((6, 4, 30), seed=seed)
+    order = np.random.default_rng(seed).permutation(6)
+    shuffled = {name: array[order] for name, array in before.items()}
+    (_, after), (_, moved) = step(make_build("numpy"), before=before), step(make_build("numpy"), before=shuffled)
+    for name in (*SPECIES, "ths", "cit", "inprr", "inprs"):
+        np.testing.assert_allclose(moved[name], after[name][order], rtol=1e-12, atol=1e-18)
+
+
+def test_either_storage_order_gives_the_same(make_build: Callable[..., Build]) -> None:
+    before, after = step(make_build("numpy"))
+    flipped = {name: array[:, :, ::-1] if array.ndim == 3 else array for name, array in before.items()}
+    _, upwards = step(make_build("numpy"), before=flipped, top_first=False)
+    for name in (*SPECIES, "ths", "cit", "fpr_r", "fpr_i"):
+        np.testing.assert_allclose(upwards[name][:, :, ::-1], after[name], rtol=1e-13, atol=1e-22)
+    np.testing.assert_allclose(upwards["inprr"], after["inprr"], rtol=1e-13)
+
+
+def test_slabs_of_columns_do_not_change_the_result(
+    make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, after = step(make_build("numpy"))
+    monkeypatch.setattr("ice3_gt4py.rain_ice.SLAB", 14)
+    _, slabbed = step(make_build("numpy"))
+    for name in (*SPECIES, "ths", "cit", "inprr", "fpr_s"):
+        np.testing.assert_allclose(slabbed[name], after[name], rtol=1e-13, atol=1e-22)
+
+
+def test_the_chain_is_the_components_one_after_the_other(make_build: Callable[..., Build]) -> None:
+    build, domain = make_build("numpy"), (5, 4, 30)
+    before = synthetic_atmosphere(domain)
+    chain = Microphysics(domain, build)
+    chained = from_arrays(chain.fields, before, domain, build)
+    chain(chained, TIMESTEP)
+
+    adjustment = IceAdjust(domain, build)
+    adjusted = from_arrays(adjustment.fields, before, domain, build)
+    adjustment(adjusted, TIMESTEP)
+    sources = {name: adjusted[name] for name in ("ths", "rvs", "rcs", "ris")}
+    state = {f"{name[:2]}t": source * TIMESTEP for name, source in sources.items()}
+    _, after = step(build, before={**before, **sources, **state})
+    for name in (*SPECIES, "ths", "cit", "inprr", "evap3d"):
+        np.testing.assert_array_equal(chained[name], after[name])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda state: state.pop("dzz"), "Missing field 'dzz'"),
+        (lambda state: state.update(sea=state["sea"][:1]), "Field 'sea' has shape"),
+        (lambda state: state.update(rrs=state["rrs"].astype(np.float32)), "Field 'rrs' is float32"),
+    ],
+)
+def test_a_bad_field_is_named(
+    make_build: Callable[..., Build], spoil: Callable[[Fields], object], message: str
+) -> None:
+    build, domain = make_build("numpy"), (2, 2, 8)
+    component = RainIce(domain, build)
+    state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)
+    spoil(state)
+    with pytest.raises(ValueError, match=message):
+        component(state, TIMESTEP)
+
+
+@pytest.mark.compiled
+def test_fields_may_be_parts_of_larger_arrays(
+    make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose columns are not one row; the slabs are then rows."""
+    monkeypatch.setattr("ice3_gt4py.rain_ice.SLAB", 14)
+    build, domain = make_build(VECTORISING[0]), (7, 5, 30)
+    component = RainIce(domain, build, fluxes=True)
+    state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)
+    around, parts = {}, {}
+    for name, field in state.items():
+        around[name] = np.full((9, 8, *field.shape[2:]), np.nan, order="F")
+        parts[name] = around[name][1:8, 1:6]
+        parts[name][...] = field
+    component(state, TIMESTEP)
+    component(parts, TIMESTEP)
+    for name, field in state.items():
+        np.testing.assert_array_equal(parts[name], field)
+        assert np.isnan(around[name]).sum() == around[name].size - field.size
