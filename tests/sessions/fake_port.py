@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import h5netcdf
 import numpy as np
 
 import ice3_probe
@@ -40,8 +41,6 @@ class Fake:
         self.cached = misbehaviour != "cold"
         self.answer: Any = None
         if case.domain == REFERENCE:
-            import h5netcdf
-
             with h5netcdf.File(Path(ice3_probe.__file__).parent / "data" / f"{case.component}_lite.nc") as file:
                 order = str(dict(file.attrs).get("level_order", "top"))
                 answer = np.asarray(file.variables["out_rvs"][...])
@@ -68,7 +67,7 @@ class Fake:
     def read(self) -> Mapping[str, Any]:
         return {"rvs": self.state}
 
-    def _misbehave(self) -> None:
+    def _misbehave(self) -> None:  # noqa: C901 (a list)
         name, traced, what = self.case.component, "PYTHONMALLOC" in os.environ, self.misbehaviour
         if self.answer is not None:
             if what == "accuracy-crash":

@@ -1,130 +1,64 @@
-"""Whole sessions with a stand-in for the physics: what is stored and what the user is told, in good and bad runs."""
+"""Whole sessions with a fake port: what is stored and what the user is told, in good and bad runs."""
 
 from __future__ import annotations
 
+import fcntl
 import json
-import os
-import shutil
-import signal
+import resource
 import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from tests.sessions.conftest import CELL
 
-from ice3_bench.errors import Exit
+from ice3_bench.cell.options import parse_arguments
+from ice3_bench.errors import Exit, UsageError
 from ice3_bench.history.store import History
 from ice3_bench.report import load_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.sessions.conftest import Place
+
     from ice3_bench.report import Report
+    from ice3_bench.settings.matrix import Settings
 
-PROJECT = Path(__file__).parents[2]
-CELL = "numpy-float64"
-DOMAIN = ("--domain", "32x32x16", "--benchmark-max-time=0.01")
-
-
-class Place:
-    """A project with the real benchmarks and the stand-in physics."""
-
-    def __init__(self, folder: Path) -> None:
-        self.project = folder / "project"
-        self.results = folder / "results"
-        for name in ("pyproject.toml", "tasks", "tests/performance"):
-            source, target = PROJECT / name, self.project / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, target)
-        (self.project / "tests/data").mkdir()
-        (self.project / "tests/data/one.nc").write_bytes(b"")
-
-    def environment(self, misbehaviour: str = "") -> dict[str, str]:
-        return {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("BENCHER", "PYTEST"))},
-            "PYTHONPATH": str(PROJECT / "tests/unit/stand_in"),
-            "STAND_IN": misbehaviour,
-            "ICE3_BENCH_RESULTS": str(self.results),
-            "NO_COLOR": "1",
-        }
-
-    def command(self, *arguments: str, backend: str = "numpy") -> list[str]:
-        words = [sys.executable, "-m", "invoke", "bench", "--backend", backend, "--precision", "float64"]
-        return [*words, "--", *DOMAIN, *arguments]
-
-    def bench(
-        self, *arguments: str, misbehaviour: str = "", backend: str = "numpy"
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments, backend=backend),
-            cwd=self.project,
-            env=self.environment(misbehaviour),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
-    def interrupted(self, misbehaviour: str, name: str, after: float) -> tuple[int, str]:
-        """Press Ctrl-C so many seconds into a pass; return the exit code and the errors."""
-        with subprocess.Popen(
-            self.command(),
-            cwd=self.project,
-            env=self.environment(misbehaviour),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as session:
-            assert session.stdout is not None
-            for line in session.stdout:
-                if f"] {name}" in line:
-                    break
-            time.sleep(after)
-            os.killpg(session.pid, signal.SIGINT)  # as a terminal does: to the session and the pass
-            _, errors = session.communicate(timeout=30)
-        return session.returncode, errors
-
-    def stored(self) -> int:
-        if not (self.results / "history.db").exists():
-            return 0
-        with History(self.results / "history.db") as history:
-            return len(history.queue.pending())
-
-    def nothing_is_stored(self) -> bool:
-        return self.stored() == 0 and not (self.results / CELL / "report.json").exists()
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+NAMES = [
+    "ice_adjust/fake/float64/8x8x16",
+    "rain_ice/fake/float64/8x8x16/rich",
+    "rain_ice/fake/float64/8x8x16/typical",
+]
+SINGLE = "single-float64"
 
 
 def test_a_session_measures_stores_and_compares(place: Place) -> None:
-    first = place.bench()
+    first = place.bench(misbehaviour="cold")
     assert first.returncode == Exit.OK, first.stderr
     report = load_report(place.results / CELL / "report.json")
-    assert [benchmark.name for benchmark in report.benchmarks] == [
-        "alpha/numpy/float64/32x32x16",
-        "beta/numpy/float64/32x32x16",
-    ]
-    for benchmark in report.benchmarks:
-        assert set(benchmark.measures) == {"latency", "throughput", "bandwidth", "peak-memory", "accuracy"}
+    assert [benchmark.name for benchmark in report.benchmarks] == NAMES
+    usual = {"latency", "throughput", "bandwidth", "peak-memory", "accuracy"}
+    for number, benchmark in enumerate(report.benchmarks):
+        assert set(benchmark.measures) == usual | ({"compile-time"} if number < 2 else set())
         assert benchmark.rounds is not None
         lengths = {len(benchmark.rounds.wall_ns), len(benchmark.rounds.cpu_ns), len(benchmark.rounds.switches)}
         assert lengths == {len(benchmark.rounds.wall_ns)}
         assert len(benchmark.rounds.wall_ns) >= 10
         assert benchmark.measures["latency"].value == min(benchmark.rounds.cpu_ns)
-        fields_bytes = 2 * 32 * 32 * 16 * 8
-        assert benchmark.measures["peak-memory"].value >= fields_bytes
+        assert benchmark.measures["peak-memory"].value >= 2 * 8 * 8 * 16 * 8
         assert Path(benchmark.memray_dump or "").exists()
-    assert [record.name for record in report.passes] == ["compile", "accuracy", "timing", "memory"]
+    assert {build.component: build.cached for build in report.stencils} == {"ice_adjust": False, "rain_ice": False}
+    assert [record.name for record in report.passes] == ["environment", "compile", "accuracy", "timing", "memory"]
+    assert (report.port, report.settings, report.accuracy_policy) == ("bench/fake_port.py", {}, "gate")
+    assert "ths" in report.not_produced["ice_adjust"]
+    assert {"numpy", "pytest", "memray"} <= report.software.packages.keys()
+    assert sorted(path.name for path in (place.results / CELL).glob("*.log")) == [
+        "accuracy.log", "compile.log", "memory.log", "timing.log",
+    ]  # fmt: skip
+    assert not place.leftovers()
+    assert "rain_ice, ice_adjust" in first.stdout  # what is being compiled
     assert "first run" in first.stdout
     assert "memray flamegraph" in first.stdout
 
@@ -133,89 +67,96 @@ def test_a_session_measures_stores_and_compares(place: Place) -> None:
     assert "Compared with the run of" in second.stdout
     assert "±" in second.stdout
     assert place.stored() == 2
+    assert not any(
+        "compile-time" in one.measures for one in load_report(place.results / CELL / "report.json").benchmarks
+    )
+    assert "Not checked: latency of 3 benchmarks" in second.stdout
 
-    assert "Against the history" in second.stdout
-    assert "Not checked: latency of 2 benchmarks" in second.stdout
-    assert "of the 10 runs needed" in second.stdout
-
-    third = place.bench("--threads", "2")
+    third = place.bench("--threads", "2", "-k", "rain_ice and not typical")
     assert third.returncode == Exit.OK, third.stderr
     assert "Not compared" in third.stdout
     assert "threads" in third.stdout
+    (benchmark,) = load_report(place.results / CELL / "report.json").benchmarks  # quoted arguments reach pytest whole
+    assert benchmark.name == NAMES[1]
+    assert benchmark.clock == "wall"
 
 
-def test_a_run_beyond_the_limits_of_its_history_is_a_regression(place: Place) -> None:
-    assert place.bench("--quiet").returncode == Exit.OK
-    stored = load_report(place.results / CELL / "report.json")
+def test_a_run_beyond_the_limits_of_its_history_is_a_regression_and_quiet_says_nothing_else(place: Place) -> None:
+    run = place.bench("--quiet", backend="single")
+    assert (run.returncode, run.stdout, run.stderr) == (Exit.OK, "", "")
+    stored = load_report(place.results / SINGLE / "report.json")
     with History(place.results / "history.db") as history:
         for _ in range(12):  # of a program that was a hundred times faster, in half the memory
             older = stored.model_copy(deep=True, update={"id": str(uuid4())})
             older.commit.branch, older.commit.dirty = "main", False
             for benchmark in older.benchmarks:
+                benchmark.marked = None
                 benchmark.measures["latency"].value /= 100.0
                 benchmark.measures["peak-memory"].value /= 2.0
             history.add(older)
-    run = place.bench("--quiet")
+    run = place.bench("--quiet", backend="single")
     assert run.returncode == Exit.FAILED
     assert run.stdout == ""
     for told in (
-        "Regression: alpha 32x32x16 latency:",
-        "Regression: beta 32x32x16 peak-memory:",
-        "the limit by percentage: mean",
+        "Regression: ice_adjust 8x8x16 peak-memory:",
         "10 runs of 'main', +2 %",
-        f"nox -s bench-compare -- --base main --cells {CELL}",
     ):
         assert told in run.stderr
     assert place.stored() == 14  # a regression is stored like any run
 
 
-def test_quiet_prints_nothing_when_all_is_well(place: Place) -> None:
-    run = place.bench("--quiet")
-    assert (run.returncode, run.stdout, run.stderr) == (Exit.OK, "", "")
-    assert place.stored() == 1
-
-
-def test_quoted_arguments_reach_pytest_whole(place: Place) -> None:
-    run = place.bench("-k", "beta and not alpha")
-    assert run.returncode == Exit.OK, run.stderr
-    (benchmark,) = load_report(place.results / CELL / "report.json").benchmarks
-    assert benchmark.component == "beta"
-
-
 def test_wrong_physics_stops_before_timing(place: Place) -> None:
-    run = place.bench(misbehaviour="wrong-physics")
+    run = place.bench(misbehaviour="wrong-physics", backend="single")
     assert run.returncode == Exit.FAILED
-    for told in ("'rvs'", "5.00e-02", "column 7, level 42", "1e-10", "invoke accuracy"):
+    for told in ("'rvs'", "column 7, level 42", "1e-10", "ice3-bench accuracy --backend single"):
         assert told in run.stderr
     assert "timing" not in run.stdout
     assert place.nothing_is_stored()
+    assert (place.results / SINGLE / "accuracy.log").exists()
+    assert not place.leftovers()
 
 
-@pytest.mark.parametrize("misbehaviour", ["fail-alpha", "nan-alpha"])
+def test_wrong_physics_of_a_cell_that_reports_is_timed_marked_and_gates_nothing(place: Place) -> None:
+    run = place.bench(misbehaviour="wrong-physics", backend="reporting")
+    assert run.returncode == Exit.OK, run.stderr
+    report = load_report(place.results / "reporting-float64" / "report.json")
+    assert report.physics_differs
+    assert report.benchmarks[0].measures["wrong-outputs"].value == 1.0
+    assert "latency" in report.benchmarks[0].measures
+    assert "the physics differs" in run.stdout
+
+
+def test_what_the_port_does_not_support_is_not_run(place: Place) -> None:
+    run = place.bench(misbehaviour="unsupported", backend="single")
+    assert run.returncode == Exit.OK, run.stderr
+    report = load_report(place.results / SINGLE / "report.json")
+    assert [(one.component, "CSUBG_RC_RR_ACCR" in one.reason) for one in report.not_run] == [("ice_adjust", True)]
+    assert "accuracy" not in report.benchmarks[0].measures
+
+
+@pytest.mark.parametrize("misbehaviour", ["fail-ice_adjust", "nan-ice_adjust"])
 def test_a_failing_benchmark_leaves_the_others(place: Place, misbehaviour: str) -> None:
     run = place.bench(misbehaviour=misbehaviour)
     assert run.returncode == Exit.FAILED
-    assert "alpha/numpy/float64/32x32x16 failed" in run.stderr
-    assert ("it rains upwards" if misbehaviour == "fail-alpha" else "'y' is not finite") in run.stderr
+    assert f"{NAMES[0]} failed" in run.stderr
+    assert ("it rains upwards" if misbehaviour == "fail-ice_adjust" else "'rvs' is not finite") in run.stderr
     report = load_report(place.results / CELL / "report.json")
-    good = {benchmark.component: benchmark.error is None for benchmark in report.benchmarks}
-    assert good == {"alpha": False, "beta": True}
+    good = {benchmark.name: benchmark.error is None for benchmark in report.benchmarks}
+    assert good == {NAMES[0]: False, NAMES[1]: True, NAMES[2]: True}
     assert place.stored() == 1
 
 
 def test_what_a_benchmark_leaves_allocated_counts_for_the_next_one_too(place: Place) -> None:
     assert place.bench(misbehaviour="keeps").returncode == Exit.OK
     benchmarks = load_report(place.results / CELL / "report.json").benchmarks
-    peaks = [benchmark.measures["peak-memory"].value for benchmark in benchmarks]
-    assert len(peaks) == 2
-    assert min(peaks) > 10_000_000
+    assert min(benchmark.measures["peak-memory"].value for benchmark in benchmarks) > 10_000_000
 
 
 def test_a_benchmark_killed_in_the_memory_pass_keeps_its_timing(place: Place) -> None:
-    run = place.bench(misbehaviour="killed-when-traced")
+    run = place.bench(misbehaviour="killed-when-traced", backend="single")
     assert run.returncode == Exit.FAILED
-    assert "alpha/numpy/float64/32x32x16 failed: memory pass: call: its process was killed by signal 9" in run.stderr
-    report = load_report(place.results / CELL / "report.json")
+    assert "failed: memory pass: call: its process was killed by signal 9" in run.stderr
+    report = load_report(place.results / SINGLE / "report.json")
     assert all("latency" in benchmark.measures for benchmark in report.benchmarks)
 
 
@@ -228,43 +169,93 @@ def test_a_benchmark_killed_in_the_memory_pass_keeps_its_timing(place: Place) ->
     ],
 )
 def test_a_failing_pass_says_why_and_stores_nothing(place: Place, misbehaviour: str, code: Exit, told: str) -> None:
-    run = place.bench(misbehaviour=misbehaviour)
+    run = place.bench(misbehaviour=misbehaviour, backend="single")
     assert run.returncode == code
     assert told in run.stderr
-    assert "Traceback" not in run.stderr.splitlines()[0]
+    assert "Traceback" not in run.stderr
+    if code == Exit.FAILED:
+        named = Path(run.stderr.split(" pass is in ")[1].split()[0].rstrip("."))
+        assert named.exists()
     assert place.nothing_is_stored()
+    assert not place.leftovers()
 
 
-@pytest.mark.parametrize(("misbehaviour", "survivors"), [("killed-alpha", ["beta"]), ("killed", [])])
-def test_a_benchmark_that_is_killed_leaves_the_others(place: Place, misbehaviour: str, survivors: list[str]) -> None:
-    run = place.bench(misbehaviour=misbehaviour)
+def test_what_a_port_prints_is_in_the_log_and_disturbs_nothing(place: Place) -> None:
+    run = place.bench(misbehaviour="prints", backend="single")
+    assert run.returncode == Exit.OK, run.stderr
+    assert '"kind": "Done"' in (place.results / SINGLE / "compile.log").read_text(encoding="utf-8")
+
+
+def test_a_benchmark_that_is_killed_leaves_the_others(place: Place) -> None:
+    run = place.bench(misbehaviour="killed-rain_ice")
     assert run.returncode == Exit.FAILED
-    assert "alpha/numpy/float64/32x32x16 failed: its process was killed by signal 9" in run.stderr
     benchmarks = load_report(place.results / CELL / "report.json").benchmarks
-    assert [benchmark.component for benchmark in benchmarks if benchmark.error is None] == survivors
-    assert sorted(benchmark.component for benchmark in benchmarks) == ["alpha", "beta"]
+    assert {benchmark.name: benchmark.error is None for benchmark in benchmarks} == {
+        NAMES[0]: True, NAMES[1]: False, NAMES[2]: False,
+    }  # fmt: skip
     for benchmark in benchmarks:
-        assert ("latency" in benchmark.measures) == (benchmark.component in survivors)
+        assert ("latency" in benchmark.measures) == (benchmark.component == "ice_adjust")
+        if benchmark.error:
+            assert "its process was killed by signal 9, see " in benchmark.error
+            assert Path(benchmark.error.split(", see ")[1]).exists()
 
 
 def test_a_disk_that_fills_up_is_said_without_a_traceback(place: Place) -> None:
-    (place.results / CELL).mkdir(parents=True)
-    (place.results / CELL / "compile.log").symlink_to("/dev/full")
-    run = place.bench()
+    run = subprocess.run(
+        place.command(backend="single"),
+        cwd=place.project,
+        env=place.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**18, 2**18)),
+    )
     assert run.returncode == Exit.USAGE
-    assert "cannot be written: No space left on device. Free space or choose another folder" in run.stderr
+    assert "cannot be written: File too large. Free space or choose another folder" in run.stderr
     assert "Traceback" not in run.stderr
     assert place.nothing_is_stored()
+
+
+def test_a_second_session_of_a_cell_names_the_first(place: Place) -> None:
+    (place.results / SINGLE).mkdir(parents=True)
+    with (place.results / SINGLE / ".lock").open("w") as lock:
+        lock.write("process 17 on a-node\n")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run = place.bench(backend="single")
+    assert run.returncode == Exit.USAGE
+    assert f"Cell {SINGLE} is being measured by process 17 on a-node" in run.stderr
+
+
+def test_ports_see_no_secret_and_nothing_of_the_users_python(place: Place) -> None:
+    port = place.project / "bench/fake_port.py"
+    text = port.read_text(encoding="utf-8")
+    said = 'print({name: value for name, value in os.environ.items() if "TOKEN" in name or "KEY" in name}, os.getcwd())'
+    port.write_text(f"{text}\n\n{said}\nprint('PYTHONWARNINGS' in os.environ)\n", encoding="utf-8")
+    secrets = {"GITHUB_TOKEN": "swordfish", "PYTHONWARNINGS": "error", "PYTEST_ADDOPTS": "--nonsense"}
+    run = subprocess.run(
+        place.command(backend="single"),
+        cwd=place.project,
+        env={**place.environment(), **secrets},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == Exit.OK, run.stderr
+    log = (place.results / SINGLE / "compile.log").read_text(encoding="utf-8")
+    assert "swordfish" not in log
+    assert "False" in log
+    assert "/scratch" in log
+    assert not list(place.project.glob("*.json"))
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("-k", "hail"), "No benchmark is selected"),
-        (("--benchmrk-max-time=1",), "--benchmrk-max-time"),
         (("--domain", "9x9"), "50x50x60"),
         (("--threads", "0"), "at least one thread"),
         (("--threads", "many"), "threads"),
+        (("--device", "-1"), "--device"),
         (("--profile", "fast"), "choose from"),
         (("--profile", "instructions"), "choose from"),
         (("--precision", "float32"), "--precision: the session sets this itself"),
@@ -273,8 +264,18 @@ def test_a_disk_that_fills_up_is_said_without_a_traceback(place: Place) -> None:
         (("--collect-only",), "the session sets this itself"),
     ],
 )
-def test_wrong_arguments_are_named(place: Place, arguments: tuple[str, ...], told: str) -> None:
-    run = place.bench(*arguments)
+def test_wrong_arguments_are_named(settings: Settings, arguments: tuple[str, ...], told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_arguments(arguments, settings)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(("-k", "hail"), "No benchmark is selected"), (("--benchmrk-max-time=1",), "--benchmrk-max-time")],
+)
+def test_what_pytest_refuses_is_quoted(place: Place, arguments: tuple[str, ...], told: str) -> None:
+    run = place.bench(*arguments, backend="single")
     assert run.returncode == Exit.USAGE, run.stderr
     assert told in run.stderr
     assert place.nothing_is_stored()
@@ -291,24 +292,55 @@ def test_help_shows_the_options_and_measures_nothing(place: Place) -> None:
 def test_an_unknown_backend_lists_the_known_ones(place: Place) -> None:
     run = place.bench(backend="gt:tpu")
     assert run.returncode == Exit.USAGE
-    assert "'gt:cpu_ifirst'" in run.stderr
+    assert "'a fake'" in run.stderr
+
+
+def test_the_project_is_that_of_the_folder_above(place: Place) -> None:
+    run = subprocess.run(
+        place.command("--domain", "6x6x16", backend="single"),
+        cwd=place.project / "bench",
+        env=place.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == Exit.OK, run.stderr
+    (benchmark,) = load_report(place.results / SINGLE / "report.json").benchmarks
+    assert benchmark.domain == (6, 6, 16)
+
+
+def test_the_accuracy_alone(place: Place) -> None:
+    words = ("accuracy", "--backend", "single", "--precision", "float64")
+    right = place.harness(*words)
+    assert right.returncode == Exit.OK, right.stderr
+    assert "ice_adjust_lite.nc" in right.stdout
+    assert "not produced: ths" in right.stdout
+    wrong = place.harness(*words, "--as-json", misbehaviour="wrong-physics")
+    assert wrong.returncode == Exit.FAILED
+    (checked,) = json.loads(wrong.stdout)
+    assert [field["passed"] for field in checked["fields"]] == [False]
+    missing = place.harness(*words, "--file", "no.nc")
+    assert missing.returncode == Exit.USAGE
+    assert "no.nc cannot be read as netCDF-4" in missing.stderr
 
 
 @pytest.mark.parametrize(
     ("misbehaviour", "name"), [("hang-compile", "compile"), ("hang-accuracy", "accuracy"), ("hang", "timing")]
 )
 def test_ctrl_c_ends_the_pass_and_stores_nothing(place: Place, misbehaviour: str, name: str) -> None:
-    code, errors = place.interrupted(misbehaviour, name, after=1.0)
+    code, errors = place.interrupted(misbehaviour, name, after=3.0)
     assert code == Exit.INTERRUPTED
     assert f"Interrupted in the {name} pass" in errors
     assert place.nothing_is_stored()
+    assert not place.leftovers()
+    assert not place.processes()
 
 
 def test_ctrl_c_in_the_memory_pass_keeps_the_timing(place: Place) -> None:
-    code, errors = place.interrupted("hang-traced", "memory", after=2.0)
+    code, errors = place.interrupted("hang-traced", "memory", after=4.0)
     assert code == Exit.INTERRUPTED
     assert "Interrupted in the memory pass. The timing is stored." in errors
-    report = load_report(place.results / CELL / "report.json")
+    report = load_report(place.results / SINGLE / "report.json")
     assert report.incomplete == "Interrupted in the memory pass."
     assert all("latency" in benchmark.measures for benchmark in report.benchmarks)
     assert place.stored() == 1
@@ -316,7 +348,7 @@ def test_ctrl_c_in_the_memory_pass_keeps_the_timing(place: Place) -> None:
 
 def test_a_results_folder_that_cannot_be_written_is_found_out_first(place: Place) -> None:
     place.results.write_text("a file where the folder should be")
-    run = place.bench()
+    run = place.bench(backend="single")
     assert run.returncode == Exit.USAGE
     assert "cannot be written" in run.stderr
     assert "ICE3_BENCH_RESULTS" in run.stderr
@@ -326,57 +358,34 @@ def test_a_results_folder_that_cannot_be_written_is_found_out_first(place: Place
 def test_a_corrupt_history_is_named_and_the_report_is_kept(place: Place) -> None:
     place.results.mkdir()
     (place.results / "history.db").write_bytes(b"not a database" * 100)
-    run = place.bench()
+    run = place.bench(backend="single")
     assert run.returncode == Exit.USAGE
     assert "corrupt" in run.stderr
-    assert load_report(place.results / CELL / "report.json").benchmarks
+    assert load_report(place.results / SINGLE / "report.json").benchmarks
     (place.results / "history.db").rename(place.results / "history.db.bad")
-    mended = subprocess.run(
-        [sys.executable, "-m", "invoke", "upload"],
-        cwd=place.project,
-        env=place.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    mended = place.harness("upload")
     assert mended.returncode == Exit.OK, mended.stderr
     assert place.stored() == 1
 
 
 def test_a_corrupt_last_report_does_not_disturb_a_new_run(place: Place) -> None:
-    (place.results / CELL).mkdir(parents=True)
-    (place.results / CELL / "report.json").write_text("{", encoding="utf-8")
-    run = place.bench()
+    (place.results / SINGLE).mkdir(parents=True)
+    (place.results / SINGLE / "report.json").write_text("{", encoding="utf-8")
+    run = place.bench(backend="single")
     assert run.returncode == Exit.OK, run.stderr
     assert "is truncated or not JSON" in run.stderr
-    assert (place.results / CELL / "report.json.bad").read_text(encoding="utf-8") == "{"
+    assert (place.results / SINGLE / "report.json.bad").read_text(encoding="utf-8") == "{"
     assert place.stored() == 1
 
 
 def test_upload_without_results_says_what_to_run(place: Place) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "invoke", "upload"],
-        cwd=place.project,
-        env=place.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = place.harness("upload")
     assert run.returncode == Exit.USAGE
     assert "nox -s bench-numpy-float64" in run.stderr
 
 
 def test_the_history_is_shown_and_written_as_a_page(place: Place, make_report: Callable[..., Report]) -> None:
-    def invoke(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "invoke", *words],
-            cwd=place.project,
-            env=place.environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
+    invoke = place.harness
     for task in ("history", "report"):
         nothing = invoke(task)
         assert nothing.returncode == Exit.USAGE

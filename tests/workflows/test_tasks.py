@@ -48,6 +48,8 @@ def test_no_secret_in_arguments_output_or_files(
     environment = runner.environment("push", {}, A, PROJECT_KEY)
     command = [sys.executable, "-m", "nox", "--no-venv", "--no-install", "-s", "bench-upload"]
     shutil.copy(PROJECT / "noxfile.py", runner.project)
+    (runner.project / "src/ice3_bench").mkdir(parents=True)
+    shutil.copy(PROJECT / "src/ice3_bench/nox.py", runner.project / "src/ice3_bench")
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     output = runner.folder / "output"
     with (

@@ -32,8 +32,8 @@ if [ "$1" = -s ] && [ -d "$MEASURED/$2" ]; then
 fi
 exec {python} -m nox --no-venv --no-install "$@"
 """
-HARNESS = """#!/usr/bin/env bash
-exec {python} -c 'from ice3_bench.commands import program; program.run()' "$@"
+BENCH = """#!/usr/bin/env bash
+exec {python} -m ice3_bench "$@"
 """
 JQ = """#!/usr/bin/env bash
 exec {python} -c 'import json, sys; print(json.dumps([one["session"] for one in json.load(sys.stdin)]))'
@@ -78,14 +78,15 @@ class Player:
         self.folder, self.github_url, self.variables, self.secrets = folder, github_url, variables, secrets
         self.checkout = folder / "checkout"
         self.checkout.mkdir(parents=True)
-        for name in ("pyproject.toml", "noxfile.py", "src/ice3_bench/nox.py"):
-            (self.checkout / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(PROJECT / name, self.checkout / name)
+        for name in ("pyproject.toml", "noxfile.py"):
+            shutil.copy(PROJECT / name, self.checkout)
+        for name in ("tasks", "src/ice3_bench"):
+            shutil.copytree(PROJECT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
         self.summary = folder / "summary.md"
         self.measured = folder / "measured"
         programs = folder / "bin"
         programs.mkdir()
-        for name, text in (("nox", NOX), ("ice3-bench", HARNESS), *([] if shutil.which("jq") else [("jq", JQ)])):
+        for name, text in (("nox", NOX), ("ice3-bench", BENCH), *([] if shutil.which("jq") else [("jq", JQ)])):
             (programs / name).write_text(text.format(python=sys.executable), encoding="utf-8")
             (programs / name).chmod(0o755)
 
