@@ -12,6 +12,7 @@ from tests.workflows.workflow_player import Player
 from ice3_bench.compare.result import BenchmarkComparison, CellComparison, Compared, Comparison
 from ice3_bench.compare.verdict import Decision, Verdict
 from ice3_bench.github.comment import MARKER
+from ice3_bench.names import parse_domain
 from ice3_bench.report import Commit, Report
 
 if TYPE_CHECKING:
@@ -57,10 +58,14 @@ class Repository(Player):
                 cell=cell.id,
                 backend=cell.backend.name,
                 precision=cell.precision,
+                port=cell.backend.port,
+                accuracy_policy=cell.backend.accuracy,
                 commit=Commit(hash=sha),  # a checkout by hash is on no branch
                 machine=machine,
             )
-            report.benchmarks[0].name = f"ice_adjust/{cell.backend.id}/{cell.precision}/{cell.backend.domains[0]}"
+            domain = cell.backend.domains[0]
+            report.benchmarks[0].domain = parse_domain(domain)
+            report.benchmarks[0].name = f"ice_adjust/{cell.backend.id}/{cell.precision}/{domain}"
             self.measure(cell.session, {f"{cell.id}/report.json": report.model_dump_json()})
         files = {"comparison.json": compared(verdict), "comparison.md": f"It is {verdict}.\n"}
         self.measure("bench-compare", files, code=int(verdict == "slower"))
