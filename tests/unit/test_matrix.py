@@ -1,24 +1,25 @@
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ice3_bench.errors import UsageError
-from ice3_bench.settings.matrix import load_settings, parse_domain
+from ice3_bench.names import parse_domain
+from ice3_bench.settings.matrix import find_project, load_settings
 
 if TYPE_CHECKING:
     from ice3_bench.settings.matrix import Settings
 
 PROJECT = Path(__file__).parents[2]
-BACKENDS = {"debug", "numpy", "gt:cpu_ifirst", "gt:cpu_kfirst", "gt:gpu", "dace:cpu", "dace:gpu"}
+BACKENDS = {
+    *("debug", "numpy", "gt:cpu_ifirst", "gt:cpu_kfirst", "gt:gpu"),
+    *("dace:cpu", "dace:cpu_kfirst", "dace:cpu_KJI", "dace:gpu", "dace:gpu_IJK"),
+}
 
 
-def test_the_matrix_has_seven_backends_in_two_precisions(settings: Settings) -> None:
+def test_the_matrix_has_gt4pys_backends_in_two_precisions(settings: Settings) -> None:
     """At least: one that a user adds must not break the tests."""
     assert {backend.name for backend in settings.backends} >= BACKENDS
     assert len({cell.id for cell in settings.cells}) == len(settings.backends) * len(settings.precisions)
@@ -74,7 +75,15 @@ def write_project(folder: Path, old: str, new: str) -> Path:
         ("threads = 1\n", "threads = 0\n", "threads"),
         ("[tool.ice3-bench", "[tool.ice3-bunch", "no table"),
         ('id = "numpy"', "id = ", "not valid TOML"),
-        ("strict = [", "strikt = [", "profile 'strict' is missing"),
+        ("strict = [", "strikt = [", "strikt"),
+        ('components = ["ice_adjust"]', 'components = ["hail"]', "('NumPy example'): unknown component 'hail'"),
+        ('components = ["ice_adjust"]', 'components = ["ice_adjust:a b"]', "unknown component 'ice_adjust:a b'"),
+        ('requirements = ["numpy<2"]', 'python = "3"', "'3' is not a version of Python"),
+        ('requirements = ["numpy<2"]', 'python = "3.9"', "too old: 3.10 is the oldest"),
+        ('requirements = ["numpy<2"]', "settings = { fast = true }", "settings.fast ('NumPy example')"),
+        ('requirements = ["numpy<2"]', 'accuracy = "gated"', "accuracy ('NumPy example')"),
+        ("[tool.ice3-bench.default-port]", "[tool.ice3-bench.default]", "backends.0.port ('debug'): Field required"),
+        ('compiler = "cxx"', 'compiler = "icc"', "compiler ('gt:cpu_ifirst')"),
     ],
 )
 def test_a_wrong_table_names_the_key(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -88,31 +97,75 @@ def test_a_missing_pyproject_is_named(tmp_path: Path) -> None:
         load_settings(tmp_path)
 
 
-def sessions(project: Path, *selection: str) -> dict[str, list[str]]:
-    shown = subprocess.run(
-        [sys.executable, "-m", "nox", "-l", "--json", *selection],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return {entry["session"]: entry["tags"] for entry in json.loads(shown.stdout)}
+MINIMAL = """
+[tool.ice3-bench]
+[[tool.ice3-bench.backends]]
+name = "JAX"
+id = "jax"
+port = "bench/port.py"
+compiler = "cxx"
+components = ["ice_adjust:modular"]
+"""
 
 
-def test_nox_offers_every_cell_and_the_other_sessions(settings: Settings) -> None:
-    others = ("bench-upload", "tests", "lint", "typecheck")
-    assert set(sessions(PROJECT, "-s", *others)) == set(others)
-    offered = sessions(PROJECT, "-t", "bench")
-    assert set(offered) == {cell.session for cell in settings.cells}
-    assert "bench" in offered["bench-gt_cpu_ifirst-float64"]
-    assert "gpu" in offered["bench-dace_gpu-float32"]
+def test_a_matrix_of_one_backend_is_completed_by_defaults(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(MINIMAL, encoding="utf-8")
+    settings = load_settings(tmp_path)
+    assert [cell.id for cell in settings.cells] == ["jax-float32", "jax-float64"]
+    (backend,) = settings.backends
+    assert (backend.device, backend.domains, backend.accuracy, backend.python) == ("cpu", ("50x50x60",), "gate", None)
+    assert backend.checked == ("ice_adjust:modular",)
+    assert settings.history.thresholds
+    assert settings.harness == "ice3-bench"
 
 
-def test_a_backend_added_to_the_table_appears_in_nox_without_another_edit(tmp_path: Path) -> None:
-    added = '[[tool.ice3-bench.backends]]\nname = "dace:cpu_KJI"\nid = "dace_cpu_kji"\ndevice = "cpu"\nextra = "dace"\n'
-    added += 'tags = ["cpu"]\ndomains = ["8x8x20"]\n\n[tool.pytest.ini_options]'
-    project = write_project(tmp_path, "[tool.pytest.ini_options]", added)
-    (project / "noxfile.py").write_text((PROJECT / "noxfile.py").read_text(encoding="utf-8"), encoding="utf-8")
-    names = set(sessions(project, "-t", "bench"))
-    assert {"bench-dace_cpu_kji-float32", "bench-dace_cpu_kji-float64"} <= names
-    assert load_settings(project).cell("dace:cpu_KJI", "float32").id == "dace_cpu_kji-float32"
+@pytest.mark.parametrize(
+    ("machine", "production", "instructions"),
+    [
+        ("x86_64", ("-march=native",), ("-mavx2", "-mfma")),
+        ("aarch64", ("-mcpu=native",), ()),
+        ("riscv64", (), ()),
+    ],
+)
+def test_flags_follow_the_architecture(
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    machine: str,
+    production: tuple[str, ...],
+    instructions: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    (tmp_path / "pyproject.toml").write_text(MINIMAL, encoding="utf-8")
+    default = load_settings(tmp_path)
+    assert default.compile_args(default.backends[0], "production") == production
+    assert default.compile_args(default.backends[0], "instructions") == instructions
+    ours = {
+        argument
+        for backend in settings.backends
+        for profile in ("production", "strict", "instructions")
+        for argument in settings.compile_args(backend, profile)
+    }
+    assert {argument for argument in ours if argument.startswith("-m")} == {*production, *instructions}
+    gpu = [argument for profile in ("production", "strict") for argument in settings.compile_args(
+        settings.backend("gt_gpu"), profile
+    )]  # fmt: skip
+    assert gpu == ["-fmad=false"]
+
+
+def test_backends_with_a_port_take_nothing_from_the_default_port(settings: Settings) -> None:
+    ours, example = settings.backend("numpy"), settings.backend("numpy_port")
+    assert (ours.port, ours.pythonpath) == ("ice3_gt4py.port", ("src",))
+    assert "process_rates" in ours.checked
+    assert "process_rates" not in ours.components
+    assert example.checked == ("ice_adjust",)
+    assert settings.backend("dace_cpu").requirements != ours.requirements
+
+
+def test_the_project_is_found_from_below(tmp_path: Path) -> None:
+    below = tmp_path / "a/b"
+    below.mkdir(parents=True)
+    assert find_project(below) == below
+    (tmp_path / "pyproject.toml").write_text(MINIMAL, encoding="utf-8")
+    (tmp_path / "a/pyproject.toml").write_text("[project]\nname = 'a'\n", encoding="utf-8")
+    assert find_project(below) == tmp_path

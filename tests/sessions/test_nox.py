@@ -1,0 +1,113 @@
+"""The sessions that nox offers, in this repository and in any other with a matrix."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ice3_bench.errors import Exit
+
+if TYPE_CHECKING:
+    from ice3_bench.settings.matrix import Settings
+
+PROJECT = Path(__file__).parents[2]
+NAMES = {
+    *("bench-gpu", "bench-upload", "bench-comment", "bencher", "bench-compare", "bench-calibrate", "bench-history"),
+    *("bench-report", "bench-pack"),
+}
+FOREIGN = """
+[tool.ice3-bench]
+precisions = ["float64"]
+harness = "git+https://example.org/ice3-bench"
+
+[[tool.ice3-bench.backends]]
+name = "JAX"
+id = "jax"
+port = "bench/port.py"
+"""
+NOXFILE = "from ice3_bench.nox import sessions\n\nsessions()\n"
+
+
+def nox(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nox", *arguments],
+        cwd=project,
+        env={**os.environ, "NO_COLOR": "1", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def sessions(project: Path, *selection: str) -> dict[str, list[str]]:
+    shown = nox(project, "-l", "--json", *selection)
+    assert shown.returncode == 0, shown.stderr
+    return {entry["session"]: entry["tags"] for entry in json.loads(shown.stdout)}
+
+
+def test_nox_offers_every_cell_and_the_other_sessions(settings: Settings) -> None:
+    others = (*NAMES, "tests", "lint", "typecheck")
+    assert set(sessions(PROJECT, "-s", *others)) == set(others)
+    offered = sessions(PROJECT, "-t", "bench")
+    assert set(offered) == {cell.session for cell in settings.cells}
+    assert offered["bench-gt_cpu_ifirst-float64"] == ["bench", "float64", "cpu", "compiled"]
+    assert "gpu" in offered["bench-dace_gpu_ijk-float32"]
+
+
+def test_a_backend_added_to_the_table_appears_in_nox_without_another_edit(tmp_path: Path) -> None:
+    added = '[[tool.ice3-bench.backends]]\nname = "new"\nid = "new_one"\n\n[tool.pytest.ini_options]'
+    text = (PROJECT / "pyproject.toml").read_text(encoding="utf-8").replace("[tool.pytest.ini_options]", added)
+    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    shutil.copy(PROJECT / "noxfile.py", tmp_path)
+    (tmp_path / "src/ice3_bench").mkdir(parents=True)
+    shutil.copy(PROJECT / "src/ice3_bench/nox.py", tmp_path / "src/ice3_bench")
+    assert {"bench-new_one-float32", "bench-new_one-float64"} <= set(sessions(tmp_path, "-t", "bench"))
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    (tmp_path / "pyproject.toml").write_text(FOREIGN, encoding="utf-8")
+    (tmp_path / "noxfile.py").write_text(NOXFILE, encoding="utf-8")
+    return tmp_path
+
+
+def test_another_repository_needs_two_lines(foreign: Path) -> None:
+    assert set(sessions(foreign)) == {"bench-jax-float64", *NAMES}
+    assert sessions(foreign, "-t", "bench") == {"bench-jax-float64": ["bench", "float64", "cpu"]}
+
+
+@pytest.mark.parametrize(
+    ("harness", "session", "installed"),
+    [
+        ("git+https://example.org/x", "bench-jax-float64", "git+https://example.org/x"),
+        ("git+https://example.org/x", "bench-report", "ice3-bench[report] @ git+https://example.org/x"),
+        ("ice3-bench>=1", "bench-report", "ice3-bench[report]>=1"),
+        ("-e ../harness", "bench-report", "-e '../harness[report]'"),
+    ],
+)
+def test_sessions_install_the_harness(foreign: Path, harness: str, session: str, installed: str) -> None:
+    text = FOREIGN.replace("git+https://example.org/ice3-bench", harness)
+    (foreign / "pyproject.toml").write_text(text, encoding="utf-8")
+    programs = foreign / "programs"
+    programs.mkdir()
+    for name in ("uv", "ice3-bench"):
+        (programs / name).write_text(f'#!/bin/sh\necho "{name} $@" >> {foreign}/called\n', encoding="utf-8")
+        (programs / name).chmod(0o755)
+    run = nox(foreign, "--no-venv", "-s", session, "--", "--quiet", PATH=f"{programs}{os.pathsep}{os.environ['PATH']}")
+    assert f"install {installed}" in run.stdout + run.stderr
+
+
+def test_the_exit_code_of_a_session_is_that_of_the_harness(foreign: Path) -> None:
+    run = nox(foreign, "--no-venv", "--no-install", "-s", "bench-upload")
+    assert run.returncode == Exit.USAGE, run.stderr
+    assert "There are no results in" in run.stderr + run.stdout
+    both = nox(foreign, "--no-venv", "--no-install", "-s", "bench-upload", "bench-history")
+    assert both.returncode == 1  # each session fails alone
