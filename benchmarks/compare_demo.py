@@ -2,16 +2,15 @@
 
     python benchmarks/compare_demo.py --rounds 10 --load 1
 
-In a throw-away clone it makes a commit that has IceAdjust check that its outputs are finite, one that removes
-this again, and one that changes documentation; it compares each with a commit before it by ``bench-compare`` and prints
-the verdicts. How much work was added is measured apart, by alternating calls in one process. It needs the extra ``cpu``
-and a C++ compiler; ``--load`` keeps cores busy meanwhile. Exit code 1 if a verdict is not what it should be.
+In a throw-away clone it makes a commit that has our port check that its outputs are finite, one that removes this
+again, and one that changes documentation; it compares each with a commit before it by ``bench-compare`` and prints the
+verdicts. How much work was added is measured apart, by alternating runs in one process. It needs a C++ compiler;
+``--load`` keeps cores busy meanwhile. Exit code 1 if a verdict is not what it should be.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -22,24 +21,48 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ice3_bench.cell.passes import STABLE_ENVIRONMENT
+from ice3_bench.compare.cases import select
+from ice3_bench.compare.preparation import Workshop
+from ice3_bench.compare.result import FILE, load_comparison
+from ice3_bench.compare.revisions import checked_out
+from ice3_bench.compare.sides import Sides
 from ice3_bench.settings.matrix import load_settings
+from ice3_probe.messages import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROJECT = Path(__file__).parents[1]
-SOURCE = "src/ice3_gt4py/ice_adjust.py"
-IMPORTED = "from ice3_gt4py import constants\n"
-CREATED = "        self._names = tuple(field.name for field in self.fields)\n"
-CALLED = "        run(**arguments, **self._absent, tstep=scalar(timestep), over_tstep=scalar(1.0 / timestep))\n"
-ADDED_CREATED = "        self._checked = {fields}\n"
-ADDED_CALLED = """\
-        for name in self._checked:
-            if not np.isfinite(state[name]).all():
+CELL = "gt_cpu_ifirst-float64"
+SOURCE = "src/ice3_gt4py/port.py"
+CALLED = "        self._component(self._state, self._timestep)\n"
+ADDED = """\
+        for name in CHECKED:
+            if not np.isfinite(self._state[name]).all():
                 raise FloatingPointError(f"Field '{name}' is not finite.")
 """
 FIELDS = ("rvs", "rcs", "ris", "ths", "srcs", "cldfr", "hlc_hrc", "hlc_hcf", "hli_hri", "hli_hcf")
+MEASURE = """
+import sys, time
+from pathlib import Path
+from ice3_probe.cases import instance_of
+from ice3_probe.messages import Job, decode_as
+from ice3_probe.ports import load_port
+job = decode_as(Job, Path(sys.argv[1]).read_text())
+instance = instance_of(load_port(job.port), job.cell, job.benchmarks[0])
+module = sys.modules[job.port]
+checked = module.CHECKED
+times = {True: [], False: []}
+for number in range(2000):
+    added = number % 2 == 0
+    module.CHECKED = checked if added else ()
+    instance.reset()
+    start = time.process_time_ns()
+    instance.run()
+    times[added].append(time.process_time_ns() - start)
+print(min(times[True]) / min(times[False]) - 1.0)
+"""
+"""Runs with and without the work that was added take turns."""
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -60,10 +83,9 @@ def make_commits(clone: Path, fields: tuple[str, ...]) -> dict[str, tuple[str, s
     """Make the commits; return (base, contender) of each comparison."""
     start = git(clone, "rev-parse", "HEAD")
     before = (clone / SOURCE).read_text(encoding="utf-8")
-    if any(before.count(line) != 1 for line in (IMPORTED, CREATED, CALLED)):
-        raise SystemExit(f"{SOURCE} has changed: adapt the places where this script adds work.")
-    after = before.replace(IMPORTED, "import numpy as np\n\n" + IMPORTED)
-    after = after.replace(CREATED, CREATED + ADDED_CREATED.format(fields=fields)).replace(CALLED, CALLED + ADDED_CALLED)
+    if before.count(CALLED) != 1:
+        raise SystemExit(f"{SOURCE} has changed: adapt the place where this script adds work.")
+    after = before.replace(CALLED, CALLED + ADDED) + f"\n\nimport numpy as np\n\nCHECKED = {fields}\n"
     slower = commit(clone, SOURCE, after, "add work")
     removed = commit(clone, SOURCE, before, "remove it")
     readme = (clone / "README.md").read_text(encoding="utf-8")
@@ -71,45 +93,25 @@ def make_commits(clone: Path, fields: tuple[str, ...]) -> dict[str, tuple[str, s
     return {"slower": (start, slower), "removed": (start, removed), "documentation": (removed, documented)}
 
 
-MEASURE = """
-import sys, time
-from pathlib import Path
-from ice3_gt4py.atmosphere import synthetic_atmosphere
-from ice3_gt4py.compilation import Build
-from ice3_gt4py.components import create
-from ice3_gt4py.fields import from_arrays
-domain = (32, 32, 60)
-build = Build("gt:cpu_ifirst", "float64", tuple(sys.argv[2:]), Path(sys.argv[1]))
-component = create("ice_adjust", domain, build)
-state = from_arrays(component.fields, synthetic_atmosphere(domain, seed=1), domain, build)
-component(state, 50.0)
-checked = component._checked
-times = {True: [], False: []}
-for number in range(2000):
-    added = number % 2 == 0
-    component._checked = checked if added else ()
-    start = time.process_time_ns()
-    component(state, 50.0)
-    times[added].append(time.process_time_ns() - start)
-print(min(times[True]) / min(times[False]) - 1.0)
-"""
-"""Calls with and without the work that was added take turns."""
-
-
 def measure(clone: Path, commit: str) -> float:
-    """Return the share of a call that a commit adds, from alternating calls with and without it in one process."""
-    git(clone, "checkout", "--quiet", commit)
+    """Return the share of a run that a commit adds, from alternating runs with and without it in one process."""
     settings = load_settings(clone)
-    arguments = settings.compile_args(settings.backend("gt:cpu_ifirst"), "production")
-    run = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(clone / ".cache/stencils/demo"), *arguments],
-        env={**os.environ, **STABLE_ENVIRONMENT, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(clone / "src")},
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    git(clone, "checkout", "--quiet", "-")
+    cell = settings.cell_by_id(CELL)
+    with checked_out(clone, commit) as revision, tempfile.TemporaryDirectory() as scratch:
+        workshop = Workshop(clone, settings, Sides(revision, revision), 1, Path(scratch))
+        sides, _ = workshop.sides(cell, select([cell], None, ["ice_adjust/"])[cell.id])
+        side = sides.contender
+        job = Path(scratch, "job.json")
+        job.write_text(encode(side.job), encoding="utf-8")
+        side.interpreter.scratch.mkdir(exist_ok=True)
+        run = subprocess.run(
+            [side.interpreter.python, "-c", MEASURE, str(job)],
+            env=side.interpreter.environment,
+            cwd=side.interpreter.scratch,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
     return float(run.stdout.splitlines()[-1])
 
 
@@ -153,13 +155,13 @@ def compare(clone: Path, base: str, contender: str, arguments: list[str]) -> tup
         process.send_signal(signal.SIGINT)
         process.wait()  # it cleans up
         raise
-    if process.returncode not in (0, 1) or not (results / "comparison.json").exists():
+    if process.returncode not in (0, 1) or not (results / FILE).exists():
         raise SystemExit(output)
-    (benchmark,) = json.loads((results / "comparison.json").read_text(encoding="utf-8"))["cells"][0]["benchmarks"]
-    if benchmark["decision"] is None:
-        raise SystemExit(benchmark["missing"])
-    decision = benchmark["decision"]
-    return decision["verdict"], decision["change"], process.returncode, time.monotonic() - start
+    (benchmark,) = load_comparison(results / FILE).benchmarks
+    if benchmark.decision is None:
+        raise SystemExit(benchmark.missing)
+    decision = benchmark.decision
+    return decision.verdict, decision.change, process.returncode, time.monotonic() - start
 
 
 def main() -> int:
@@ -169,7 +171,7 @@ def main() -> int:
     parser.add_argument("--load", type=int, default=0, help="cores kept busy meanwhile")
     parser.add_argument("--fields", type=int, choices=range(1, 11), default=4, help="outputs that are checked")
     options = parser.parse_args()
-    arguments = ["--benchmarks", "ice_adjust", "--cells", "gt_cpu_ifirst-float64"]
+    arguments = ["--benchmarks", "ice_adjust/", "--cells", CELL]
     wanted = {"slower": "slower", "removed": "same", "documentation": "same"}
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="ice3-bench-demo-") as folder, busy(options.load):

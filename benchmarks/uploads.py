@@ -40,7 +40,7 @@ from ice3_bench.settings.matrix import Cell, Settings, load_settings
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
-    from tests.unit.bencher_server import BencherServer
+    from tests.servers.bencher_server import BencherServer
 
 PROJECT = Path(__file__).parents[1]
 COMPONENTS = ("ice_adjust", "rain_ice", "microphysics")
@@ -95,7 +95,7 @@ def make_report(cell: Cell, number: int, latency: float) -> Report:
 
 
 def _server() -> BencherServer:
-    from tests.unit.bencher_server import BencherServer  # noqa: PLC0415 (not in the processes that upload: it is slow)
+    from tests.servers.bencher_server import BencherServer  # noqa: PLC0415 (not in the processes that upload: it is slow)
 
     return BencherServer()
 

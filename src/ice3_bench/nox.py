@@ -8,9 +8,11 @@ A noxfile needs two lines::
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import nox
@@ -63,8 +65,10 @@ def end(session: nox.Session, code: int) -> NoReturn:
 
 def run(session: nox.Session, *arguments: str) -> None:
     """Run a command of the harness; end nox with its exit code if that means more than failure."""
+    beside = str(Path(sys.executable).parent)  # what was installed with nox, such as uv
+    path = os.pathsep.join([*session.bin_paths, os.environ.get("PATH", os.defpath), beside])
     try:
-        session.run(PROGRAM, *arguments, interrupt_timeout=PATIENCE)
+        session.run(PROGRAM, *arguments, env={"PATH": path}, interrupt_timeout=PATIENCE)
     except nox.command.CommandFailed as failure:
         code = getattr(failure, "return_code", None)
         if code is not None and code > 1:

@@ -189,15 +189,14 @@ class Report(Record):
     def comparability_basis(self) -> dict[str, Any]:
         """What enters the key of comparability.
 
-        The port and its settings enter only if they are not those of reports of version 1, whose keys stay as they are.
+        The default port does not enter, so that the keys of reports of version 1 stay as they are. Nor do its settings,
+        which belong to the commit under test like its code.
         """
-        others = {
-            "gpu": self.machine.gpu.identity if self.machine.gpu else None,
-            "port": self.port if self.port != DEFAULT_PORT else None,
-            "settings": self.settings,
-        }
+        gpu = {"gpu": self.machine.gpu.identity} if self.machine.gpu else {}
+        port = {"port": self.port, "settings": self.settings} if self.port != DEFAULT_PORT else {}
         return {
-            **{name: value for name, value in others.items() if value},
+            **gpu,
+            **port,
             "testbed": self.machine.testbed,
             "cpu": self.machine.cpu,
             "cores": self.machine.cores,

@@ -1,7 +1,7 @@
 """Physical constants, computed by PHYEX's formulas (routine INI_CST).
 
-The fundamental constants are the older CODATA values of PHYEX. With newer ones, results differ from the reference data by
-more than round-off. All values are Python floats (float64) in SI units.
+The fundamental constants are the older CODATA values of PHYEX. With newer ones, results differ from the reference data
+by more than round-off. All values are Python floats (float64) in SI units.
 """
 
 from math import log

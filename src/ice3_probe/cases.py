@@ -64,11 +64,10 @@ def instances_of(port: Port, cell: Cell, benchmark: Benchmark, least: int | None
     if cell.device == "cpu":
         return [Instance(port, case, cell, weather(benchmark.domain, benchmark.mix))]
     runnable = create(port, case, cell)
-    if getattr(runnable, "device_input", False):
+    arrays = weather(benchmark.domain, benchmark.mix) if not getattr(runnable, "device_input", False) else None
+    if arrays is None:
         order = getattr(runnable, "device_layout", "C")
         arrays = device.tiled_weather(weather, benchmark.domain, benchmark.mix, cell.precision, order)
-    else:
-        arrays = weather(benchmark.domain, benchmark.mix)
     first = Instance(port, case, cell, arrays)
     sets = least or device.sets_to_rotate(first.bytes_moved(), device.cache_bytes())
     return [first, *(Instance(port, case, cell, arrays) for _ in range(sets - 1))]

@@ -176,13 +176,15 @@ _SHARED = ("rrt", "rst", "rgt")
 """State that the adjustment leaves alone: IceAdjust's ``rr``, ``rs``, ``rg``."""
 
 MICROPHYSICS: tuple[Field, ...] = (
-    *(field for field in ICE_ADJUST if not field.name.startswith("out_")),
+    *(_SIGS if field.name == "sigs" else field for field in ICE_ADJUST if not field.name.startswith("out_")),
     *(
         replace(field, standard_name=f"adjusted_{field.standard_name}", intent="out")
         if field.name in _ADJUSTED
         else field
         for field in RAIN_ICE
-        if field.name not in _SHARED and field.name not in {first.name for first in ICE_ADJUST}
+        if field.name not in _SHARED
+        and field.name not in {first.name for first in ICE_ADJUST}
+        and not field.name.startswith("fpr_")
     ),
 )
-"""The chain IceAdjust -> RainIce: what a model step pays. RainIce starts from the adjusted state."""
+"""The chain IceAdjust -> RainIce: what a model step pays. RainIce starts from the adjusted state and writes no fluxes."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Option = bool | int | float | str
-Options = TypeVar("Options", "IceAdjustOptions", "RainIceOptions")
+Options = TypeVar("Options", bound="IceAdjustOptions | RainIceOptions")
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text"}
 
@@ -167,10 +167,11 @@ def from_phyex(kind: type[Options], config: str | Mapping[str, Mapping[str, Any]
         values = [item for namelist in namelists for item in given.get(namelist, {}).items()]
     except AttributeError as error:
         raise ValueError(f"The options are not a mapping of namelists ({', '.join(namelists)}): {given!r}.") from error
-    chosen = {name: value for long, value in values if (name := long.removesuffix("_NAM")) in known}
+    chosen: dict[str, Any] = {name: value for long, value in values if (name := long.removesuffix("_NAM")) in known}
     return kind(**{**chosen, "KRR": krr})
 
 
 def select(kind: type[Options], options: Mapping[str, Option]) -> Options:
     """Pick the options of ``kind`` from those of a case, which may be the union of two components'."""
-    return kind(**{field.name: options[field.name] for field in fields(kind) if field.name in options})
+    chosen: dict[str, Any] = {field.name: options[field.name] for field in fields(kind) if field.name in options}
+    return kind(**chosen)

@@ -9,7 +9,7 @@ import traceback
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -134,7 +134,7 @@ class Instance:
         if lacking:
             raise PortError(f"The case of '{case.component}' lacks the input '{lacking[0]}'.")
         for array in self._inputs.values():
-            if isinstance(array, np.ndarray):
+            if _on_host(array):
                 array.flags.writeable = False
         self._sums = self._checksums()
         self._call("load", self.runnable.load, self._inputs)
@@ -189,15 +189,16 @@ class Instance:
         for field in (field for field in self.fields if field.name in self.outputs):
             if field.name not in got:
                 self._blame(f"read() lacks '{field.name}', which 'outputs' names")
-            array, shape = got[field.name], field.shape(self.case.domain)
-            if not isinstance(array, np.ndarray):
+            array: Any = got[field.name]
+            shape = field.shape(self.case.domain)
+            if not _on_host(array):
                 self._blame(f"read() returns a {type(array).__name__} for '{field.name}': expected a NumPy array")
             if array.shape != shape:
                 self._blame(f"'{field.name}' has shape {array.shape}: expected {shape} ({field.dims})")
             if array.dtype != np.dtype(self.cell.precision):
                 self._blame(f"'{field.name}' is {array.dtype}: expected {self.cell.precision}")
             given = self._inputs.get(field.name)
-            if isinstance(given, np.ndarray) and np.may_share_memory(array, given):
+            if given is not None and _on_host(given) and np.may_share_memory(array, given):
                 self._blame(f"'{field.name}' lies in the memory of the input it was given: load() must copy")
             checked[field.name] = array
         return checked
@@ -219,18 +220,19 @@ class Instance:
         return any(field.name == name and field.is_input for field in fields) and name not in self.ignores
 
     def _names(self, what: str, known: list[str]) -> frozenset[str]:
-        value = getattr(self.runnable, what, None)
+        value: Any = getattr(self.runnable, what, None)
         if isinstance(value, str) or not hasattr(value, "__iter__"):
             self._blame(f"'{what}' is {value!r}: expected a frozenset of field names")
-        names = frozenset(value)  # type: ignore[arg-type] (checked above)
+        names = frozenset(map(str, value))
         component = component_of(self.case.component)
-        unknown = sorted(map(str, names - {field.name for field in component.fields}))
+        unknown = sorted(names - {field.name for field in component.fields})
         if unknown:
             self._blame(f"'{what}' names '{unknown[0]}', which is not a field of {component.name}")
         return names & frozenset(known)
 
     def _checksums(self) -> dict[str, int]:
-        host = {name: array for name, array in self._inputs.items() if isinstance(array, np.ndarray)}
+        """Checksums of the inputs that lie in the host's memory."""
+        host = {name: array for name, array in self._inputs.items() if _on_host(array)}
         return {name: zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data) for name, array in host.items()}
 
     def _call(self, what: str, method: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
@@ -245,8 +247,13 @@ class Instance:
     def _who(self) -> str:
         return f"Port {self.port.where}, '{self.case.component}'"
 
-    def _blame(self, what: str) -> None:
+    def _blame(self, what: str) -> NoReturn:
         raise PortError(f"{self._who}: {what}.")
+
+
+def _on_host(array: Any) -> bool:  # noqa: ANN401
+    """Tell whether an array is NumPy's; in GPU cells it may be CuPy's."""
+    return isinstance(array, np.ndarray)
 
 
 def create(port: Port, case: Case, cell: Cell) -> Runnable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 import time
 from dataclasses import dataclass, field
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
 
     from ice3_probe.ports import Instance
 
-try:
-    import resource
-except ModuleNotFoundError:  # Windows has no involuntary switches to count
-    resource = None  # type: ignore[assignment]
 
 NOT_READY = 0.1
 """Share of a run by which a first read may outlast a second one."""
@@ -122,4 +119,4 @@ def remarks(late: float, rounds: Rounds, threads: int, where: str) -> list[str]:
 
 
 def _switches() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw if resource else 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw

@@ -17,7 +17,6 @@ from ice3_bench.compare.result import FILE, load_comparison
 if TYPE_CHECKING:
     from ice3_bench.compare.result import BenchmarkComparison, CellComparison, Comparison
 
-PROJECT = Path(__file__).parents[2]
 PORT = "src/small/port.py"
 TABLE = """
 [tool.ice3-bench]
@@ -65,7 +64,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 class Repository:
-    """A project with the real tasks, and the small port as its port."""
+    """A project whose matrix has the small port."""
 
     def __init__(self, folder: Path) -> None:
         self.project = folder / "project"
@@ -77,7 +76,6 @@ class Repository:
             path.mkdir(parents=True)
         (programs / "uv").write_text(UV.format(python=sys.executable), encoding="utf-8")
         (programs / "uv").chmod(0o755)
-        shutil.copytree(PROJECT / "tasks", self.project / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
         (self.project / "pyproject.toml").write_text(TABLE, encoding="utf-8")
         (self.project / ".gitignore").write_text("__pycache__/\n.cache/\n", encoding="utf-8")
         shutil.copy(Path(__file__).with_name("small_port.py"), self.project / PORT)
@@ -105,7 +103,7 @@ class Repository:
         return git(self.project, "rev-parse", "HEAD").strip()
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "invoke", "compare", "--", "--cells", "small-float64", *arguments]
+        return [sys.executable, "-m", "ice3_bench", "compare", "--", "--cells", "small-float64", *arguments]
 
     def compare(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -115,7 +113,7 @@ class Repository:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=600,
         )
 
     @property

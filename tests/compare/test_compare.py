@@ -25,8 +25,8 @@ def test_what_became_slower_larger_or_worse_is_said(repository: Repository) -> N
         encoding="utf-8",
     )
     repository.change("pyproject.toml", COMPONENTS, f'{COMPONENTS}, "ice_adjust:late", "ice_adjust:broken"')
-    repository.change(PORT, '"rcs": 1e-15', '"rcs": 1e-14')
-    run = repository.compare("--base", "HEAD")
+    repository.change(PORT, '"rcs": 1e-15', '"rcs": 1e-12')
+    run = repository.compare("--base", "HEAD", "--budget", "20")
     assert run.returncode == 1, run.stderr
     found = repository.benchmarks
     slower = found["ice_adjust"].decision
@@ -59,7 +59,7 @@ def test_a_contender_that_fails_is_reported_and_the_others_are_compared(reposito
     repository.change(PORT, '"no template fits"', '"no template fits at all"')
     repository.change(PORT, 'if self.name == "ice_adjust:broken"', 'if self.name == "ice_adjust:beta"')
     repository.change(PORT, 'if self.name == "ice_adjust:crashing"', 'if self.name == "ice_adjust:late"')
-    run = repository.compare("--base", "HEAD")
+    run = repository.compare("--base", "HEAD", "--budget", "2")
     assert run.returncode == 1, run.stderr
     found = repository.benchmarks
     assert str(found["ice_adjust:beta"].missing).endswith("RuntimeError: no template fits at all")
@@ -74,7 +74,7 @@ def test_a_contender_that_fails_is_reported_and_the_others_are_compared(reposito
 
 def test_a_benchmark_that_the_contender_lacks_is_its_fault(repository: Repository) -> None:
     repository.change(PORT, '"ice_adjust:beta": 40}', '"ice_adjust:gamma": 40}')
-    run = repository.compare("--base", "HEAD", "--benchmarks", "beta")
+    run = repository.compare("--base", "HEAD", "--benchmarks", "beta", "--budget", "2")
     assert run.returncode == 1, run.stderr
     found = repository.benchmarks["ice_adjust:beta"]
     assert str(found.missing).startswith("contender: The port has no component 'ice_adjust:beta'")
@@ -83,7 +83,7 @@ def test_a_benchmark_that_the_contender_lacks_is_its_fault(repository: Repositor
 
 def test_a_contender_that_cannot_be_imported_is_its_fault(repository: Repository) -> None:
     repository.change(PORT, "def create(", "def create")
-    run = repository.compare("--base", "HEAD")
+    run = repository.compare("--base", "HEAD", "--budget", "2")
     assert run.returncode == 1, run.stderr
     found = repository.benchmarks["ice_adjust"]
     assert found.at_fault == "contender"
@@ -111,7 +111,7 @@ def test_a_revision_with_itself_is_not_slower_and_undecided_has_its_own_code(rep
 
 
 def test_the_same_with_itself_is_never_worse(repository: Repository) -> None:
-    run = repository.compare("--base", "HEAD", "--contender", "HEAD", "--benchmarks", "beta")
+    run = repository.compare("--base", "HEAD", "--contender", "HEAD", "--benchmarks", "beta", "--budget", "5")
     decision = repository.benchmarks["ice_adjust:beta"].decision
     assert decision is not None
     assert decision.verdict != "slower"
@@ -124,12 +124,12 @@ def test_a_base_that_cannot_be_built_leaves_it_undecided(repository: Repository)
     repository.change("pyproject.toml", '"numpy>=1.26"', '"no-such-package"')
     repository.commit()
     repository.change("pyproject.toml", '"no-such-package"', '"numpy>=1.26"')
-    run = repository.compare("--base", "HEAD", "--undecided-exit", "9")
+    run = repository.compare("--base", "HEAD", "--undecided-exit", "9", "--budget", "2")
     assert run.returncode == 9, run.stderr
     found = repository.benchmarks["ice_adjust"]
     assert found.at_fault == "base"
     assert "no-such-package was not found" in str(found.missing)
-    run = repository.compare("--base", "HEAD~1", "--contender", "HEAD", "--undecided-exit", "9")
+    run = repository.compare("--base", "HEAD~1", "--contender", "HEAD", "--undecided-exit", "9", "--budget", "2")
     assert run.returncode == 1, run.stderr
     assert repository.benchmarks["ice_adjust"].at_fault == "contender"
     assert repository.nothing_is_left()

@@ -20,7 +20,7 @@ from ice3_bench.compare.verdict import Rule
 from ice3_bench.compare.workers import Crew, Remarks, Side, SideError, Worker
 from ice3_bench.files import write_atomically
 from ice3_bench.show.comparison import calibration_table
-from ice3_bench.show.tables import make_console
+from ice3_bench.show.console import make_console
 from ice3_probe import messages
 from ice3_probe.contract import Cell
 
@@ -130,6 +130,13 @@ def test_the_accuracy_of_a_side_is_checked(side: Callable[..., Side], tmp_path: 
     assert not list((tmp_path / "logs").iterdir())
     without = check_accuracy(side(), tmp_path / "logs", {"ice_adjust:beta"})
     assert {component for _, component, _ in without.errors} == {"ice_adjust"}
+
+
+def test_the_accuracy_of_the_others_is_checked_if_a_component_fails(side: Callable[..., Side], tmp_path: Path) -> None:
+    found = check_accuracy(side("base", ', "ice_adjust:beta": 40}', "}"), tmp_path / "logs")
+    assert {component for _, component, _ in found.errors} == {"ice_adjust"}
+    (problem,) = found.problems
+    assert "no component 'ice_adjust:beta'" in problem
 
 
 def test_an_accuracy_pass_that_fails_says_why(side: Callable[..., Side], tmp_path: Path) -> None:

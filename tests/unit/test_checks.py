@@ -12,9 +12,10 @@ from ice3_bench.errors import UsageError
 from ice3_bench.history.checks import Check, check, summary
 from ice3_bench.history.series import collect
 from ice3_bench.history.store import DETACHED, History
-from ice3_bench.report import Benchmark, Commit, Metric
+from ice3_bench.report import Benchmark, Commit, FieldError, Metric
 from ice3_bench.settings.policy import HistoryPolicy, Threshold
-from ice3_bench.show.tables import history_table, make_console, results_table, sparkline
+from ice3_bench.show.console import make_console
+from ice3_bench.show.tables import history_table, results_table, sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -291,3 +292,35 @@ def test_a_sparkline_spans_from_the_smallest_to_the_largest_value() -> None:
     assert sparkline([3.0, 1.0, 2.0]) == "█▁▅"
     assert sparkline([1.0, 1.0]) == "▁▁"
     assert len(sparkline([float(number) for number in range(100)])) == 24
+
+
+def test_what_is_not_to_be_trusted_neither_gates_nor_judges(
+    make_report: Callable[..., Report], settings: Settings, tmp_path: Path
+) -> None:
+    wrong = FieldError(data_set="lite", component="ice_adjust", field="rvs", error=1.0, tolerance=1e-12, passed=False)
+    with History(tmp_path / "history.db") as history:
+        for number in range(12):
+            history.add(make_report(1e6 * (1 + number / 1000)))
+            history.add(make_report(9e6, accuracy=[wrong], accuracy_policy="report"))
+            unsure = make_report(1e3)
+            unsure.benchmarks[0].marked = "the result was not ready"
+            history.add(unsure)
+        different = make_report(9e9, accuracy=[wrong], accuracy_policy="report")
+        checks = check(different, history, settings)
+        assert {one.verdict for one in checks} == {"unchecked"}
+        assert summary(checks)[1] == "Not checked: latency of 1 benchmark, the physics differs."
+        marked = make_report(9e9)
+        marked.benchmarks[0].marked = "the result was not ready"
+        verdicts = {one.measure: one.verdict for one in check(marked, history, settings)}
+        assert verdicts == {"latency": "unchecked", "peak-memory": "fine", "accuracy": "fine"}
+        slow = make_report(1.2e6)
+        (latency, *_) = check(slow, history, settings)
+        assert (latency.measure, latency.verdict) == ("latency", "worse")
+        # A run is compared with the last one of its kind, and all of them are on show.
+        before, other = history.previous(different), history.latest_other(make_report())
+        assert before is not None
+        assert other is not None
+        assert before.physics_differs
+        assert other.physics_differs
+        (points,) = (points for key, points in history.series("main").items() if key.measure == "latency")
+        assert [point.trusted for point in points] == [True, False, False] * 12

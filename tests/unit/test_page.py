@@ -13,7 +13,7 @@ import pytest
 from ice3_bench.history.checks import check
 from ice3_bench.history.series import collect
 from ice3_bench.history.store import History
-from ice3_bench.report import Commit
+from ice3_bench.report import Commit, FieldError
 from ice3_bench.show.page import Latest, page
 
 if TYPE_CHECKING:
@@ -136,3 +136,18 @@ def test_names_from_reports_are_escaped(tmp_path: Path, make_report: Callable[..
     hovers = [hover for figure in figures(text).values() for trace in figure["data"] for hover in trace.get("text", [])]
     assert hovers
     assert not any("<img" in hover or "</script" in hover for hover in hovers)
+
+
+def test_what_is_not_to_be_trusted_is_marked(
+    history: History, make_report: Callable[..., Report], settings: Settings
+) -> None:
+    wrong = FieldError(data_set="lite", component="ice_adjust", field="rvs", error=1.0, tolerance=1e-12, passed=False)
+    with history:
+        history.add(make_report(5e6, accuracy=[wrong], accuracy_policy="report"))
+    text, outline = written(history, settings)
+    seen = " ".join(outline.text)
+    assert "physics differs" in seen
+    assert "1 output is out of tolerance" in seen
+    (values,) = (trace for trace in figures(text)["plot0"]["data"] if "text" in trace)
+    assert values["marker"]["symbol"][-2:] == ["circle", "circle-open"]
+    assert "not to be trusted" in values["text"][-1]

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.console import Console
 
 from ice3_bench.errors import UsageError
-from ice3_bench.report import Machine, Metric, Protocol, load_report, save_report
+from ice3_bench.report import FieldError, Machine, Metric, NotRun, Protocol, load_report, save_report, wrong_outputs
 from ice3_bench.show.tables import results_table
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "gt_cpu_ifirst-float64" / "report.json"
+
+
+@pytest.fixture
+def wrong() -> FieldError:
+    return FieldError(data_set="lite", component="ice_adjust", field="rvs", error=1e-3, tolerance=1e-12, passed=False)
 
 
 def test_a_report_survives_the_round_trip(make_report: Callable[..., Report], path: Path) -> None:
@@ -153,3 +158,105 @@ def test_the_results_are_whole_in_a_terminal_of_any_width(make_report: Callable[
     for value in ("ice_adjust 50x50x60", "1.00 ms +3.0 %", "6.67", "150.00", "25 %", "36.0 MB", "1.0e-15", "+0.0 ±"):
         assert value in shown
     assert ("benchmark" in shown) == (width == 160)
+
+
+# --- Version 1, and what version 2 added ------------------------------------------------------------------------------
+
+
+def version_one(report: Report) -> dict[str, Any]:
+    """Return the report as version 1 would have written it."""
+    data = json.loads(report.model_dump_json())
+    for name in ("port", "settings", "accuracy_policy", "not_run", "not_produced", "left_out", "remarks"):
+        del data[name]
+    for benchmark in data["benchmarks"]:
+        del benchmark["remarks"], benchmark["marked"]
+    for build in data["stencils"]:
+        del build["domain"]
+    return {**data, "schema_version": 1}
+
+
+def test_a_report_of_version_1_is_read(make_report: Callable[..., Report], path: Path) -> None:
+    report = make_report()
+    path.parent.mkdir()
+    path.write_text(json.dumps(version_one(report)), encoding="utf-8")
+    assert load_report(path) == report
+    assert load_report(path).port == "ice3_gt4py.port"
+
+
+def test_the_key_of_an_old_run_stays_as_it_was(make_report: Callable[..., Report]) -> None:
+    assert make_report().comparability == "59acb1cd21d67e70"
+    assert make_report(settings={"loops": "by-point"}).comparability == "59acb1cd21d67e70"
+
+
+def test_another_port_and_other_settings_of_it_have_other_keys(make_report: Callable[..., Report]) -> None:
+    ours, theirs = make_report(), make_report(port="bench/port_jax.py")
+    tuned = make_report(port="bench/port_jax.py", settings={"backend": "x"})
+    assert len({ours.comparability, theirs.comparability, tuned.comparability}) == 3
+    assert theirs.differences(ours) == ["port", "settings"]
+    assert tuned.differences(theirs) == ["settings"]
+
+
+def test_an_unknown_measure_is_refused(make_report: Callable[..., Report]) -> None:
+    data = json.loads(make_report().model_dump_json())
+    data["benchmarks"][0]["measures"]["colour"] = {"value": 1.0}
+    with pytest.raises(ValueError, match="'colour' is not a measure"):
+        type(make_report()).model_validate(data)
+
+
+def test_what_is_not_to_be_trusted(make_report: Callable[..., Report], wrong: FieldError) -> None:
+    report = make_report()
+    (benchmark,) = report.benchmarks
+    assert report.distrust(benchmark, "latency") is None
+    benchmark.marked = "the result was not ready"
+    assert report.distrust(benchmark, "latency") == "its timing is marked: the result was not ready"
+    assert report.distrust(benchmark, "peak-memory") is None
+    different = make_report(accuracy_policy="report", accuracy=[wrong])
+    assert different.physics_differs
+    assert different.distrust(different.benchmarks[0], "peak-memory") == "the physics differs"
+    assert different.differences(report) == ["physics"]
+    assert wrong_outputs([wrong, wrong], "ice_adjust") == ["rvs"]
+
+
+@pytest.mark.parametrize("width", [50, 80, 200])
+def test_what_must_be_said_is_in_the_table_and_below_it(
+    make_report: Callable[..., Report], wrong: FieldError, width: int
+) -> None:
+    report = make_report(
+        accuracy_policy="report",
+        accuracy=[wrong],
+        not_run=[NotRun(data_set="rain", component="rain_ice", reason="the option subg_cond is not supported")],
+        not_produced={"ice_adjust": ["hlc_hrc", "hlc_hcf"]},
+        left_out=1,
+        remarks=["It used the time of 1.9 processors, although 1 was asked for."],
+    )
+    (benchmark,) = report.benchmarks
+    benchmark.name = "ice_adjust:modular/gt_cpu_ifirst/float64/50x50x60"
+    benchmark.component = "ice_adjust:modular"
+    benchmark.marked = "the result was not ready"
+    benchmark.measures |= {"compile-time": Metric(value=3.2e10), "wrong-outputs": Metric(value=1.0)}
+    console = Console(width=width, no_color=True)
+    with console.capture() as captured:
+        console.print(results_table(report, None))
+    seen = " ".join(captured.get().split())
+    for told in (
+        "ice_adjust:modular 50x50x60",
+        "32.00 s",
+        "1 wrong output",
+        "1 output is out of tolerance",
+        "rain_ice on rain: n/a, the",
+        "2 outputs are not produced: hlc_hrc, hlc_hcf.",
+        "1 cell was not compared",
+        "the time of 1.9 processors",
+        "its timing is not to be trusted, the result was not ready",
+    ):
+        assert told in seen
+    assert max(map(len, captured.get().splitlines())) <= width
+    if width == 200:
+        assert "physics differs, timing not to be trusted" in seen
+
+
+def test_nothing_is_marked_that_need_not_be(make_report: Callable[..., Report]) -> None:
+    console = Console(width=200, no_color=True)
+    with console.capture() as captured:
+        console.print(results_table(make_report(), None))
+    assert not any(word in captured.get() for word in ("marked", "compile", "wrong"))

@@ -21,7 +21,7 @@ from ice3_bench.errors import UsageError
 from ice3_bench.settings.matrix import CURRENT, OLDEST_PYTHON
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ice3_bench.settings.matrix import Backend
 
@@ -85,14 +85,41 @@ def make_environment(backend: Backend, folder: Path, notify: Callable[[str], Non
         return _current(backend)
     interpreter = _interpreter(backend)
     requirements = (*expanded_requirements(backend), *PROBE_REQUIREMENTS)
-    basis = [str(interpreter.resolve()), _version(interpreter), sysconfig.get_platform(), sorted(requirements)]
-    place = folder / hashlib.sha256(json.dumps(basis).encode()).hexdigest()[:12]
-    python = place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    place, python = _place(folder, interpreter, requirements)
     with locked(folder / f"{place.name}.lock"):
         made = _complete(place, python)
         if made is None:
             notify(f"installing {', '.join(backend.requirements) or 'the probe'}")
             made = _make(backend, interpreter, requirements, place, python)
+    return made
+
+
+def adopt_packages(backend: Backend, folder: Path, packages: Path, versions: Mapping[str, str]) -> Environment:
+    """Make the environment of a backend from packages that are there already, without network.
+
+    Parameters
+    ----------
+    packages
+        Folder to import them from; what it lacks is taken from the interpreter's own packages.
+    versions
+        Version of each package, as ``Environment`` holds them.
+
+    Raises
+    ------
+    UsageError
+        If the version of Python is not installed, or nothing can be written.
+    """
+    interpreter = _interpreter(backend)
+    place, python = _place(folder, interpreter, (*expanded_requirements(backend), *PROBE_REQUIREMENTS))
+    with locked(folder / f"{place.name}.lock"):
+        made = _complete(place, python)
+        if made is None:
+            shutil.rmtree(place, ignore_errors=True)
+            command = [str(interpreter), "-m", "venv", "--without-pip", "--system-site-packages", str(place)]
+            _run(backend, (), command)
+            for site in place.glob("lib*/python3.*/site-packages"):
+                (site / "packed.pth").write_text(f"{packages}\n", encoding="utf-8")
+            made = _finish(place, python, {**versions, "python": _version(python)})
     return made
 
 
@@ -148,11 +175,23 @@ def _make(backend: Backend, interpreter: Path, requirements: Sequence[str], plac
     try:
         _run(backend, requirements, [*create, str(place)])
         _run(backend, requirements, [*install, *requirements])
-        packages = _normalised(json.loads(_run(backend, requirements, [str(python), "-I", "-c", _VERSIONS])))
-        (place / "complete").write_text(json.dumps(packages, indent=1), encoding="utf-8")
+        packages = json.loads(_run(backend, requirements, [str(python), "-I", "-c", _VERSIONS]))
+        return _finish(place, python, _normalised(packages))
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
+
+
+def _place(folder: Path, interpreter: Path, requirements: Sequence[str]) -> tuple[Path, Path]:
+    """Return where an environment is kept, and its Python."""
+    basis = [str(interpreter.resolve()), _version(interpreter), sysconfig.get_platform(), sorted(requirements)]
+    place = folder / hashlib.sha256(json.dumps(basis).encode()).hexdigest()[:12]
+    return place, place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _finish(place: Path, python: Path, packages: dict[str, str]) -> Environment:
+    """Note that an environment is complete, and with which packages."""
+    (place / "complete").write_text(json.dumps(packages, indent=1), encoding="utf-8")
     return Environment(python, packages)
 
 

@@ -24,8 +24,9 @@ from ice3_bench.files import write_atomically
 from ice3_bench.history.checks import check, summary
 from ice3_bench.history.store import History
 from ice3_bench.show.accuracy import accuracy_table
+from ice3_bench.show.console import make_console
 from ice3_bench.show.gpu import gpu_table
-from ice3_bench.show.tables import make_console, results_table
+from ice3_bench.show.tables import results_table
 from ice3_bench.text import short
 
 if TYPE_CHECKING:

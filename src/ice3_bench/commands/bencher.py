@@ -17,6 +17,8 @@ from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.cell.machine import describe_commit, machine_name
 from ice3_bench.commands.common import Surroundings, explained
 from ice3_bench.commands.sending import send_queued
+from ice3_bench.compare.result import FILE as COMPARISON
+from ice3_bench.compare.result import load_comparison
 from ice3_bench.errors import Exit, UsageError
 from ice3_bench.github.actions import revision_of_pull_request
 from ice3_bench.github.client import GitHub
@@ -24,10 +26,11 @@ from ice3_bench.github.comment import MARKER, SUMMARY_LIMIT, Content, comment
 from ice3_bench.github.fork_reports import read_reports
 from ice3_bench.history.store import History
 from ice3_bench.report import load_report
-from ice3_bench.show.tables import make_console
+from ice3_bench.show.console import make_console
 
 if TYPE_CHECKING:
     from ice3_bench.bencher.document import Revision
+    from ice3_bench.compare.result import Comparison
     from ice3_bench.github.actions import Actions
 
 TESTBED_HELP = "name of the testbed (default: those of the reports in results/, or this machine)"
@@ -141,13 +144,12 @@ def fork_upload(_context: Context, folder: str) -> None:
 def comment_task(_context: Context) -> None:
     """Write job summary and pull request comment: what Bencher answered, and the verdicts of bench-compare."""
     surroundings = Surroundings.read()
-    comparison = surroundings.results / "comparison.md"
-    text = comparison.read_text(encoding="utf-8") if comparison.exists() else None
-    _publish(surroundings, surroundings.revision(), comparison=text)
+    path = surroundings.results / COMPARISON
+    _publish(surroundings, surroundings.revision(), load_comparison(path) if path.exists() else None)
 
 
 def _publish(
-    surroundings: Surroundings, revision: Revision | None, comparison: str | None, run_url: str | None = None
+    surroundings: Surroundings, revision: Revision | None, comparison: Comparison | None, run_url: str | None = None
 ) -> None:
     actions = surroundings.actions
     commit = revision.hash if revision else describe_commit(surroundings.project).hash

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -21,7 +24,7 @@ from ice3_bench.github.actions import Actions, revision_of_event
 from ice3_bench.settings.matrix import Settings, find_project, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,37 @@ def arguments() -> list[str]:
     return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM and a lost terminal interrupt as Ctrl-C does, and none interrupt the cleaning up that follows."""
+    if threading.current_thread() is not threading.main_thread():  # others cannot be interrupted
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+
+    def interrupt(*_: object) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number, handler in before.items():
+        if number != signal.SIGHUP or handler is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def explained(body: Callable[..., None]) -> Callable[..., None]:
     """End a task with the message and exit code of the error, not with a traceback."""
 
     @wraps(body)
     def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
         try:
-            body(*arguments, **options)
+            with interruptible():
+                body(*arguments, **options)
         except BenchError as error:
             raise InvokeExit(f"Error: {error}", code=int(error.code)) from error
         except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from ice3_bench.compare.workers import Crew, SideError
 from ice3_bench.errors import Interrupted, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
-from ice3_bench.show.tables import make_console
+from ice3_bench.show.console import make_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,20 +39,6 @@ MARKDOWN = "comparison.md"
 """The comparison as a job summary shows it, in the results folder."""
 UNPROVEN = "how far to trust this on this machine is not known: nox -s bench-calibrate measures it"
 OLD = "those stored are of an earlier version of the procedure and do not apply: nox -s bench-calibrate measures anew"
-
-
-def _clean_up_when_interrupted() -> None:
-    """Let SIGTERM and a lost terminal interrupt as Ctrl-C does, and none interrupt the cleaning up that follows."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def interrupt(*_: object) -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for number in numbers:
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
-            signal.signal(number, interrupt)
 
 
 def _positive(text: str) -> float:
@@ -98,7 +83,6 @@ def _parse(given: list[str]) -> argparse.Namespace:
 @explained
 def compare(_context: Context) -> None:
     """Compare two revisions on this machine: faster, slower, same or undecided. Arguments after --: see -- --help."""
-    _clean_up_when_interrupted()
     options = _parse(arguments())
     surroundings = Surroundings.read()
     settings = surroundings.settings
@@ -176,7 +160,6 @@ def _parse_calibration(given: list[str]) -> argparse.Namespace:
 @explained
 def calibrate(_context: Context) -> None:
     """Measure false alarms and power of bench-compare on this machine. Arguments after --: see -- --help."""
-    _clean_up_when_interrupted()
     options = _parse_calibration(arguments())
     surroundings = Surroundings.read()
     settings = surroundings.settings

@@ -20,7 +20,8 @@ from ice3_bench.files import write_atomically
 from ice3_bench.history.checks import check
 from ice3_bench.history.series import collect, opened
 from ice3_bench.measures import MEASURES
-from ice3_bench.show.tables import history_table, make_console
+from ice3_bench.show.console import make_console
+from ice3_bench.show.tables import history_table
 from ice3_bench.text import count
 
 if TYPE_CHECKING:

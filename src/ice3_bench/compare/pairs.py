@@ -263,5 +263,4 @@ def measure_memory(crew: Crew, group: list[Pairs], notify: Callable[[str], None]
 
 def _peak(worker: Worker, benchmark: messages.Benchmark, dump: Path) -> int:
     with worker.process():
-        peak = worker.request(messages.MeasureMemory(benchmark, str(dump)), messages.Peak)
-        return (peak.bytes or 0) - peak.reset_bytes
+        return worker.request(messages.MeasureMemory(benchmark, str(dump)), messages.Peak).bytes

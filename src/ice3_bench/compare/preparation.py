@@ -13,7 +13,7 @@ from ice3_bench.compare.accuracy import Accuracy
 from ice3_bench.compare.revisions import WORKTREE, require_port
 from ice3_bench.compare.sides import LABELS, Sides
 from ice3_bench.compare.workers import Side, SideError, ended
-from ice3_bench.errors import Exit, PassError, UsageError
+from ice3_bench.errors import PassError, UsageError
 from ice3_bench.settings.matrix import load_settings
 from ice3_probe import messages
 
@@ -161,12 +161,12 @@ def traced(side: Side) -> Side:
 
 
 def check_accuracy(side: Side, folder: Path, without: Collection[str] = ()) -> Accuracy:
-    """Run the accuracy pass of a side.
+    """Check the accuracy of a side: of all components at once, or one by one if one of them fails.
 
     Parameters
     ----------
     folder
-        For its log, which is kept if it fails.
+        For the logs of what fails.
     without
         Components that are not checked, since the side cannot run them.
     """
@@ -174,7 +174,21 @@ def check_accuracy(side: Side, folder: Path, without: Collection[str] = ()) -> A
     if not components:
         return Accuracy(problems=("none of its components runs",))
     folder.mkdir(parents=True, exist_ok=True)
-    log = folder / f"{side.label}-accuracy.log"
+    found = _accuracy_of(side, components, folder / f"{side.label}-accuracy.log")
+    if not found.problems or len(components) == 1:
+        return found
+    alone = [
+        _accuracy_of(side, (component,), folder / f"{side.label}-accuracy-{number}.log")
+        for number, component in enumerate(components, start=1)
+    ]
+    return Accuracy(
+        tuple(checked for one in alone for checked in one.checked),
+        tuple(problem for one in alone for problem in one.problems),
+    )
+
+
+def _accuracy_of(side: Side, components: tuple[str, ...], log: Path) -> Accuracy:
+    """Run the accuracy pass over components; the log is kept if it fails."""
     checked: list[messages.Checked] = []
     problems: list[str] = []
 
@@ -191,7 +205,7 @@ def check_accuracy(side: Side, folder: Path, without: Collection[str] = ()) -> A
     except PassError as error:
         problems.append(str(error))
     else:
-        if not problems and (not checked or code not in (Exit.OK, Exit.FAILED)):
+        if not problems and code:
             problems.append(f"the pass {ended(code)}, see {log}")
     if not problems:
         log.unlink(missing_ok=True)

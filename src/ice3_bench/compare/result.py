@@ -178,7 +178,9 @@ def load_comparison(path: Path) -> Comparison:
     try:
         text = path.read_text(encoding="utf-8")
         found = _Version.model_validate_json(text).schema_version
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, ValidationError) as error:
         raise UsageError(f"{path} is not a comparison of revisions: {remedy}.") from error
     if found != SCHEMA_VERSION:
         age = "an earlier" if found is None or found < SCHEMA_VERSION else "a later"

@@ -103,7 +103,7 @@ def checked_out(project: Path, name: str) -> Iterator[Revision]:
         tree = Path(folder) / commit[:12]
         if name == WORKTREE:
             try:
-                _copy(project, tree)
+                copy_files(project, tree)
             except OSError as error:
                 raise UsageError(
                     f"The files cannot be copied to {tree}: {error}. TMPDIR names another folder."
@@ -155,7 +155,8 @@ def _commit(project: Path, name: str) -> str:
         ) from error
 
 
-def _copy(project: Path, tree: Path) -> None:
+def copy_files(project: Path, tree: Path) -> None:
+    """Copy the files as they are, with uncommitted and untracked ones and without ignored ones."""
     tree.mkdir(parents=True, exist_ok=True)
     for name in git(project, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
         source, target = project / name, tree / name

@@ -220,7 +220,7 @@ def _judge(ratios: Sequence[float], p: float, rule: Rule, tests: int) -> Decisio
         verdict = Verdict.UNDECIDED
         reason = (
             f"{numbers}: too few for a {1.0 - rule.significance:.0%} interval, {rule.least_pairs} pairs at least "
-            "would decide it (a larger --budget or --total; building took its share where stencils were not cached)"
+            "would decide it (a larger --budget or --total; building stencils takes a part of it)"
         )
     elif -rule.equivalence < low and high < rule.equivalence:
         verdict = Verdict.SAME

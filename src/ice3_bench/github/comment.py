@@ -11,12 +11,14 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ice3_bench.show.comparison import comparison_markdown
 from ice3_bench.text import count, duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ice3_bench.bencher.answer import Line, Outcome
+    from ice3_bench.compare.result import Comparison
     from ice3_bench.settings.policy import BencherPolicy
 
 MARKER = "<!-- ice3-bench:report -->"
@@ -35,8 +37,8 @@ class Content:
     commit: str
     policy: BencherPolicy
     outcomes: list[Outcome] = field(default_factory=list)
-    comparison: str | None = None
-    """Markdown table of bench-compare, trusted: never from a fork."""
+    comparison: Comparison | None = None
+    """What bench-compare found."""
     notes: list[str] = field(default_factory=list)
     run_url: str | None = None
 
@@ -66,7 +68,7 @@ def _render(content: Content, *, details: bool, rows: int | None, comparison: bo
     lines = [line for outcome in content.outcomes for line in outcome.lines]
     parts = [MARKER, f"## Benchmarks of {escape(content.commit[:10])}", _headline(content, lines)]
     if content.comparison and comparison:
-        parts += ["### Compared with the base on one machine", content.comparison.strip()]
+        parts += ["### Compared with the base on one machine", comparison_markdown(content.comparison, escape).strip()]
     elif content.comparison:
         parts.append("The comparison with the base is too long for a comment: see the job summary.")
     alerts = [(outcome, line) for outcome in content.outcomes for line in outcome.lines if line.alert]

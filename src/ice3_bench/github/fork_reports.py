@@ -7,19 +7,19 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ice3_bench.errors import UsageError
+from ice3_bench.names import BenchmarkName, domain_text
 from ice3_bench.report import Report, load_report
+from ice3_probe.messages import MIXES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ice3_bench.settings.matrix import Settings
+    from ice3_bench.report import Benchmark
+    from ice3_bench.settings.matrix import Cell, Settings
 
 LARGEST = 4 * 2**20  # bytes of one report
 LONGEST = timedelta(days=90)  # artifacts are kept no longer
 TESTBED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+ -]{0,63}")
-BENCHMARK = re.compile(
-    r"(?P<component>[a-z][a-z0-9_]{0,39})/(?P<backend>[a-z0-9_]+)/(?P<precision>[a-z0-9]+)/(?P<domain>[0-9x]+)(/[a-z0-9_]{1,20})?"
-)
 
 
 def read_reports(folder: Path, settings: Settings, commit: str) -> list[Report]:
@@ -44,7 +44,7 @@ def read_reports(folder: Path, settings: Settings, commit: str) -> list[Report]:
 
 def _read(path: Path, settings: Settings, commit: str) -> Report:
     if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST:
-        raise UsageError(f"The report {path} is no file of at most {LARGEST} bytes: refused.")
+        raise UsageError(f"The report {path} is not a file of at most {LARGEST} bytes: refused.")
     try:
         report = load_report(path)
     except RecursionError:
@@ -60,13 +60,22 @@ def _read(path: Path, settings: Settings, commit: str) -> Report:
         raise UsageError(f"The report {path} has passes that cannot be: refused.")
     if not TESTBED.fullmatch(report.machine.testbed):
         raise UsageError(f"The report {path} names a testbed with characters that are not allowed: refused.")
-    for benchmark in report.benchmarks:
-        match = BENCHMARK.fullmatch(benchmark.name)
-        expected = (benchmark.component, cell.backend.id, cell.precision)
-        if (
-            match is None
-            or match.group("component", "backend", "precision") != expected
-            or match["domain"] not in cell.backend.domains
-        ):
-            raise UsageError(f"The report {path} has a benchmark that is not in the matrix: refused.")
+    if (report.port, report.accuracy_policy) != (cell.backend.port, cell.backend.accuracy):
+        raise UsageError(f"The report {path} is of another port, or treats accuracy otherwise: refused.")
+    if not all(_is_in_matrix(benchmark, cell) for benchmark in report.benchmarks):
+        raise UsageError(f"The report {path} has a benchmark that is not in the matrix: refused.")
     return report
+
+
+def _is_in_matrix(benchmark: Benchmark, cell: Cell) -> bool:
+    try:
+        name = BenchmarkName.parse(benchmark.name)
+    except UsageError:
+        return False
+    return (
+        (name.component, name.backend, name.precision) == (benchmark.component, cell.backend.id, cell.precision)
+        and name.component in cell.backend.components
+        and domain_text(name.domain) in cell.backend.domains
+        and name.domain == benchmark.domain
+        and (name.mix is None or name.mix in MIXES)
+    )

@@ -94,6 +94,7 @@ class Series:
                 {
                     "created": point.created.isoformat(),
                     "commit": point.commit,
+                    "trusted": point.trusted,
                     "value": point.metric.value,
                     "lower_value": point.metric.lower_value,
                     "upper_value": point.metric.upper_value,

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ice3_bench.cell import passes
-from ice3_bench.cell.session import Options, prepare
+from ice3_bench.cell.machine import describe_commit
+from ice3_bench.cell.options import Options
+from ice3_bench.cell.session import prepare
 from ice3_bench.compare.revisions import copy_files
 from ice3_bench.errors import UsageError
 from ice3_bench.pack.manifest import HARNESS, NAME, PROJECT, SITES, STENCILS, Manifest, Site
 from ice3_bench.pack.sites import copy_environment, copy_harness, normalised
-from ice3_bench.provenance import describe_commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """Measuring the cells of an unpacked archive, on a machine without network: ``python -m ice3_bench.pack.node FOLDER``.
 
-What is measured is the product itself: the sessions of ``nox -s bench-CELL``, with environments made of packed packages.
+Each cell is measured as by ``nox -s bench-CELL``, in an environment made of the packages of the archive.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 RESERVE = 15.0
 """Seconds of the budget that are kept for bringing the results together."""
-_MEASURE = "import sys; from ice3_bench.commands import program; sys.exit(program.run())"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,7 +109,7 @@ def _measure(folder: Path, cell: Cell, further: Sequence[str]) -> int:
     }
     words = ["bench", "--backend", cell.backend.id, "--precision", cell.precision, "--", *further]
     return subprocess.run(
-        [sys.executable, "-c", _MEASURE, *words], cwd=folder / PROJECT, env=environment, check=False
+        [sys.executable, "-m", "ice3_bench", *words], cwd=folder / PROJECT, env=environment, check=False
     ).returncode
 
 

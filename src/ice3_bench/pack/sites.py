@@ -18,6 +18,8 @@ UNNEEDED = ("pip", "wheel")
 """Packages of every environment that no measurement imports."""
 LATE = ("scipy", "plotly")
 """Packages that the harness imports for comparisons and pages only, which are made at home."""
+IN_EVERY_SITE = ("numpy",)
+"""Packages that the harness finds among those of each measured environment."""
 _DEAD_WEIGHT = re.compile(r"(^|/)(__pycache__|tests?|docs?|examples)/|\.(pyc|pyi|pyx|a)$|(^|/)\.\.")
 
 
@@ -42,7 +44,11 @@ def copy_harness(target: Path, without: Collection[str]) -> None:
     for package in ("ice3_bench", "ice3_probe"):
         (module,) = __import__(package).__path__
         shutil.copytree(module, target / package, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    for distribution in _required("ice3-bench", seen=set(), without=(*without, *LATE)):
+    own = metadata.distribution("ice3-bench")
+    described = target / f"ice3_bench-{own.version}.dist-info"
+    described.mkdir(parents=True, exist_ok=True)
+    (described / "METADATA").write_text(own.read_text("METADATA") or "", encoding="utf-8")
+    for distribution in _required("ice3-bench", seen=set(), without=(*without, *LATE, *IN_EVERY_SITE)):
         _copy(distribution, target)
     _strip(target)
 

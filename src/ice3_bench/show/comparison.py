@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ice3_bench.compare.verdict import Verdict
-from ice3_bench.show.tables import PREEMPTED, Fitting
+from ice3_bench.show.console import Fitting
 from ice3_bench.text import count, duration, size
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ice3_bench.compare.result import BenchmarkComparison, CellComparison, Comparison
 
 HEADINGS = ("benchmark", "verdict", "change", "99 % interval", "detectable", "wall", "base", "contender", "memory")
+PREEMPTED = 0.05
+"""Share of preempted rounds above which wall time is marked."""
 STYLES = {Verdict.SLOWER: "red", Verdict.FASTER: "green", Verdict.UNDECIDED: "bold yellow"}
 LOUD = ("UNDECIDED", "NOT COMPARED", "NOT CHECKED", "PHYSICS DIFFERS")
 

@@ -1,4 +1,4 @@
-"""The table of GPU cells in Markdown."""
+"""The table of GPU cells, in Markdown."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from ice3_bench.names import BenchmarkName, domain_text
+from ice3_bench.show.remarks import marks, remarks
 from ice3_bench.text import short
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def gpu_table(reports: Iterable[Report]) -> str:
     reports = sorted(reports, key=lambda report: report.cell)
     rows = [_row(report, benchmark) for report in reports for benchmark in report.benchmarks]
     lines = ["| " + " | ".join(row) + " |" for row in (TABLE, ["---"] * len(TABLE), *rows)]
-    return "\n".join([*lines, "", *dict.fromkeys(_provenance(report) for report in reports), ""])
+    said = [f"{report.cell}: {remark}\n" for report in reports for remark in remarks(report)]
+    return "\n".join([*lines, "", *dict.fromkeys(_provenance(report) for report in reports), *said, ""])
 
 
 def _row(report: Report, benchmark: Benchmark) -> list[str]:
@@ -37,7 +39,7 @@ def _row(report: Report, benchmark: Benchmark) -> list[str]:
     measures = benchmark.measures
     return [
         *cells,
-        _per_point(measures.get("latency"), benchmark),
+        _marked(_per_point(measures.get("latency"), benchmark), marks(report, benchmark)),
         f"{measures['bandwidth'].value:.0%}" if "bandwidth" in measures else "–",
         f"{statistics.median(wall) / benchmark.points:.3g}" if wall else "–",
         _per_point(measures.get("transfer-in"), benchmark),
@@ -45,6 +47,10 @@ def _row(report: Report, benchmark: Benchmark) -> list[str]:
         _per_point(measures.get("peak-memory"), benchmark),
         f"{measures['accuracy'].value:.1e}" if "accuracy" in measures else "–",
     ]
+
+
+def _marked(value: str, words: list[str]) -> str:
+    return f"{value} ({', '.join(words)})" if words else value
 
 
 def _per_point(metric: Metric | None, benchmark: Benchmark) -> str:

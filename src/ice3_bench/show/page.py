@@ -19,7 +19,8 @@ from plotly.offline import get_plotlyjs
 
 from ice3_bench.history.thresholds import boundary, selected
 from ice3_bench.measures import MEASURES, written
-from ice3_bench.text import changed, duration, short, size, suited
+from ice3_bench.show.remarks import marks, remarks
+from ice3_bench.text import changed, count, duration, short, suited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,30 +95,34 @@ def _cell(latest: Latest) -> dict[str, Any]:
         "cell": report.cell,
         "testbed": report.machine.testbed,
         "machine": f"{report.machine.cpu}, {report.machine.device or f'{report.machine.cores} cores'}",
-        "threads": report.protocol.threads,
+        "threads": count(report.protocol.threads, "thread"),
         "commit": short(report.commit.hash) + (" with uncommitted changes" if report.commit.dirty else ""),
         "branch": report.commit.branch or "no branch",
         "created": f"{report.created:%Y-%m-%d %H:%M}",
-        "rows": [_row(one, [c for c in latest.checks if c.benchmark == one.name]) for one in report.benchmarks],
+        "rows": [_row(report, one, [c for c in latest.checks if c.benchmark == one.name]) for one in report.benchmarks],
+        "remarks": remarks(report),
         "beyond": [f"{c.label} {c.measure}: {c.reason}" for c in latest.checks if c.violation],
     }
 
 
-def _row(benchmark: Benchmark, checks: Sequence[Check]) -> dict[str, Any]:
+def _row(report: Report, benchmark: Benchmark, checks: Sequence[Check]) -> dict[str, Any]:
     measures = benchmark.measures
     made = sum(check.verdict != "unchecked" for check in checks)
     beyond = [check.measure for check in checks if check.violation]
-    latency, memory, error, triad = (measures.get(m) for m in ("latency", "peak-memory", "accuracy", "bandwidth"))
+    latency = measures.get("latency")
+
+    def shown(measure: str) -> str:
+        return written(measure, measures[measure].value) if measure in measures else "–"
+
     return {
         "label": benchmark.label,
         "error": benchmark.error,
+        "marks": ", ".join(marks(report, benchmark)),
         "values": {
-            "latency": duration(latency.value) if latency else "–",
+            "latency": shown("latency"),
             "wall": duration(statistics.median(benchmark.rounds.wall_ns)) if benchmark.rounds else "–",
             "per point": f"{latency.value / benchmark.points:.2f} ns" if latency else "–",
-            "of triad": f"{100 * triad.value:.0f} %" if triad else "–",
-            "peak memory": size(memory.value) if memory else "–",
-            "error": f"{error.value:.1e}" if error else "–",
+            **{MEASURES[name].label: shown(name) for name in ("bandwidth", "peak-memory", "accuracy")},
         },
         "beyond": beyond,
         "history": "✗ " + ", ".join(beyond) if beyond else f"✓ {made} of {len(checks)}" if made else "not checked",
@@ -153,15 +158,16 @@ def _limits(one: Series, model: Threshold) -> tuple[list[float | None], list[flo
         drawn = boundary(model, selected(model, before, point.created))
         lower.append(drawn.lower)
         upper.append(drawn.upper)
-        before.insert(0, (point.created, point.metric.value))
+        if point.trusted:
+            before.insert(0, (point.created, point.metric.value))
     return lower, upper
 
 
 def _figure(one: Series, model: Threshold | None) -> dict[str, Any]:
     """Make the plot of a series; colours that depend on light or dark are the page's."""
     scale, unit = _scale(one)
-    count = len(one.points)
-    runs = list(range(1, count + 1))
+    runs_in_all = len(one.points)
+    runs = list(range(1, runs_in_all + 1))
     figure = go.Figure()
 
     def scaled(values: Sequence[float | None]) -> list[float | None]:
@@ -190,13 +196,17 @@ def _figure(one: Series, model: Threshold | None) -> dict[str, Any]:
     figure.add_scatter(
         x=runs,
         y=scaled(one.values),
-        mode="lines+markers" if count <= 150 else "lines",
+        mode="lines+markers" if runs_in_all <= 150 else "lines",
         line={"width": 1.2, "color": BLUE},
-        marker={"size": 5, "color": BLUE},
-        text=[_hover(one, number) for number in range(count)],
+        marker={
+            "size": 5,
+            "color": BLUE,
+            "symbol": ["circle" if point.trusted else "circle-open" for point in one.points],
+        },
+        text=[_hover(one, number) for number in range(runs_in_all)],
         hovertemplate="%{text}<extra></extra>",
     )
-    edges = [0, *(change.index for change in one.detection.changes), count]
+    edges = [0, *(change.index for change in one.detection.changes), runs_in_all]
     if len(edges) > 2:
         levels = [one.detection.changes[0].before, *(change.after for change in one.detection.changes)]
         for start, end, level in zip(edges, edges[1:], levels, strict=False):
@@ -219,12 +229,12 @@ def _figure(one: Series, model: Threshold | None) -> dict[str, Any]:
             showarrow=False,
             font={"color": colour, "size": 12},
         )
-    ticks = sorted({round(1 + step * (count - 1) / (TICKS - 1)) for step in range(TICKS)})
+    ticks = sorted({round(1 + step * (runs_in_all - 1) / (TICKS - 1)) for step in range(TICKS)})
     figure.update_xaxes(
         tickvals=ticks,
         ticktext=[f"{one.points[tick - 1].created:%b} {one.points[tick - 1].created.day}" for tick in ticks],
         ticklabeloverflow="allow",
-        range=[0.4, count + 0.6],
+        range=[0.4, runs_in_all + 0.6],
     )
     figure.update_yaxes(title={"text": unit, "standoff": 8}, exponentformat="e", nticks=5)
     figure.update_layout(
@@ -240,5 +250,6 @@ def _hover(one: Series, number: int) -> str:
         f"{point.created:%Y-%m-%d %H:%M}",
         short(point.commit),
         one.latest.machine.testbed,
+        *([] if point.trusted else ["physics or timing not to be trusted"]),
     ]
     return "<br>".join(html.escape(line) for line in lines)

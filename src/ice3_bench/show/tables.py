@@ -1,86 +1,65 @@
-"""What the user sees: the table of results and those of the history and of comparisons."""
+"""The tables of results and of the history, on the console."""
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from rich.columns import Columns
-from rich.console import Console, Group
-from rich.measure import Measurement
-from rich.padding import Padding
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from ice3_bench.history.checks import change
 from ice3_bench.measures import written
-from ice3_bench.text import changed, count, duration, short, size
+from ice3_bench.show.console import Fitting
+from ice3_bench.show.remarks import marks, remarks
+from ice3_bench.text import changed, count, duration, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.console import ConsoleOptions, RenderableType, RenderResult
 
     from ice3_bench.history.checks import Check
     from ice3_bench.history.series import Series
     from ice3_bench.report import Benchmark, Metric, Report
 
-PREEMPTED = 0.05
-"""Share of preempted rounds above which wall time is marked."""
-PLAIN_WIDTH = 200
-"""Columns of the output where it is no terminal (a file, a CI log)."""
 
+def results_table(report: Report, previous: Report | None, checks: Sequence[Check] = ()) -> Group:
+    """Make the table of a cell's results, with what must be said of them below.
 
-def make_console(*, quiet: bool = False) -> Console:
-    """Make the console for results; colours follow the terminal and NO_COLOR."""
-    console = Console(quiet=quiet, highlight=False)
-    return console if console.is_terminal else Console(quiet=quiet, highlight=False, width=PLAIN_WIDTH)
-
-
-class Fitting:
-    """A table, or where the terminal is too narrow for it, a paragraph for each of its rows."""
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the table, or its title and the paragraphs."""
-        natural = Measurement.get(console, options.update(max_width=10_000), self.table).maximum
-        if natural <= options.max_width:
-            yield self.table
-            return
-        first, *others = self.table.columns
-        yield Text(str(self.table.title), style="table.title")
-        for row, name, *cells in zip(self.table.rows, first.cells, *(column.cells for column in others), strict=True):
-            entries = [
-                Text.assemble((f"{column.header} ", "dim"), cell) for column, cell in zip(others, cells, strict=True)
-            ]
-            yield Text.assemble(name if isinstance(name, Text) else (str(name), "bold"))
-            yield Padding(Columns(filter(None, entries), padding=(0, 3, 0, 0)), (0, 0, 0, 2), style=row.style or "")
-
-
-def results_table(report: Report, previous: Report | None, checks: Sequence[Check] = ()) -> Fitting:
-    """Make the table of a cell's results: the change against the previous comparable run, and what the history says."""
-    table = Table(title=f"{report.cell} on {report.machine.testbed}, {_threads(report)}", title_justify="left")
+    The change is that against the previous comparable run. Compile times are shown if something was compiled, and marks
+    if there are any.
+    """
+    threads = count(report.protocol.threads, "thread")
+    table = Table(title=f"{report.cell} on {report.machine.testbed}, {threads}", title_justify="left")
     table.add_column("benchmark", no_wrap=True)
-    headings = ["latency", "wall", "ns/point", "Mpoint/s", "of triad", "peak memory", "error", "change", "history"]
-    if report.device == "gpu":
-        headings[4:5] = ["of copy", "to device", "back"]
+    headings = _headings(report)
     for heading in headings:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="left" if heading == "marked" else "right")
     before = {b.name: b for b in previous.benchmarks} if previous else {}
     for benchmark in report.benchmarks:
-        label = benchmark.label
-        if benchmark.error is not None:
-            table.add_row(label, Text("failed", style="red"), *[""] * (len(headings) - 1))
-            continue
         own = [check for check in checks if check.benchmark == benchmark.name]
-        table.add_row(label, *_cells(benchmark, before.get(benchmark.name), own, report.device), _history(own))
-    return Fitting(table)
+        cells = {"marked": Text(", ".join(marks(report, benchmark)), style="bold yellow")}
+        if benchmark.error is not None:
+            cells["latency"] = Text("failed", style="red")
+        else:
+            cells |= _cells(benchmark, before.get(benchmark.name), own)
+            cells["history"] = _history(own)
+        table.add_row(benchmark.label, *(cells.get(heading, Text()) for heading in headings))
+    return Group(Fitting(table), *map(Text, remarks(report)))
 
 
-def _threads(report: Report) -> str:
-    return count(report.protocol.threads, "thread")
+def _headings(report: Report) -> list[str]:
+    memory = ("of copy", "to device", "back") if report.device == "gpu" else ("of triad",)
+    compiled = any("compile-time" in benchmark.measures for benchmark in report.benchmarks)
+    marked = any(marks(report, benchmark) for benchmark in report.benchmarks)
+    return [
+        *("latency", "wall", "ns/point", "Mpoint/s", *memory, "peak memory"),
+        *(["compile"] if compiled else []),
+        "error",
+        *(["marked"] if marked else []),
+        *("change", "history"),
+    ]
 
 
 def _history(checks: Sequence[Check]) -> Text:
@@ -94,44 +73,52 @@ def _history(checks: Sequence[Check]) -> Text:
     return Text("✓" if made == len(checks) else f"✓ {made} of {len(checks)}", style="green")
 
 
-def _cells(
-    benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Check], device: str
-) -> list[RenderableType]:
+def _cells(benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Check]) -> dict[str, Text]:
+    """Return the cells of a line by their headings; those of other devices among them."""
     measures = benchmark.measures
     styles = {check.measure: "red" for check in checks if check.violation}
-    latency, memory, error = measures.get("latency"), measures.get("peak-memory"), measures.get("accuracy")
-    cells: list[RenderableType] = ["–"] * 5
+
+    def of(measure: str) -> Text:
+        if measure not in measures:
+            return Text("–")
+        return Text(written(measure, measures[measure].value), style=styles.get(measure, ""))
+
+    latency = measures.get("latency")
     if latency is not None:
-        cells = [
-            Text(f"{duration(latency.value)} {_above(latency)}", style=styles.get("latency", "")),
-            duration(_median(benchmark.rounds.wall_ns)) if benchmark.rounds else "–",
-            f"{latency.value / benchmark.points:.2f}",
-            f"{measures['throughput'].value / 1e6:.2f}",
-            f"{100 * measures['bandwidth'].value:.0f} %",
-        ]
-    if device == "gpu":
-        transfers = (measures.get("transfer-in"), measures.get("transfer-out"))
-        cells += [duration(transfer.value) if transfer else "–" for transfer in transfers]
-    cells.append(Text(size(memory.value), style=styles.get("peak-memory", "")) if memory else "–")
-    cells.append(Text(f"{error.value:.1e}", style=styles.get("accuracy", "")) if error else "–")
+        time = Text(f"{duration(latency.value)} {_above(latency)}", style=styles.get("latency", ""))
+        per_point, rate = f"{latency.value / benchmark.points:.2f}", f"{measures['throughput'].value / 1e6:.2f}"
+    else:
+        time, per_point, rate = Text("–"), "–", "–"
+    error = of("accuracy")
+    if "wrong-outputs" in measures and measures["wrong-outputs"].value > 0:
+        error.append(f", {count(round(measures['wrong-outputs'].value), 'wrong output')}")
+    return {
+        "latency": time,
+        "wall": Text(duration(statistics.median(benchmark.rounds.wall_ns)) if benchmark.rounds else "–"),
+        "ns/point": Text(per_point),
+        "Mpoint/s": Text(rate),
+        "of triad": of("bandwidth"),
+        "of copy": of("bandwidth"),
+        "to device": of("transfer-in"),
+        "back": of("transfer-out"),
+        "peak memory": of("peak-memory"),
+        "compile": of("compile-time"),
+        "error": error,
+        "change": _change(benchmark, before),
+    }
+
+
+def _change(benchmark: Benchmark, before: Benchmark | None) -> Text:
     difference = change(benchmark, before) if before else None
     if difference is None:
-        cells.append(Text("first run", style="dim"))
-    else:
-        style = "" if abs(difference.relative) <= difference.spread else ("red" if difference.relative > 0 else "green")
-        cells.append(Text(f"{100 * difference.relative:+.1f} ± {100 * difference.spread:.1f} %", style=style))
-    return cells
+        return Text("first run", style="dim")
+    style = "" if abs(difference.relative) <= difference.spread else ("red" if difference.relative > 0 else "green")
+    return Text(f"{100 * difference.relative:+.1f} ± {100 * difference.spread:.1f} %", style=style)
 
 
 def _above(metric: Metric) -> str:
     """Distance of the upper quartile from the value, as a percentage."""
     return f"+{100 * ((metric.upper_value or metric.value) / metric.value - 1):.1f} %"
-
-
-def _median(values: list[int]) -> float:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return float(ordered[middle]) if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 BARS = "▁▂▃▄▅▆▇█"

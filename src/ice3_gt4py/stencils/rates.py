@@ -22,7 +22,7 @@ def raw_rates(tables, columns, level, t, rv, rc, rr, ri, rs, rg, ni, pabs, rhodr
     """Evaluate all rates that later substeps keep (PHYEX: ICE4_SLOW, ICE4_WARM, ICE4_FAST_RI, _RS and _RG).
 
     Exponentials are half of the cost. Powers that follow from others are products of them (EX0DEPG = EX_G - 1,
-    EXRCFRI = EXICFRR - 3), and those that do for PHYEX's values only are where these values hold.
+    EXRCFRI = EXICFRR - 3). Some follow for PHYEX's values only: they are products if these values hold.
 
     Returns
     -------

@@ -794,7 +794,7 @@ def _no_constant(text: str) -> float:
 
 def main() -> None:
     """Serve until Ctrl-C, to try the upload without an account."""
-    parser = argparse.ArgumentParser(prog="python -m tests.unit.bencher_server")
+    parser = argparse.ArgumentParser(prog="python -m tests.servers.bencher_server")
     parser.add_argument("--port", type=int, default=6610)
     with BencherServer(port=parser.parse_args().port) as server:
         print(f"export BENCHER_HOST={server.url} BENCHER_PROJECT=ice3 BENCHER_API_KEY={PROJECT_KEY}", flush=True)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
-from tests.unit.bencher_server import OTHER_KEY, PROJECT_KEY, TOKEN, USER_KEY, BencherServer, Refusal, limits
+from tests.servers.bencher_server import OTHER_KEY, PROJECT_KEY, TOKEN, USER_KEY, BencherServer, Refusal, limits
 
 from ice3_bench.bencher.client import Bencher, BencherError, Patience
 from ice3_bench.bencher.connection import Connection, Missing, connection
@@ -24,7 +24,7 @@ from ice3_bench.bencher.upload import HISTORY, Sent, send
 from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.history.store import History
 from ice3_bench.measures import MEASURES
-from ice3_bench.report import Benchmark, Commit, Metric, Report
+from ice3_bench.report import Benchmark, Commit, FieldError, Metric, Report
 from ice3_bench.settings.policy import BencherPolicy, Test, Threshold
 
 if TYPE_CHECKING:
@@ -278,6 +278,53 @@ def test_t9_no_fork_can_name_a_branch_of_ours(policy: BencherPolicy) -> None:
     assert pull_request_branch(5, "topic", "us", fork=False, policy=policy) == "topic"
 
 
+def differing(make_report: Callable[..., Report], **fields: Any) -> Report:
+    wrong = FieldError(data_set="lite", component="ice_adjust", field="rvs", error=1.0, tolerance=1e-12, passed=False)
+    report = make_report(accuracy=[wrong], accuracy_policy="report", **fields)
+    report.benchmarks[0].measures["wrong-outputs"] = Metric(value=1.0)
+    return report
+
+
+def test_results_of_wrong_physics_travel_apart_without_thresholds(
+    make_report: Callable[..., Report], policy: BencherPolicy
+) -> None:
+    right = second_cell(make_report)
+    drafts = draft([differing(make_report), right], policy, None, {})
+    assert [one.testbed for one in drafts] == ["laptop (physics differs)", "laptop"]
+    bodies = [json.loads(one.body) for one in drafts]
+    assert ["thresholds" in body for body in bodies] == [False, True]
+    (document,) = map(json.loads, bodies[0]["results"])
+    assert document["ice_adjust/gt_cpu_ifirst/float64/50x50x60"]["wrong-outputs"] == {"value": 1.0}
+
+
+def test_wrong_physics_never_alerts_and_is_said(make_report: Callable[..., Report], uploader: Uploader) -> None:
+    uploader.send(make_report(commit=commit(1)))
+    uploader.send(differing(make_report, commit=commit(2)))
+    sent = uploader.send(differing(make_report, latency=9e6, commit=commit(3)))
+    assert (sent.code, sent.alerts) == (Exit.OK, 0)
+    (said,) = sent.outcomes[0].silences(uploader.policy)
+    assert "its physics differs" in said
+    pulled = Revision("topic", commit(4).hash or "", "main", commit(1).hash, 3)
+    sent = uploader.send(differing(make_report, latency=9e7, commit=commit(4, None)), revision=pulled)
+    assert sent.alerts == 0
+    assert uploader.send(make_report(1e7, commit=commit(5))).alerts == 1  # judged by the right run alone
+
+
+def test_a_marked_timing_is_not_sent(make_report: Callable[..., Report]) -> None:
+    report = make_report()
+    report.benchmarks[0].marked = "the result was not ready"
+    (measures,) = merge([report]).values()
+    assert set(measures) == {"peak-memory", "accuracy"}
+
+
+def test_a_body_is_sent_as_it_was_queued(make_report: Callable[..., Report], policy: BencherPolicy) -> None:
+    (one,) = draft([make_report(commit=commit(1, "topic/é"))], policy, None, {})
+    body = Body(one.body)
+    parsed = {**json.loads(one.body), "project": "ice3", "idempotency_key": "k"}
+    assert body.complete("ice3", "k") == json.dumps(parsed).encode()
+    assert (body.testbed, body.start_point, len(body.expected)) == ("laptop", "main", 5)
+
+
 # --- Sending ----------------------------------------------------------------------------------------------------------
 
 
@@ -321,7 +368,7 @@ def test_one_request_for_the_whole_matrix(
     server.log.clear()
     sent = uploader.send(patience=Patience())  # benchmarks/uploads.py says how long it takes
     assert server.log == [("POST", "/v0/run", 201)]
-    assert len(sent.outcomes[0].lines) == 14 * 2 * 2 * 5
+    assert len(sent.outcomes[0].lines) == len(settings.cells) * 2 * 2 * 5
     with History(uploader.results / HISTORY) as history:
         (*_, whole) = history.queue.sent(HASH)
     assert len(whole.body) < 100_000
@@ -712,6 +759,15 @@ def test_models_that_bencher_refuses_are_refused_here(model: dict[str, Any]) -> 
 def test_every_measure_is_decided(policy: BencherPolicy) -> None:
     with pytest.raises(ValidationError, match="'accuracy' must be either"):
         BencherPolicy(thresholds=dict(list(policy.thresholds.items())[:2]), unwatched=policy.unwatched)
+
+
+def test_a_policy_stays_valid_when_a_measure_is_added(policy: BencherPolicy) -> None:
+    old = BencherPolicy(thresholds=policy.thresholds, unwatched=("throughput", "bandwidth"))
+    assert old.ignores("compile-time")
+    assert old.ignores("throughput")
+    assert not old.ignores("latency")
+    with pytest.raises(ValidationError, match="'latency' must be either"):
+        BencherPolicy(thresholds=policy.thresholds, unwatched=("latency",))
 
 
 def test_the_servers_threshold_tests_agree_with_benchers_own() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from tests.unit.github_server import READ_TOKEN, TOKEN
+from tests.servers.github_server import READ_TOKEN, TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,9 @@ if [ "$1" = -s ] && [ -d "$MEASURED/$2" ]; then
     mkdir -p results && cp -r "$MEASURED/$2/results/." results/ && exit "$(cat "$MEASURED/$2/code")"
 fi
 exec {python} -m nox --no-venv --no-install "$@"
+"""
+BENCH = """#!/usr/bin/env bash
+exec {python} -m ice3_bench "$@"
 """
 JQ = """#!/usr/bin/env bash
 exec {python} -c 'import json, sys; print(json.dumps([one["session"] for one in json.load(sys.stdin)]))'
@@ -77,12 +80,13 @@ class Player:
         self.checkout.mkdir(parents=True)
         for name in ("pyproject.toml", "noxfile.py"):
             shutil.copy(PROJECT / name, self.checkout)
-        shutil.copytree(PROJECT / "tasks", self.checkout / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("tasks", "src/ice3_bench"):
+            shutil.copytree(PROJECT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
         self.summary = folder / "summary.md"
         self.measured = folder / "measured"
         programs = folder / "bin"
         programs.mkdir()
-        for name, text in (("nox", NOX), *([] if shutil.which("jq") else [("jq", JQ)])):
+        for name, text in (("nox", NOX), ("ice3-bench", BENCH), *([] if shutil.which("jq") else [("jq", JQ)])):
             (programs / name).write_text(text.format(python=sys.executable), encoding="utf-8")
             (programs / name).chmod(0o755)
 

@@ -1,0 +1,46 @@
+"""The console, and tables that fit into it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.columns import Columns
+from rich.console import Console
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import ConsoleOptions, RenderResult
+    from rich.table import Table
+
+PLAIN_WIDTH = 200
+"""Columns of the output if it is not a terminal (a file, a CI log)."""
+
+
+def make_console(*, quiet: bool = False) -> Console:
+    """Make the console for results; colours follow the terminal and NO_COLOR."""
+    console = Console(quiet=quiet, highlight=False)
+    return console if console.is_terminal else Console(quiet=quiet, highlight=False, width=PLAIN_WIDTH)
+
+
+class Fitting:
+    """A table, or, if the terminal is too narrow for it, a paragraph for each of its rows."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table, or its title and the paragraphs."""
+        natural = Measurement.get(console, options.update(max_width=10_000), self.table).maximum
+        if natural <= options.max_width:
+            yield self.table
+            return
+        first, *others = self.table.columns
+        yield Text(str(self.table.title), style="table.title")
+        for row, name, *cells in zip(self.table.rows, first.cells, *(column.cells for column in others), strict=True):
+            entries = [
+                Text.assemble((f"{column.header} ", "dim"), cell) for column, cell in zip(others, cells, strict=True)
+            ]
+            yield Text.assemble(name if isinstance(name, Text) else (str(name), "bold"))
+            yield Padding(Columns(filter(None, entries), padding=(0, 3, 0, 0)), (0, 0, 0, 2), style=row.style or "")

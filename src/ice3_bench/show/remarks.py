@@ -1,0 +1,49 @@
+"""What must be said of a report besides its numbers: marks, and sentences below the table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ice3_bench.report import wrong_outputs
+from ice3_bench.text import count
+
+if TYPE_CHECKING:
+    from ice3_bench.report import Benchmark, Report
+
+
+def marks(report: Report, benchmark: Benchmark) -> list[str]:
+    """Return the words that mark a benchmark; none if its results may be trusted."""
+    return [
+        *(["physics differs"] if report.physics_differs else []),
+        *(["timing not to be trusted"] if benchmark.marked else []),
+    ]
+
+
+def remarks(report: Report) -> list[str]:
+    """Say what a reader of the results must know: which outputs are wrong or missing, which timings are marked."""
+    said = []
+    for component in dict.fromkeys(entry.component for entry in report.accuracy):
+        wrong = wrong_outputs(report.accuracy, component)
+        if not wrong:
+            continue
+        failed = [entry for entry in report.accuracy if entry.component == component and not entry.passed]
+        worst = max(failed, key=lambda entry: entry.error / entry.tolerance)
+        said.append(
+            f"{component}: physics differs. {count(len(wrong), 'output is', 'outputs are')} out of tolerance, "
+            f"the worst is {worst.field} with an error of {worst.error:.1e} (tolerance {worst.tolerance:.0e}, "
+            f"{worst.data_set})."
+        )
+    said += [f"{one.component} on {one.data_set}: n/a, {one.reason}" for one in report.not_run]
+    said += [
+        f"{component}: {count(len(outputs), 'output is', 'outputs are')} not produced: {', '.join(outputs)}."
+        for component, outputs in report.not_produced.items()
+        if outputs
+    ]
+    if report.left_out:
+        said.append(
+            f"{count(report.left_out, 'cell was', 'cells were')} not compared: an input that the port ignores is not "
+            "zero there."
+        )
+    said += [f"{one.label}: its timing is not to be trusted, {one.marked}" for one in report.benchmarks if one.marked]
+    said += [f"{one.label}: {remark}" for one in report.benchmarks for remark in one.remarks]
+    return [*said, *report.remarks]

@@ -1,0 +1,153 @@
+"""Reports of forks: whatever is not as our own sessions write it is refused."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ice3_bench.errors import UsageError
+from ice3_bench.github.fork_reports import read_reports
+from ice3_bench.report import Commit, Report, save_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ice3_bench.settings.matrix import Settings
+
+A, F = "a" * 40, "f" * 40
+
+
+def _spoil_name(report: Report) -> None:
+    report.benchmarks[0].name = "ice_adjust/gt_cpu_ifirst/float64/50x50x60](http://evil)"
+
+
+def _spoil_component(report: Report) -> None:
+    report.benchmarks[0].component = "@everybody"
+
+
+def _spoil_domain(report: Report) -> None:
+    report.benchmarks[0].name = "ice_adjust/gt_cpu_ifirst/float64/1x1x1"
+
+
+def _spoil_variant(report: Report) -> None:
+    report.benchmarks[0].component = "ice_adjust:modular"
+    report.benchmarks[0].name = "ice_adjust:modular/gt_cpu_ifirst/float64/50x50x60"
+
+
+def _spoil_mix(report: Report) -> None:
+    report.benchmarks[0].name += "/stormy"
+
+
+def _spoil_points(report: Report) -> None:
+    report.benchmarks[0].domain = (1, 1, 1)
+
+
+def _spoil_port(report: Report) -> None:
+    report.port = "elsewhere.port"
+
+
+def _spoil_policy(report: Report) -> None:
+    report.accuracy_policy = "report"
+
+
+def _spoil_testbed(report: Report) -> None:
+    report.machine.testbed = "<img src=x>"
+
+
+def _spoil_cell(report: Report) -> None:
+    report.cell = "numpy-float64"
+
+
+def _spoil_commit(report: Report) -> None:
+    report.commit.hash = A
+
+
+def _spoil_changes(report: Report) -> None:
+    report.commit.dirty = True
+
+
+def _spoil_time(report: Report) -> None:
+    report.created = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def _spoil_zone(report: Report) -> None:
+    report.created = report.created.replace(tzinfo=None)
+
+
+def _spoil_duration(report: Report) -> None:
+    report.passes[0].seconds = 1e300
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _spoil_name,
+        _spoil_component,
+        _spoil_domain,
+        _spoil_variant,
+        _spoil_mix,
+        _spoil_points,
+        _spoil_port,
+        _spoil_policy,
+        _spoil_testbed,
+        _spoil_cell,
+        _spoil_commit,
+        _spoil_changes,
+        _spoil_time,
+        _spoil_zone,
+        _spoil_duration,
+    ],
+)
+def test_what_a_fork_must_not_say_is_refused(
+    make_report: Callable[..., Report], settings: Settings, tmp_path: Path, spoil: Callable[[Report], None]
+) -> None:
+    report = make_report(commit=Commit(hash=F))
+    save_report(report, tmp_path / "bench-x" / "report.json")
+    assert read_reports(tmp_path, settings, F) == [report]
+    spoil(report)
+    save_report(report, tmp_path / "bench-x" / "report.json")
+    with pytest.raises(UsageError, match="refused"):
+        read_reports(tmp_path, settings, F)
+
+
+def test_large_linked_doubled_and_unknown_reports_of_a_fork_are_refused(
+    make_report: Callable[..., Report], settings: Settings, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="no reports"):
+        read_reports(tmp_path, settings, F)
+    path = tmp_path / "bench-x" / "report.json"
+    save_report(make_report(commit=Commit(hash=F)), path)
+    (tmp_path / "bench-y").mkdir()
+    link = tmp_path / "bench-y" / "report.json"
+    link.symlink_to(path)
+    with pytest.raises(UsageError, match="refused"):
+        read_reports(tmp_path, settings, F)
+    link.unlink()
+    shutil.copy(path, link)
+    with pytest.raises(UsageError, match="several reports of one cell"):
+        read_reports(tmp_path, settings, F)
+    link.write_bytes(b" " * (4 * 2**20 + 1))
+    with pytest.raises(UsageError, match="refused"):
+        read_reports(tmp_path, settings, F)
+    save_report(make_report(commit=Commit(hash=F), cell="cupy-float64"), link)
+    with pytest.raises(UsageError, match="Unknown cell"):
+        read_reports(tmp_path, settings, F)
+    link.write_text("[" * 200_000, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"nested|not JSON"):
+        read_reports(tmp_path, settings, F)
+
+
+def test_a_variant_of_the_matrix_is_let_in(
+    make_report: Callable[..., Report], settings: Settings, tmp_path: Path
+) -> None:
+    cell = settings.cell_by_id("gt_cpu_ifirst-float64")
+    backend = cell.backend.model_copy(update={"components": ("ice_adjust:modular",)})
+    backends = tuple(backend if one.id == backend.id else one for one in settings.backends)
+    report = make_report(commit=Commit(hash=F))
+    _spoil_variant(report)
+    save_report(report, tmp_path / "bench-x" / "report.json")
+    assert read_reports(tmp_path, settings.model_copy(update={"backends": backends}), F) == [report]
