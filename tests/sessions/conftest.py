@@ -104,7 +104,7 @@ class Place:
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
+            timeout=600,
         )
 
     def bench(self, *arguments: str, misbehaviour: str = "", backend: str = "fake") -> subprocess.CompletedProcess[str]:

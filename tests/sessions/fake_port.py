@@ -98,7 +98,7 @@ def create(case: Case, cell: Cell) -> Fake:
     if misbehaviour == "prints":
         print('{"version": 1, "kind": "Done"}')
     if misbehaviour == "no-compiler":
-        raise Unavailable("Backend 'fake' needs a C++20 compiler and none is on PATH.")
+        raise Unavailable("Backend 'fake' needs a compiler and none is on PATH.")
     if misbehaviour == "unsupported" and case.domain == REFERENCE:
         raise Unsupported("CSUBG_RC_RR_ACCR", "NONE")
     if case.component not in COMPONENTS:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ice3_bench.errors import Exit
+from ice3_bench.nox import _arguments
 
 if TYPE_CHECKING:
     from ice3_bench.settings.matrix import Settings
@@ -84,30 +85,49 @@ def test_another_repository_needs_two_lines(foreign: Path) -> None:
     assert sessions(foreign, "-t", "bench") == {"bench-jax-float64": ["bench", "float64", "cpu"]}
 
 
+class Session:
+    """Notes what is installed and run."""
+
+    posargs: tuple[str, ...] = ("--quiet",)
+
+    def __init__(self) -> None:
+        self.installed: tuple[str, ...] = ()
+        self.ran: tuple[str, ...] = ()
+
+    def install(self, *words: str) -> None:
+        self.installed = words
+
+    def run(self, *words: str, **_options: float) -> None:
+        self.ran = words
+
+
 @pytest.mark.parametrize(
-    ("harness", "session", "installed"),
+    ("harness", "extra", "installed"),
     [
-        ("git+https://example.org/x", "bench-jax-float64", "git+https://example.org/x"),
-        ("git+https://example.org/x", "bench-report", "ice3-bench[report] @ git+https://example.org/x"),
-        ("ice3-bench>=1", "bench-report", "ice3-bench[report]>=1"),
-        ("-e ../harness", "bench-report", "-e '../harness[report]'"),
+        ("git+https://example.org/x", "", ("git+https://example.org/x",)),
+        ("git+https://example.org/x", "report", ("ice3-bench[report] @ git+https://example.org/x",)),
+        ("ice3-bench>=1", "report", ("ice3-bench[report]>=1",)),
+        ("-e ../harness", "report", ("-e", "../harness[report]")),
+        ("-e .", "", ("-e", ".")),
     ],
 )
-def test_sessions_install_the_harness(foreign: Path, harness: str, session: str, installed: str) -> None:
-    text = FOREIGN.replace("git+https://example.org/ice3-bench", harness)
-    (foreign / "pyproject.toml").write_text(text, encoding="utf-8")
-    programs = foreign / "programs"
-    programs.mkdir()
-    for name in ("uv", "ice3-bench"):
-        (programs / name).write_text(f'#!/bin/sh\necho "{name} $@" >> {foreign}/called\n', encoding="utf-8")
-        (programs / name).chmod(0o755)
-    run = nox(foreign, "--no-venv", "-s", session, "--", "--quiet", PATH=f"{programs}{os.pathsep}{os.environ['PATH']}")
-    assert f"install {installed}" in run.stdout + run.stderr
+def test_sessions_install_the_harness(harness: str, extra: str, installed: tuple[str, ...]) -> None:
+    session = Session()
+    _arguments(harness, "history", extra)(session)  # type: ignore[arg-type]
+    assert session.installed == installed
+    assert session.ran == ("ice3-bench", "history", "--", "--quiet")
 
 
 def test_the_exit_code_of_a_session_is_that_of_the_harness(foreign: Path) -> None:
-    run = nox(foreign, "--no-venv", "--no-install", "-s", "bench-upload")
+    programs = foreign / "programs"
+    programs.mkdir()
+    (programs / "ice3-bench").write_text(f'#!/bin/sh\nexec {sys.executable} -m ice3_bench "$@"\n', encoding="utf-8")
+    (programs / "ice3-bench").chmod(0o755)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    noxfile = "import nox\n\nnox.Session.install = lambda *_: None\n" + NOXFILE
+    (foreign / "noxfile.py").write_text(noxfile, encoding="utf-8")
+    run = nox(foreign, "--no-venv", "-s", "bench-upload", PATH=path)
     assert run.returncode == Exit.USAGE, run.stderr
     assert "There are no results in" in run.stderr + run.stdout
-    both = nox(foreign, "--no-venv", "--no-install", "-s", "bench-upload", "bench-history")
+    both = nox(foreign, "--no-venv", "-s", "bench-upload", "bench-history", PATH=path)
     assert both.returncode == 1  # each session fails alone

@@ -126,80 +126,6 @@ def test_wrong_physics_of_a_cell_that_reports_is_timed_marked_and_gates_nothing(
     assert "the physics differs" in run.stdout
 
 
-def test_what_the_port_does_not_support_is_not_run(place: Place) -> None:
-    run = place.bench(misbehaviour="unsupported", backend="single")
-    assert run.returncode == Exit.OK, run.stderr
-    report = load_report(place.results / SINGLE / "report.json")
-    assert [(one.component, "CSUBG_RC_RR_ACCR" in one.reason) for one in report.not_run] == [("ice_adjust", True)]
-    assert "accuracy" not in report.benchmarks[0].measures
-
-
-@pytest.mark.parametrize("misbehaviour", ["fail-ice_adjust", "nan-ice_adjust"])
-def test_a_failing_benchmark_leaves_the_others(place: Place, misbehaviour: str) -> None:
-    run = place.bench(misbehaviour=misbehaviour)
-    assert run.returncode == Exit.FAILED
-    assert f"{NAMES[0]} failed" in run.stderr
-    assert ("it rains upwards" if misbehaviour == "fail-ice_adjust" else "'rvs' is not finite") in run.stderr
-    report = load_report(place.results / CELL / "report.json")
-    good = {benchmark.name: benchmark.error is None for benchmark in report.benchmarks}
-    assert good == {NAMES[0]: False, NAMES[1]: True, NAMES[2]: True}
-    assert place.stored() == 1
-
-
-def test_what_a_benchmark_leaves_allocated_counts_for_the_next_one_too(place: Place) -> None:
-    assert place.bench(misbehaviour="keeps").returncode == Exit.OK
-    benchmarks = load_report(place.results / CELL / "report.json").benchmarks
-    assert min(benchmark.measures["peak-memory"].value for benchmark in benchmarks) > 10_000_000
-
-
-def test_a_benchmark_killed_in_the_memory_pass_keeps_its_timing(place: Place) -> None:
-    run = place.bench(misbehaviour="killed-when-traced", backend="single")
-    assert run.returncode == Exit.FAILED
-    assert "failed: memory pass: call: its process was killed by signal 9" in run.stderr
-    report = load_report(place.results / SINGLE / "report.json")
-    assert all("latency" in benchmark.measures for benchmark in report.benchmarks)
-
-
-@pytest.mark.parametrize(
-    ("misbehaviour", "code", "told"),
-    [
-        ("no-compiler", Exit.USAGE, "needs a C++20 compiler"),
-        ("compile-crash", Exit.FAILED, "template depth exceeded"),
-        ("accuracy-crash", Exit.FAILED, "no such variable"),
-    ],
-)
-def test_a_failing_pass_says_why_and_stores_nothing(place: Place, misbehaviour: str, code: Exit, told: str) -> None:
-    run = place.bench(misbehaviour=misbehaviour, backend="single")
-    assert run.returncode == code
-    assert told in run.stderr
-    assert "Traceback" not in run.stderr
-    if code == Exit.FAILED:
-        named = Path(run.stderr.split(" pass is in ")[1].split()[0].rstrip("."))
-        assert named.exists()
-    assert place.nothing_is_stored()
-    assert not place.leftovers()
-
-
-def test_what_a_port_prints_is_in_the_log_and_disturbs_nothing(place: Place) -> None:
-    run = place.bench(misbehaviour="prints", backend="single")
-    assert run.returncode == Exit.OK, run.stderr
-    assert '"kind": "Done"' in (place.results / SINGLE / "compile.log").read_text(encoding="utf-8")
-
-
-def test_a_benchmark_that_is_killed_leaves_the_others(place: Place) -> None:
-    run = place.bench(misbehaviour="killed-rain_ice")
-    assert run.returncode == Exit.FAILED
-    benchmarks = load_report(place.results / CELL / "report.json").benchmarks
-    assert {benchmark.name: benchmark.error is None for benchmark in benchmarks} == {
-        NAMES[0]: True, NAMES[1]: False, NAMES[2]: False,
-    }  # fmt: skip
-    for benchmark in benchmarks:
-        assert ("latency" in benchmark.measures) == (benchmark.component == "ice_adjust")
-        if benchmark.error:
-            assert "its process was killed by signal 9, see " in benchmark.error
-            assert Path(benchmark.error.split(", see ")[1]).exists()
-
-
 def test_a_disk_that_fills_up_is_said_without_a_traceback(place: Place) -> None:
     run = subprocess.run(
         place.command(backend="single"),
@@ -270,17 +196,6 @@ def test_wrong_arguments_are_named(settings: Settings, arguments: tuple[str, ...
     assert told in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [(("-k", "hail"), "No benchmark is selected"), (("--benchmrk-max-time=1",), "--benchmrk-max-time")],
-)
-def test_what_pytest_refuses_is_quoted(place: Place, arguments: tuple[str, ...], told: str) -> None:
-    run = place.bench(*arguments, backend="single")
-    assert run.returncode == Exit.USAGE, run.stderr
-    assert told in run.stderr
-    assert place.nothing_is_stored()
-
-
 def test_help_shows_the_options_and_measures_nothing(place: Place) -> None:
     run = place.bench("--help")
     assert run.returncode == Exit.OK
@@ -293,20 +208,6 @@ def test_an_unknown_backend_lists_the_known_ones(place: Place) -> None:
     run = place.bench(backend="gt:tpu")
     assert run.returncode == Exit.USAGE
     assert "'a fake'" in run.stderr
-
-
-def test_the_project_is_that_of_the_folder_above(place: Place) -> None:
-    run = subprocess.run(
-        place.command("--domain", "6x6x16", backend="single"),
-        cwd=place.project / "bench",
-        env=place.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == Exit.OK, run.stderr
-    (benchmark,) = load_report(place.results / SINGLE / "report.json").benchmarks
-    assert benchmark.domain == (6, 6, 16)
 
 
 def test_the_accuracy_alone(place: Place) -> None:

@@ -58,7 +58,7 @@ def test_what_the_driver_does_not_say_is_none(placeholder: str) -> None:
 
 @pytest.mark.parametrize("line", ["", "No devices were found", "NVIDIA H200, GPU-8a1b"])
 def test_another_answer_of_nvidia_smi_is_quoted(line: str) -> None:
-    with pytest.raises(UsageError, match=f"answered '{line}' but {len(SMI_COLUMNS)} values"):
+    with pytest.raises(UsageError, match=f"answered '{line}', but {len(SMI_COLUMNS)} values"):
         device_record(described(line))
 
 

@@ -25,8 +25,8 @@ SECRETS = (
     *("ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
 )
 """Variables that no port should see."""
-FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONSTARTUP", "PYTEST_ADDOPTS", "PYTEST_PLUGINS")
-"""Variables of the user's Python that would change what is measured."""
+FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONSTARTUP", "VIRTUAL_ENV")
+"""Variables of the user's Python that would change what is measured; so would all of pytest's."""
 GRACE = 5.0
 """Seconds that a process has to end after it was asked to."""
 
@@ -53,7 +53,10 @@ class Interpreter:
     @property
     def environment(self) -> dict[str, str]:
         """All variables of its processes: the user's without secrets, and those that are fixed."""
-        kept = {name: value for name, value in os.environ.items() if name not in (*SECRETS, *FOREIGN, "VIRTUAL_ENV")}
+        left_out = (*SECRETS, *FOREIGN)
+        kept = {
+            name: value for name, value in os.environ.items() if name not in left_out and not name.startswith("PYTEST_")
+        }
         programs = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", os.defpath)])
         return {**kept, "PATH": programs, "PYTHONPATH": os.pathsep.join(map(str, self.path)), **self.variables}
 
