@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 COMPONENTS = {"ice_adjust": ICE_ADJUST, "rain_ice": RAIN_ICE}
 REFERENCE = (32, 1, 60)
 """Domain of the reference data."""
+SMALLEST = (2, 2, 3)
+"""Domain on which the probe loads what stays in memory."""
 LIKED = 2
 """Runs until it misbehaves: the compile pass makes one."""
 KEPT: list[bytearray] = []
@@ -74,6 +76,8 @@ class Fake:
                 raise ValueError("no such variable")
             if what == "hang-accuracy":
                 time.sleep(600)
+            return
+        if self.case.domain == SMALLEST:  # before the memory pass forks
             return
         if what == "hang-compile" or (what == "hang-traced" and traced):
             time.sleep(600)

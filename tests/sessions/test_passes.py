@@ -193,7 +193,10 @@ def test_a_run_publishes_its_logs_and_removes_those_of_earlier_processes(place: 
     assert not (results / "timing-2.log").exists()
     assert (results / "memray/old.bin").exists()
     with own_folder(results, cell) as folder:
+        for name in ("timing.log", "timing-1.log"):
+            (folder / name).write_text("newer", encoding="utf-8")
         (folder / "memray").mkdir()
         (folder / "memray/new.bin").touch()
     assert [path.name for path in (results / "memray").iterdir()] == ["new.bin"]
-    assert not list(results.glob(".run-*"))
+    assert (results / "timing-1.log").read_text(encoding="utf-8") == "newer"
+    assert not [path for path in results.iterdir() if path.name.startswith((".run-", ".writable"))]

@@ -215,7 +215,7 @@ def test_the_accuracy_alone(place: Place) -> None:
     right = place.harness(*words)
     assert right.returncode == Exit.OK, right.stderr
     assert "ice_adjust_lite.nc" in right.stdout
-    assert "not produced: ths" in right.stdout
+    assert "not produced: rcs, ris, ths" in right.stdout
     wrong = place.harness(*words, "--as-json", misbehaviour="wrong-physics")
     assert wrong.returncode == Exit.FAILED
     (checked,) = json.loads(wrong.stdout)

@@ -26,7 +26,7 @@ SECRETS = (
 )
 """Variables that no port should see."""
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONSTARTUP", "VIRTUAL_ENV")
-"""Variables of the user's Python that would change what is measured; so would all of pytest's."""
+"""Variables of the user's Python that would change what is measured; so would all of pytest's and memray's."""
 GRACE = 5.0
 """Seconds that a process has to end after it was asked to."""
 
@@ -55,7 +55,9 @@ class Interpreter:
         """All variables of its processes: the user's without secrets, and those that are fixed."""
         left_out = (*SECRETS, *FOREIGN)
         kept = {
-            name: value for name, value in os.environ.items() if name not in left_out and not name.startswith("PYTEST_")
+            name: value
+            for name, value in os.environ.items()
+            if name not in left_out and not name.startswith(("PYTEST_", "MEMRAY_"))
         }
         programs = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", os.defpath)])
         return {**kept, "PATH": programs, "PYTHONPATH": os.pathsep.join(map(str, self.path)), **self.variables}

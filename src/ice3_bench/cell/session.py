@@ -150,14 +150,16 @@ def own_folder(results: Path, cell: Cell) -> Iterator[Path]:
     UsageError
         If another session measures the cell, or if nothing can be written.
     """
+    run = uuid.uuid4().hex[:8]
+    probe = results / f".writable-{run}"
+    write_atomically(probe, PROBE_BYTES * " ")  # better to find out now than after the measurements
+    probe.unlink()
     with locked(results / ".lock", f"Cell {cell.id} is being measured"):
         for abandoned in results.glob(".run-*"):
             shutil.rmtree(abandoned, ignore_errors=True)
-        folder = results / f".run-{uuid.uuid4().hex[:8]}"
-        probe = folder / "writable"
+        folder = results / f".run-{run}"
         try:
-            write_atomically(probe, PROBE_BYTES * " ")  # better to find out now than after the measurements
-            probe.unlink()
+            folder.mkdir()
             yield folder
         finally:
             with suppress(OSError):  # a full disk must not hide what happened
@@ -166,9 +168,10 @@ def own_folder(results: Path, cell: Cell) -> Iterator[Path]:
 
 
 def _publish(folder: Path, results: Path) -> None:
-    for log in sorted(folder.glob("*.log")):
-        for old in results.glob(f"{log.stem}-*.log"):  # of further processes of an earlier pass
-            old.unlink()
+    logs = sorted(folder.glob("*.log"))
+    for old in [old for log in logs for old in results.glob(f"{log.stem}-*.log")]:
+        old.unlink(missing_ok=True)  # of further processes of an earlier pass
+    for log in logs:
         log.replace(results / log.name)
     if (folder / "memray").is_dir():
         shutil.rmtree(folder / "memray" / "metadata", ignore_errors=True)
