@@ -81,7 +81,8 @@ def foreign(tmp_path: Path) -> Path:
 
 
 def test_another_repository_needs_two_lines(foreign: Path) -> None:
-    assert set(sessions(foreign)) == {"bench-jax-float64", *NAMES}
+    everything = ("bench-jax-float64", *NAMES)
+    assert set(sessions(foreign, "-s", *everything)) == set(everything)
     assert sessions(foreign, "-t", "bench") == {"bench-jax-float64": ["bench", "float64", "cpu"]}
 
 
@@ -89,16 +90,19 @@ class Session:
     """Notes what is installed and run."""
 
     posargs: tuple[str, ...] = ("--quiet",)
+    bin_paths = ("own/bin",)
 
     def __init__(self) -> None:
         self.installed: tuple[str, ...] = ()
         self.ran: tuple[str, ...] = ()
+        self.path: list[str] = []
 
     def install(self, *words: str) -> None:
         self.installed = words
 
-    def run(self, *words: str, **_options: float) -> None:
+    def run(self, *words: str, env: dict[str, str], **_options: float) -> None:
         self.ran = words
+        self.path = env["PATH"].split(os.pathsep)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +120,8 @@ def test_sessions_install_the_harness(harness: str, extra: str, installed: tuple
     _arguments(harness, "history", extra)(session)  # type: ignore[arg-type]
     assert session.installed == installed
     assert session.ran == ("ice3-bench", "history", "--", "--quiet")
+    assert session.path[0] == "own/bin"
+    assert session.path[-1] == str(Path(sys.executable).parent)  # uv, if it was installed with nox
 
 
 def test_the_exit_code_of_a_session_is_that_of_the_harness(foreign: Path) -> None:
