@@ -194,14 +194,17 @@ def test_a_calibration_goes_on_where_it_ended_and_states_what_it_showed(
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="counting instructions needs valgrind")
 def test_instructions_repeat_and_more_work_is_more(side: Callable[..., Side], tmp_path: Path) -> None:
-    """A fortieth more passes are that many more instructions; the same passes are the same count to 0.01 %."""
+    """A fortieth more passes are that many more instructions; the same passes are equal.
+
+    A call of NumPy takes six instructions more or fewer by where its array lies: 0.03 % of these small runs.
+    """
     sides = Sides(side(), side("contender", '"ice_adjust:beta": 40', '"ice_adjust:beta": 41'))
     logs = tmp_path / "logs"
     logs.mkdir()
     counts, problems = count(sides, [CASE, HAIL, BETA], logs, tmp_path)
     same, unknown, more = counts
     assert same is not None
-    assert abs(same.change) < 1e-4
+    assert same.verdict == "equal"
     assert unknown is None
     assert more is not None
     assert more.change == pytest.approx(1 / 40, rel=0.1)
