@@ -14,10 +14,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ice3_gt4py.device import copy_bandwidth
+
 from ice3_bench.errors import UsageError
 from ice3_bench.report import load_report
 from ice3_gt4py.compilation import Build, ToolchainError
-from ice3_gt4py.device import copy_bandwidth
 
 if TYPE_CHECKING:
     from ice3_bench.report import Report

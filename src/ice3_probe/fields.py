@@ -187,4 +187,4 @@ MICROPHYSICS: tuple[Field, ...] = (
         and not field.name.startswith("fpr_")
     ),
 )
-"""The chain IceAdjust -> RainIce: what a model step pays. RainIce starts from the adjusted state and writes no fluxes."""
+"""The chain IceAdjust -> RainIce: what a model step pays. RainIce takes the adjusted state and writes no fluxes."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -141,13 +140,6 @@ class Repository:
             and not list(self.temporary.iterdir())
             and not any(str(self.project).encode() in command for command in processes)
         )
-
-
-@pytest.fixture(scope="session", autouse=True)
-def interruptible() -> None:
-    """Let Ctrl-C reach what the tests start, although a shell has what runs in its background ignore it."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ice3_bench.cell.probe import Interpreter, staged_probe
+from ice3_bench.cell.probe import STABLE_ENVIRONMENT, Interpreter, staged_probe
 from ice3_bench.compare.calibration import Calibration, calibrate, known, place
 from ice3_bench.compare.instructions import count
 from ice3_bench.compare.pairs import Pairs, Protocol
@@ -48,7 +48,11 @@ def side(tmp_path: Path) -> Callable[..., Side]:
         cell = Cell("small", "float64", "cpu", 1, tmp_path / "cache", {})
         job = messages.Job(str(folder / "port.py"), cell, (CASE, BETA), ("ice_adjust", "ice_adjust:beta"))
         probe = staged_probe(tmp_path)
-        return Side(label, Interpreter(Path(sys.executable), (probe,), {"OMP_NUM_THREADS": "1"}, folder), job)
+        return Side(
+            label,
+            Interpreter(Path(sys.executable), (probe,), {**STABLE_ENVIRONMENT, "OMP_NUM_THREADS": "1"}, folder),
+            job,
+        )
 
     return make
 

@@ -142,7 +142,7 @@ def test_a_result_that_is_not_finite_is_named(make_port: Callable[..., str], cel
         instance.require_finite("here")
 
 
-# Accuracy --------------------------------------------------------------------------------------------------------------
+# Accuracy -------------------------------------------------------------------------------------------------------------
 
 
 def check_it(path: str, cell: Cell) -> Any:

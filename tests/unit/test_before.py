@@ -65,3 +65,26 @@ def test_what_was_queued_before_can_be_sent(path: Path, settings: Settings) -> N
         history.queue.enqueue(lambda reports: draft(reports, settings.bencher, None, {}))
         assert len(history.queue.queued()) == 8
         assert history.queue.pending() == []
+
+
+# Measured by the last version before ports had a contract: the NumPy backend, 8x8x30.
+
+
+def test_a_measured_report_of_before_is_read() -> None:
+    report = load_report(BEFORE / "measured_report.json")
+    assert (report.cell, report.port, len(report.benchmarks)) == ("numpy-float64", DEFAULT_PORT, 5)
+    assert all("latency" in benchmark.measures for benchmark in report.benchmarks)
+
+
+@pytest.mark.parametrize(("schema", "runs"), [(1, 1), (2, 1), (3, 2)])
+def test_measured_histories_of_every_schema_go_on(schema: int, runs: int, tmp_path: Path) -> None:
+    path = Path(shutil.copy(BEFORE / f"measured_history_schema_{schema}.db", tmp_path / "history.db"))
+    with History(path) as history:
+        (latest,) = history.latest_of_each()
+        found = history.series()
+        assert history.add(latest.model_copy(update={"id": "another"}))
+        longer = history.series()
+    assert latest.cell == "numpy-float64"
+    assert {len(points) for points in found.values()} == {runs}
+    assert {len(points) for points in longer.values()} == {runs + 1}
+    assert {key.measure for key in found} == {"latency", "throughput", "bandwidth", "peak-memory", "accuracy"}

@@ -150,4 +150,4 @@ def test_what_is_not_to_be_trusted_is_marked(
     assert "1 output is out of tolerance" in seen
     (values,) = (trace for trace in figures(text)["plot0"]["data"] if "text" in trace)
     assert values["marker"]["symbol"][-2:] == ["circle", "circle-open"]
-    assert "not to be trusted" in values["text"][-1]
+    assert "timing doubtful" in values["text"][-1]

@@ -63,8 +63,9 @@ class Repository(Player):
                 commit=Commit(hash=sha),  # a checkout by hash is on no branch
                 machine=machine,
             )
-            report.benchmarks[0].name = f"ice_adjust/{cell.backend.id}/{cell.precision}/{cell.backend.domains[0]}"
-            report.benchmarks[0].domain = parse_domain(cell.backend.domains[0])
+            domain = cell.backend.domains[0]
+            report.benchmarks[0].domain = parse_domain(domain)
+            report.benchmarks[0].name = f"ice_adjust/{cell.backend.id}/{cell.precision}/{domain}"
             self.measure(cell.session, {f"{cell.id}/report.json": report.model_dump_json()})
         files = {"comparison.json": compared(verdict), "comparison.md": f"It is {verdict}.\n"}
         self.measure("bench-compare", files, code=int(verdict == "slower"))

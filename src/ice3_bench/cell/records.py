@@ -52,13 +52,18 @@ def not_run(checked: Iterable[messages.Checked]) -> list[NotRun]:
     ]
 
 
-def not_produced(checked: Iterable[messages.Checked]) -> dict[str, list[str]]:
-    """Return the outputs that the port does not produce, by component."""
+def not_produced(checked: Sequence[messages.Checked]) -> dict[str, list[str]]:
+    """Return the outputs that neither a component nor a variant of it produces, by component."""
     found: dict[str, list[str]] = {}
-    for one in checked:
-        known = found.setdefault(one.component, [])
-        known += [field for field in one.not_produced if field not in known]
+    for component in dict.fromkeys(_base(one.component) for one in checked):
+        variants = [one for one in checked if _base(one.component) == component and not one.unsupported]
+        lacking = [field for one in variants[:1] for field in one.not_produced]
+        found[component] = [field for field in lacking if all(field in one.not_produced for one in variants)]
     return {component: fields for component, fields in found.items() if fields}
+
+
+def _base(component: str) -> str:
+    return component.partition(":")[0]
 
 
 def timed_benchmarks(place: Workplace, answers: Answers, bandwidth: float) -> list[Benchmark]:

@@ -76,7 +76,7 @@ def count(
     sides
         Built with the profile ``instructions``, with one thread.
     folder
-        For jobs and logs.
+        For the logs of workers that fail.
     scratch
         For temporary files.
 
@@ -110,7 +110,13 @@ def _run(
     done = 0
     with ExitStack() as stack:
         workers = sides.map(
-            lambda side: stack.enter_context(Worker.started(side, folder, prefix=_command(shim.parent, side.label)))
+            lambda side: stack.enter_context(
+                Worker.started(
+                    side,
+                    folder / f"{side.label}-instructions-{len(waiting)}.log",
+                    prefix=_command(shim.parent, side.label),
+                )
+            )
         )
         problem = None
         try:

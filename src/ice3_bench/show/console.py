@@ -40,7 +40,9 @@ class Fitting:
         yield Text(str(self.table.title), style="table.title")
         for row, name, *cells in zip(self.table.rows, first.cells, *(column.cells for column in others), strict=True):
             entries = [
-                Text.assemble((f"{column.header} ", "dim"), cell) for column, cell in zip(others, cells, strict=True)
+                Text.assemble((f"{column.header} ", "dim"), cell)
+                for column, cell in zip(others, cells, strict=True)
+                if str(cell)
             ]
             yield Text.assemble(name if isinstance(name, Text) else (str(name), "bold"))
-            yield Padding(Columns(filter(None, entries), padding=(0, 3, 0, 0)), (0, 0, 0, 2), style=row.style or "")
+            yield Padding(Columns(entries, padding=(0, 3, 0, 0)), (0, 0, 0, 2), style=row.style or "")

@@ -250,6 +250,6 @@ def _hover(one: Series, number: int) -> str:
         f"{point.created:%Y-%m-%d %H:%M}",
         short(point.commit),
         one.latest.machine.testbed,
-        *([] if point.trusted else ["physics or timing not to be trusted"]),
+        *([] if point.trusted else ["physics differs or timing doubtful"]),
     ]
     return "<br>".join(html.escape(line) for line in lines)

@@ -15,8 +15,12 @@ def marks(report: Report, benchmark: Benchmark) -> list[str]:
     """Return the words that mark a benchmark; none if its results may be trusted."""
     return [
         *(["physics differs"] if report.physics_differs else []),
-        *(["timing not to be trusted"] if benchmark.marked else []),
+        *(["doubtful timing"] if benchmark.marked else []),
     ]
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
 
 
 def remarks(report: Report) -> list[str]:
@@ -33,7 +37,7 @@ def remarks(report: Report) -> list[str]:
             f"the worst is {worst.field} with an error of {worst.error:.1e} (tolerance {worst.tolerance:.0e}, "
             f"{worst.data_set})."
         )
-    said += [f"{one.component} on {one.data_set}: n/a, {one.reason}" for one in report.not_run]
+    said += [f"{one.component} on {one.data_set}: n/a, {_sentence(one.reason)}" for one in report.not_run]
     said += [
         f"{component}: {count(len(outputs), 'output is', 'outputs are')} not produced: {', '.join(outputs)}."
         for component, outputs in report.not_produced.items()
@@ -44,6 +48,6 @@ def remarks(report: Report) -> list[str]:
             f"{count(report.left_out, 'cell was', 'cells were')} not compared: an input that the port ignores is not "
             "zero there."
         )
-    said += [f"{one.label}: its timing is not to be trusted, {one.marked}" for one in report.benchmarks if one.marked]
+    said += [f"{one.label}: its timing is doubtful: {_sentence(one.marked)}" for one in report.benchmarks if one.marked]
     said += [f"{one.label}: {remark}" for one in report.benchmarks for remark in one.remarks]
     return [*said, *report.remarks]

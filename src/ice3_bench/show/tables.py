@@ -39,7 +39,7 @@ def results_table(report: Report, previous: Report | None, checks: Sequence[Chec
     before = {b.name: b for b in previous.benchmarks} if previous else {}
     for benchmark in report.benchmarks:
         own = [check for check in checks if check.benchmark == benchmark.name]
-        cells = {"marked": Text(", ".join(marks(report, benchmark)), style="bold yellow")}
+        cells = {"marked": Text("\n".join(marks(report, benchmark)), style="bold yellow")}
         if benchmark.error is not None:
             cells["latency"] = Text("failed", style="red")
         else:
@@ -91,7 +91,7 @@ def _cells(benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Chec
         time, per_point, rate = Text("–"), "–", "–"
     error = of("accuracy")
     if "wrong-outputs" in measures and measures["wrong-outputs"].value > 0:
-        error.append(f", {count(round(measures['wrong-outputs'].value), 'wrong output')}")
+        error.append(f", {measures['wrong-outputs'].value:.0f} wrong")
     return {
         "latency": time,
         "wall": Text(duration(statistics.median(benchmark.rounds.wall_ns)) if benchmark.rounds else "–"),
@@ -158,7 +158,7 @@ def history_table(series: Sequence[Series]) -> Group:
             measure,
             *([one.latest.machine.testbed] if several else []),
             str(len(one.points)),
-            written(measure, one.values[-1]),
+            written(measure, one.values[-1]) + ("" if one.points[-1].trusted else " (doubtful)"),
             written(measure, found.level or 0.0),
             one.noise,
             sparkline(one.values),
