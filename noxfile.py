@@ -53,7 +53,7 @@ def gpu_build(session: nox.Session) -> None:
     _install(session, "tests")
     needed = str(session.run("python", "-c", EXPANDED, silent=True))
     session.install(*dict.fromkeys(needed.splitlines()))
-    session.run("pytest", "-m", "gpu_build", "-rA", "tests/components/test_gpu_build.py", *session.posargs)
+    session.run("pytest", "-m", "gpu_build", "-rA", "tests/port/test_gpu_build.py", *session.posargs)
 
 
 @nox.session(default=False)
@@ -63,7 +63,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check")
     session.run("actionlint")
-    session.run("zizmor", "--offline", "--no-progress", "--persona=pedantic", ".github/workflows")
+    session.run("zizmor", "--offline", "--no-progress", "--persona=pedantic", ".github")
 
 
 @nox.session(default=False)

@@ -44,6 +44,15 @@ def select(cells: Sequence[Cell], domain: str | None = None, wanted: Sequence[st
     return {cell: group for cell, group in chosen.items() if group}
 
 
+def checked(cell: Cell, benchmarks: Sequence[Benchmark]) -> tuple[str, ...]:
+    """Return the components whose accuracy is compared: all, or those of the benchmarks if a component is left out."""
+    components = {one.component for one in benchmarks}
+    if components >= set(cell.backend.components):
+        return cell.backend.checked
+    bases = {component.partition(":")[0] for component in components}
+    return tuple(one for one in cell.backend.checked if one in components or one.partition(":")[0] in bases)
+
+
 def counted(benchmark: Benchmark) -> Benchmark:
     """Return a benchmark as its instructions are counted: on a small domain."""
     if _points(benchmark.domain) <= _points(COUNTED_DOMAIN):

@@ -10,6 +10,7 @@ from ice3_bench.cell.passes import MEMORY_ENVIRONMENT
 from ice3_bench.cell.probe import make_interpreter, make_job, run
 from ice3_bench.cell.toolchain import stencil_cache
 from ice3_bench.compare.accuracy import Accuracy
+from ice3_bench.compare.cases import checked
 from ice3_bench.compare.revisions import WORKTREE, require_port
 from ice3_bench.compare.sides import LABELS, Sides
 from ice3_bench.compare.workers import Side, SideError, ended
@@ -112,6 +113,7 @@ class Workshop:
             cache=stencil_cache(cache / "stencils", own, compile_args, self.threads, environment, revision.tree),
             benchmarks=benchmarks,
         )
+        job = replace(job, checked=checked(own, benchmarks))
         return _Prepared(Side(label, interpreter, job), environment, own, borrowed)
 
     @property
@@ -182,19 +184,19 @@ def check_accuracy(side: Side, folder: Path, without: Collection[str] = ()) -> A
         for number, component in enumerate(components, start=1)
     ]
     return Accuracy(
-        tuple(checked for one in alone for checked in one.checked),
+        tuple(result for one in alone for result in one.checked),
         tuple(problem for one in alone for problem in one.problems),
     )
 
 
 def _accuracy_of(side: Side, components: tuple[str, ...], log: Path) -> Accuracy:
     """Run the accuracy pass over components; the log is kept if it fails."""
-    checked: list[messages.Checked] = []
+    results: list[messages.Checked] = []
     problems: list[str] = []
 
     def take(message: messages.Message) -> None:
         if isinstance(message, messages.Checked):
-            checked.append(message)
+            results.append(message)
         elif isinstance(message, messages.Failure):
             problems.append(message.message)
         elif isinstance(message, messages.Failed):
@@ -209,4 +211,4 @@ def _accuracy_of(side: Side, components: tuple[str, ...], log: Path) -> Accuracy
             problems.append(f"the pass {ended(code)}, see {log}")
     if not problems:
         log.unlink(missing_ok=True)
-    return Accuracy(tuple(checked), tuple(problems))
+    return Accuracy(tuple(results), tuple(problems))
