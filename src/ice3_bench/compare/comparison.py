@@ -14,7 +14,7 @@ from ice3_bench.compare import instructions
 from ice3_bench.compare.accuracy import compare_accuracy
 from ice3_bench.compare.cases import counted, select
 from ice3_bench.compare.pairs import Pairs, Protocol, judge, measure, measure_memory
-from ice3_bench.compare.preparation import Workshop, check_accuracy, traced
+from ice3_bench.compare.preparation import Workshop, build, check_accuracy, traced
 from ice3_bench.compare.result import BenchmarkComparison, CellComparison, Compared, Comparison
 from ice3_bench.compare.revisions import WORKTREE, checked_out, default_base
 from ice3_bench.compare.sides import Sides
@@ -210,6 +210,8 @@ class _Cell:
         workshop = replace(self.workshop, threads=1)
         try:
             sides, _ = workshop.sides(self.cell, small, instructions.PROFILE)
+            for side in sides:
+                build(side, self.folder)
         except SideError as error:
             result.remarks.append(f"instructions cannot be counted: {error}")
             return
