@@ -71,6 +71,7 @@ def typecheck(session: nox.Session) -> None:
     """Check the types, strictly."""
     _install(session, "typecheck")
     session.run("mypy", *session.posargs)
+    session.run("mypy", "--python-version=3.10", "--config-file=pyproject.toml", "src/ice3_probe", "examples")
 
 
 @nox.session(default=False)

@@ -37,6 +37,13 @@ def main(arguments: list[str] | None = None) -> int:
         failure = Failure(str(error), usage=True)
     except PortError as error:
         failure = Failure(str(error), usage=error.usage)
+    except ModuleNotFoundError as error:
+        if error.name not in ("cupy", "cupyx"):
+            raise
+        failure = Failure(
+            "GPU cells need CuPy, which is not installed. Add cupy-cuda{cuda}x to 'requirements' of the backend.",
+            usage=True,
+        )
     return _fail(channel, failure)
 
 

@@ -14,7 +14,7 @@ from ice3_probe.device import to_device
 from ice3_probe.messages import Checked, FieldError
 from ice3_probe.norms import norm_of
 from ice3_probe.options import from_phyex
-from ice3_probe.ports import Instance, PortError, create
+from ice3_probe.ports import Instance, PortError, on_device
 from ice3_probe.reference import DATA, DataSet, DataSetError, load
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ice3_probe.contract import Cell
+    from ice3_probe.contract import Cell, Runnable
     from ice3_probe.messages import Job
     from ice3_probe.norms import Norm, Tolerance
     from ice3_probe.ports import Port
@@ -82,7 +82,7 @@ def check(data: DataSet, port: Port, cell: Cell, component: str, profile: str = 
     """
     try:
         case = _case(data, component)
-        instance = Instance(port, case, cell, _inputs(data, case, port, cell))
+        instance = Instance(port, case, cell, lambda runnable: _inputs(data, case, cell, runnable))
     except Unsupported as error:
         return Checked(data.name, component, unsupported=str(error))
     outputs = _run_twice(instance)
@@ -104,15 +104,15 @@ def check(data: DataSet, port: Port, cell: Cell, component: str, profile: str = 
 def _case(data: DataSet, component: str) -> Case:
     columns, levels = data.shape
     options: dict[str, Any] = {}
-    for kind in component_of(component).kinds:
-        try:
+    try:
+        for kind in component_of(component).kinds:
             options.update(vars(from_phyex(kind, data.config, data.krr)))
-        except ValueError as error:
-            raise DataSetError(f"The options of {data.name} are not usable: {error}") from error
+    except ValueError as error:
+        raise DataSetError(f"The options of {data.name} are not usable: {error}") from error
     return Case(component, (columns, 1, levels), data.timestep, options)
 
 
-def _inputs(data: DataSet, case: Case, port: Port, cell: Cell) -> dict[str, Any]:
+def _inputs(data: DataSet, case: Case, cell: Cell, runnable: Runnable) -> dict[str, Any]:
     """Return the inputs, shape (column, 1[, level]), float64 in C order; on the device if the port wants them there."""
     columns = case.domain[0]
     arrays = {}
@@ -120,10 +120,8 @@ def _inputs(data: DataSet, case: Case, port: Port, cell: Cell) -> dict[str, Any]
         values = data.input(field.name, len(field.dims) - 1)
         if values is not None:
             arrays[field.name] = np.ascontiguousarray(values).reshape(columns, 1, *values.shape[1:]).copy()
-    if cell.device == "gpu":
-        runnable = create(port, case, cell)
-        if getattr(runnable, "device_input", False):
-            return to_device(arrays, cell.precision, getattr(runnable, "device_layout", "C"))
+    if on_device(cell, runnable):
+        return to_device(arrays, cell.precision, getattr(runnable, "device_layout", "C"))
     return arrays
 
 

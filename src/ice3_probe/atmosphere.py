@@ -68,7 +68,6 @@ STATE_NAMES = {"tht": "th", "rvt": "rv", "rct": "rc", "rrt": "rr", "rit": "ri", 
 """RainIce's names of the state, and IceAdjust's."""
 DRY_SHARE = {"rich": 0.055, "typical": 0.545}
 """Share of dry columns in each weather mix; hydrometeors are at about 56 and 27 % of the points."""
-MIXES = tuple(DRY_SHARE)
 
 
 def synthetic_atmosphere(

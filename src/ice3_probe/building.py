@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
+from ice3_probe import device
 from ice3_probe.cases import SMALLEST, instance_of
 from ice3_probe.components import COMPONENTS, component_of
 from ice3_probe.contract import Unsupported
@@ -52,11 +53,13 @@ def _build(work: tuple[str, Cell, Benchmark]) -> Built | Failure:
     try:
         port = load_port(where)
         before = _files(cell.cache)
-        start = time.perf_counter()
         instance = instance_of(port, cell, benchmark)
+        start = time.perf_counter()
         instance.reset()
         instance.run_checked()
-        seconds = time.perf_counter() - start
+        if cell.device == "gpu":
+            device.synchronise()
+        seconds = instance.created_seconds + time.perf_counter() - start
         instance.read()
     except PortError as error:
         return Failure(str(error), usage=error.usage)

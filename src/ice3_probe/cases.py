@@ -13,10 +13,12 @@ from ice3_probe.atmosphere import synthetic_atmosphere
 from ice3_probe.components import component_of
 from ice3_probe.contract import Case
 from ice3_probe.messages import MIXES, Benchmark
-from ice3_probe.ports import Instance, create
+from ice3_probe.ports import Instance, on_device
 
 if TYPE_CHECKING:
-    from ice3_probe.contract import Cell, Shape
+    from collections.abc import Callable
+
+    from ice3_probe.contract import Cell, Runnable, Shape
     from ice3_probe.ports import Arrays, Port
 
 TIMESTEP = 50.0
@@ -61,16 +63,23 @@ def instances_of(port: Port, cell: Cell, benchmark: Benchmark, least: int | None
         Number of instances instead.
     """
     case = case_of(benchmark)
+    first = Instance(port, case, cell, inputs_of(cell, benchmark))
     if cell.device == "cpu":
-        return [Instance(port, case, cell, weather(benchmark.domain, benchmark.mix))]
-    runnable = create(port, case, cell)
-    arrays = weather(benchmark.domain, benchmark.mix) if not getattr(runnable, "device_input", False) else None
-    if arrays is None:
-        order = getattr(runnable, "device_layout", "C")
-        arrays = device.tiled_weather(weather, benchmark.domain, benchmark.mix, cell.precision, order)
-    first = Instance(port, case, cell, arrays)
+        return [first]
     sets = least or device.sets_to_rotate(first.bytes_moved(), device.cache_bytes())
-    return [first, *(Instance(port, case, cell, arrays) for _ in range(sets - 1))]
+    return [first, *(Instance(port, case, cell, inputs_of(cell, benchmark)) for _ in range(sets - 1))]
+
+
+def inputs_of(cell: Cell, benchmark: Benchmark) -> Callable[[Runnable], Arrays]:
+    """Return what gives a benchmark's inputs to a runnable: on the host, or on the device in the order it names."""
+
+    def inputs(runnable: Runnable) -> Arrays:
+        if not on_device(cell, runnable):
+            return weather(benchmark.domain, benchmark.mix)
+        order = getattr(runnable, "device_layout", "C")
+        return device.tiled_weather(weather, benchmark.domain, benchmark.mix, cell.precision, order)
+
+    return inputs
 
 
 def load_everything(port: Port, cell: Cell, benchmark: Benchmark) -> None:

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ice3_probe.fields import ICE_ADJUST, MICROPHYSICS, PROCESS_RATES, RAIN_ICE
-from ice3_probe.messages import COMPONENTS as MIXES
 from ice3_probe.options import IceAdjustOptions, RainIceOptions
 
 if TYPE_CHECKING:
@@ -32,11 +31,6 @@ class Component:
     fields: tuple[Field, ...]
     kinds: tuple[type[IceAdjustOptions | RainIceOptions], ...]
     parts: tuple[str, ...] = ()
-
-    @property
-    def mixes(self) -> tuple[str, ...]:
-        """Weather mixes that its cost depends on; empty if it depends on none."""
-        return MIXES[self.name]
 
     @property
     def inputs(self) -> tuple[Field, ...]:

@@ -108,8 +108,8 @@ class Runnable(Protocol):
     Four more attributes are optional:
 
     cached : bool
-        Whether everything compiled was loaded from ``Cell.cache``. Without it, a build counts as cached if it left that
-        folder as it was and the folder is not empty.
+        Whether everything compiled was loaded from ``Cell.cache``. Without it, a build counts as cached if that folder
+        is not empty and did not change meanwhile; components are built side by side.
     reset_bytes : int
         Bytes that it keeps for ``reset`` only. They do not count as its memory.
     device_input : bool

@@ -99,8 +99,8 @@ class KernelClock:
                 return round(1e6 * float(self._elapsed(start, end)))
             if self._held >= LONGEST_HELD_NS:
                 raise LaunchError(
-                    f"The host did not issue the call within {self._held / 1e6:.0f} ms: does the stencil wait for the "
-                    "device? Stencils must be built with device_sync=False."
+                    f"The host did not issue the call within {self._held / 1e6:.0f} ms: does the port wait for the "
+                    "device? In a GPU cell, run() must only enqueue."
                 )
             self._held *= 2
 

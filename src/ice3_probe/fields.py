@@ -59,14 +59,6 @@ def active(fields: tuple[Field, ...], options: Mapping[str, object]) -> tuple[Fi
     return tuple(field for field in fields if all(options[name] for name in field.when))
 
 
-def find(fields: tuple[Field, ...], name: str) -> Field:
-    """Return the field called ``name``; raises KeyError if there is none."""
-    for field in fields:
-        if field.name == name:
-            return field
-    raise KeyError(name)
-
-
 _SURROUNDINGS = (
     Field("exn", "dimensionless_exner_function", "1", "in"),
     Field("exnref", "reference_dimensionless_exner_function", "1", "in"),

@@ -443,7 +443,9 @@ def _container(origin: Any, parts: tuple[Any, ...], value: Any, where: str) -> A
     if origin is tuple and isinstance(value, list):
         inner = [parts[0]] * len(value) if parts[-1] is Ellipsis else list(parts)
         if len(inner) == len(value):
-            return tuple(_value(part, one, f"{where}[{n}]") for n, (part, one) in enumerate(zip(inner, value)))  # noqa: B905
+            return tuple(
+                _value(part, one, f"{where}[{n}]") for n, (part, one) in enumerate(zip(inner, value, strict=True))
+            )
     elif isinstance(value, dict):
         return {str(name): _value(parts[1], one, f"{where}[{name}]") for name, one in value.items()}
     raise MessageError(f"{where} is {value!r}, which is not of type {origin}{parts}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import time
 import traceback
 import zlib
 from dataclasses import dataclass
@@ -112,8 +113,9 @@ class Instance:
 
     Parameters
     ----------
-    arrays
-        The inputs by name, shape (i, j, k) or (i, j). Those of the host become read-only.
+    inputs
+        Gives the inputs by name, shape (i, j, k) or (i, j), in the memory that the runnable wants them in. Those of the
+        host become read-only.
 
     Raises
     ------
@@ -123,13 +125,16 @@ class Instance:
         If it does not implement an option.
     """
 
-    def __init__(self, port: Port, case: Case, cell: Cell, arrays: Arrays) -> None:
+    def __init__(self, port: Port, case: Case, cell: Cell, inputs: Callable[[Runnable], Arrays]) -> None:
         self.port, self.case, self.cell = port, case, cell
         self.fields = active(component_of(case.component).fields, case.options)
+        start = time.perf_counter()
         self.runnable = create(port, case, cell)
+        self.created_seconds = time.perf_counter() - start
+        """Seconds that the port took to create the component."""
         self.outputs = self._names("outputs", [field.name for field in self.fields if field.is_output])
         self.ignores = self._names("ignores", [field.name for field in self.fields if field.is_input])
-        self._inputs = {name: array for name, array in arrays.items() if self._is_input(name)}
+        self._inputs = {name: array for name, array in inputs(self.runnable).items() if self._is_input(name)}
         lacking = [field.name for field in self.inputs if field.name not in self._inputs]
         if lacking:
             raise PortError(f"The case of '{case.component}' lacks the input '{lacking[0]}'.")
@@ -249,6 +254,11 @@ class Instance:
 
     def _blame(self, what: str) -> NoReturn:
         raise PortError(f"{self._who}: {what}.")
+
+
+def on_device(cell: Cell, runnable: Runnable) -> bool:
+    """Tell whether a runnable takes its inputs on the device."""
+    return cell.device == "gpu" and bool(getattr(runnable, "device_input", False))
 
 
 def _on_host(array: Any) -> bool:  # noqa: ANN401

@@ -106,12 +106,12 @@ class Loop:
 def remarks(late: float, rounds: Rounds, threads: int, where: str) -> list[str]:
     """Say what makes a timing doubtful: a result that was not ready, or more threads than were asked for."""
     said = []
-    if late >= NOT_READY:
+    if where == "cpu" and late >= NOT_READY:
         said.append(
             f"the result was not ready when run() returned: the first read() took {late:.0%} of a run longer than the "
             "second one. On a CPU, run() must wait for the result"
         )
-    used = statistics.median(cpu / max(wall, 1) for cpu, wall in zip(rounds.cpu_ns, rounds.wall_ns))  # noqa: B905
+    used = statistics.median(cpu / max(wall, 1) for cpu, wall in zip(rounds.cpu_ns, rounds.wall_ns, strict=True))
     if where == "cpu" and used > SPARE * threads:
         asked = "1 thread was" if threads == 1 else f"{threads} threads were"
         said.append(f"it used {used:.1f} processors, and {asked} asked for")

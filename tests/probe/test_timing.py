@@ -92,6 +92,7 @@ def test_a_result_that_is_not_ready_is_found(make_port: Callable[..., str], cell
 )
 def test_doubtful_timings_are_said(late: float, cpu: int, threads: int, told: list[str]) -> None:
     rounds = Rounds((100, 100, 100), (cpu, cpu, cpu), (0, 0, 0))
+    assert remarks(late, rounds, threads, "gpu") == []  # the device is waited for, and the host only enqueues
     said = remarks(late, rounds, threads, "cpu")
     assert len(said) == len(told)
     for one, expected in zip(said, told, strict=True):

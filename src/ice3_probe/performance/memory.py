@@ -50,7 +50,7 @@ def run_forked(run: Callable[[], None]) -> None:
             run()
         except BaseException as error:  # noqa: BLE001 (whatever it is, the parent reports it)
             own = isinstance(error, (AssertionError, PortError))
-            message = str(error) if own else f"{type(error).__name__}: {error}"
+            message = (str(error) if own else "") or f"{type(error).__name__}: {error}"
         os.write(writer, message.encode()[:4000])
         os._exit(0)
     os.close(writer)
