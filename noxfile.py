@@ -41,7 +41,7 @@ def _install(session: nox.Session, *groups: str) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, all that need no GPU; arguments reach pytest."""
+    """Run the tests that need no GPU; arguments reach pytest."""
     _install(session, "tests")
     options = ["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder", "--durations=15"]
     session.run("pytest", *options, *session.posargs)

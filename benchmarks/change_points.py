@@ -142,7 +142,7 @@ def bumps_found(series: int, console: Console) -> None:
 
 
 def delays(series: int, console: Console) -> None:
-    """Print how many runs after a step it takes to report it, the test being made after every run."""
+    """Print how many runs after a step it takes to report it, if the test is made after every run."""
     series = max(100, series // 4)  # each is tested up to thirty times
     table = Table(title=f"Runs until a step after 40 runs is reported, {series} series each", title_justify="left")
     for heading in ("noise", "step", "median", "90 %", "reported after 5", "after 10", "after 20"):

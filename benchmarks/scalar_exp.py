@@ -3,7 +3,7 @@
     python benchmarks/scalar_exp.py [RESULTS/CELL/report.json ...]
 
 Speeds of ICE3 on different machines are compared by this figure, since exponentials dominate. With reports, it also
-prints the time per grid point of each benchmark, scaled to a machine where the loop takes 5 ns, beside the Fortran's
+prints the time per grid point of each benchmark, scaled to a machine on which the loop takes 5 ns, beside the Fortran's
 time there. Needs g++; takes a second.
 """
 

@@ -2,7 +2,7 @@
 
 python benchmarks/threshold_tests.py              # about a minute
 
-The minimum CPU time of a process varies by about 1 % between processes where the code is compiled and by 3 to 5 % for
+The minimum CPU time of a process varies by about 1 % between processes if the code is compiled and by 3 to 5 % for
 numpy (measured on busy two-core machines), with slow runs now and then and a drift over hours: noise like that is drawn
 here. The policy's least change (3 %) applies to every test. One process, and seeded: the figures repeat.
 """

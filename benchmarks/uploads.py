@@ -1,10 +1,10 @@
-"""Uploads to a local Bencher: how long a full matrix takes, and whether a bad line or a kill loses or doubles anything.
+"""Uploads to a local Bencher: how long a full matrix takes; whether a bad network or a kill loses or doubles anything.
 
 Run from the project's folder, in an environment of the tests:
 
     python -m benchmarks.uploads                  # a full matrix: seconds and requests
     python -m benchmarks.uploads --steps          # one upload killed at each of its steps
-    python -m benchmarks.uploads --chaos 1000     # over a line that fails at random, every third upload killed
+    python -m benchmarks.uploads --chaos 1000     # over a network that fails at random, every third upload killed
 
 An upload is a process of its own. A step is a line of the modules in ``STEPS``: before it, the process kills itself
 with SIGKILL. The report of upload n holds the latency n, so the server's values say what arrived.
@@ -183,7 +183,7 @@ class Uploads:
         return code != 0
 
     def finish(self) -> None:
-        """Upload until nothing is queued; the line is good now."""
+        """Upload until nothing is queued, over a network that works."""
         self.server.fault = lambda _method, _path: None
         self.upload()
         assert not self.queued(), "reports stay queued"
@@ -219,7 +219,7 @@ class Uploads:
         self.finish()
 
     def chaos(self, count: int, seed: int) -> Counter[str]:
-        """Make uploads 1 to ``count`` over a line that fails at random; kill every third; then over a good one."""
+        """Make uploads 1 to ``count`` over a network that fails at random; kill every third; then over a good one."""
         dice, happened, steps = random.Random(seed), Counter[str](), self.count_steps()  # noqa: S311 (repeatable)
 
         def fault(_method: str, _path: str) -> str | None:
@@ -262,7 +262,7 @@ def main() -> None:
     """Run what the arguments ask for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.uploads", description="Uploads to a local Bencher.")
     parser.add_argument("--steps", action="store_true", help="kill one upload at each of its steps")
-    parser.add_argument("--chaos", type=int, metavar="COUNT", help="uploads over a bad line, every third killed")
+    parser.add_argument("--chaos", type=int, metavar="COUNT", help="uploads over a bad network, every third killed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

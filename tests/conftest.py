@@ -33,7 +33,7 @@ PROJECT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Let Ctrl-C reach what the tests start, although a shell has what runs in its background ignore it."""
+    """Let Ctrl-C reach what the tests start: a shell makes its background processes ignore it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -20,7 +20,7 @@ class Exit(IntEnum):
 
 
 class BenchError(Exception):
-    """An error with an exit code; its message says what happened, where, and what mends it."""
+    """An error with an exit code; its message says what happened, where, and how to fix it."""
 
     code = Exit.USAGE
 

@@ -37,7 +37,7 @@ class Measure:
         Whether a policy must say if it is watched. Other measures are not watched unless a policy gives them a
         threshold, so that a policy stays valid when a measure is added.
     timing
-        Whether it follows from times, which are not to be trusted if the benchmark is marked.
+        Whether it is computed from times, which are doubtful if the benchmark is marked.
     """
 
     name: str
@@ -67,8 +67,8 @@ _ERRORS: Scales = (Scale(1.0, "", ".1e"),)
 _COUNTS: Scales = (Scale(1.0, "", ".0f"),)
 
 # accuracy: the largest normalised error.
-# bandwidth: the fraction of what memory was measured to move, by the STREAM triad of the machine, in GPU cells by
-# copies on the device.
+# bandwidth: the fraction of the memory bandwidth that was measured with the STREAM triad, in GPU cells with copies on
+# the device.
 # transfer-in, transfer-out: all inputs of a call to the device, all outputs back; GPU cells only.
 # compile-time: of cold builds only.
 # wrong-outputs: the number of outputs out of tolerance, in cells whose accuracy is reported instead of gating.
@@ -96,7 +96,7 @@ MEASURES: dict[str, Measure] = {
 
 def _known(name: str) -> str:
     if name not in MEASURES:
-        raise ValueError(f"'{name}' is not a measure: known are {', '.join(MEASURES)}")
+        raise ValueError(f"'{name}' is not a measure: expected one of {', '.join(MEASURES)}")
     return name
 
 

@@ -45,7 +45,7 @@ class BenchmarkName:
     backend
         Id of the backend, without colon.
     mix
-        Weather mix; None if the component has one only.
+        Weather mix; None if the component has only one.
     """
 
     component: str

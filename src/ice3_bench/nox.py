@@ -35,7 +35,7 @@ CALIBRATE = "Prove bench-compare on this machine: false alarms and power, with k
 HISTORY = "Show every series of the local history and where its level changed."
 PACK = "Pack cells into one archive that measures them on a machine without network."
 REPORT = "Write the local history as one page, results/report.html."
-BENCHER = "Look after the Bencher project: nox -s bencher -- check, setup, archive or fork-upload."
+BENCHER = "Manage the Bencher project: nox -s bencher -- check, setup, archive or fork-upload."
 
 
 def sessions(pyproject: str = "pyproject.toml") -> None:

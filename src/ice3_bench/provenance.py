@@ -22,7 +22,7 @@ class Commit(Record):
 
 
 class Gpu(Record):
-    """The device of a GPU cell; nothing of it is ever set, only read."""
+    """The device of a GPU cell; its settings are only read, never changed."""
 
     name: str
     uuid: str
@@ -36,7 +36,7 @@ class Gpu(Record):
     cache_bytes: int
     """Size of the L2 cache."""
     sm_clock_max_mhz: float | None
-    """Highest clock of the multiprocessors; None where the driver does not say."""
+    """Highest clock of the multiprocessors; None if the driver does not say."""
     memory_clock_max_mhz: float | None
     power_limit_watts: float | None
     sm_clock_mhz: float | None

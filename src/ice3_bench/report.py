@@ -70,9 +70,9 @@ class Benchmark(Record):
     error: str | None = None
     """Why the benchmark failed, if it did."""
     remarks: list[str] = Field(default_factory=list)
-    """What else is to be said of it."""
+    """Other remarks on it."""
     marked: str | None = None
-    """Why its timing is not to be trusted, if so."""
+    """Why its timing is doubtful, if it is."""
 
     @property
     def times(self) -> list[int]:
@@ -137,7 +137,7 @@ class PassRecord(Record):
 
 
 class Report(Record):
-    """All that a bench session found out about one cell."""
+    """Everything that a bench session found out about one cell."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
     id: str
@@ -164,12 +164,12 @@ class Report(Record):
     not_produced: dict[str, list[str]] = Field(default_factory=dict)
     """Outputs that the port does not produce, by component."""
     left_out: int = 0
-    """Number of cells that were not compared, since inputs that the port ignores are not zero there."""
+    """Number of cells that were not compared, because an input that the port ignores is not zero there."""
     benchmarks: list[Benchmark]
     incomplete: str | None = None
     """Why passes are missing, if some are."""
     remarks: list[str] = Field(default_factory=list)
-    """What else is to be said of the cell."""
+    """Other remarks on the cell."""
 
     @model_validator(mode="after")
     def _each_benchmark_once(self) -> Self:
@@ -220,7 +220,7 @@ class Report(Record):
         return any(not entry.passed for entry in self.accuracy)
 
     def distrust(self, benchmark: Benchmark, measure: str) -> str | None:
-        """Say why a value neither gates nor is part of the history that later runs are judged by; None if it may."""
+        """Say why a value may neither gate nor enter the history that later runs are judged by; None if it may."""
         if self.physics_differs:
             return "the physics differs"
         if benchmark.marked is not None and MEASURES[measure].timing:

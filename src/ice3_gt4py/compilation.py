@@ -29,7 +29,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "tables": ("global", "columns"),
     "compiler": ("cxx", "nvcc"),
 }
-"""Settings of a backend that have a few values only; the first is the default, except that there is no compiler."""
+"""Settings of a backend with few values; the first is the default, except for the compiler, which has none."""
 SETTINGS = ("backend", *CHOICES, "compile-args")
 
 
@@ -112,12 +112,14 @@ class Build:
         table = f"the settings of the backend '{cell.backend}' ([[tool.ice3-bench.backends]] in pyproject.toml)"
         unknown = sorted(settings.keys() - set(SETTINGS))
         if unknown:
-            raise SettingsError(f"Unknown key '{unknown[0]}' in {table}: known are {', '.join(SETTINGS)}.")
+            raise SettingsError(f"Unknown key '{unknown[0]}' in {table}: expected one of {', '.join(SETTINGS)}.")
         if "backend" not in settings:
             raise SettingsError(f"The key 'backend' is missing from {table}: it is GT4Py's name of the backend.")
         for key, values in CHOICES.items():
             if key in settings and settings[key] not in values:
-                raise SettingsError(f"{key} = '{settings[key]}' in {table} is unknown: known are {', '.join(values)}.")
+                raise SettingsError(
+                    f"{key} = '{settings[key]}' in {table} is unknown: expected one of {', '.join(values)}."
+                )
         if "compile-args" in settings and "compiler" not in settings:
             raise SettingsError(f"There are compile-args but no compiler in {table}.")
         try:
@@ -133,7 +135,7 @@ class Build:
                 cache=cell.cache,
             )
         except ValueError as error:
-            raise SettingsError(f"{error} Mend {table}.") from error
+            raise SettingsError(f"{error} Correct {table}.") from error
 
     @property
     def dtype(self) -> np.dtype[Any]:

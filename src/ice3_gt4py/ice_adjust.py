@@ -32,7 +32,7 @@ SECOND_ORDER_MOMENT = (
 def _moment_kinks() -> dict[str, float]:
     """Externals K00 ... K31: half the change of slope at the nodes 2 Q1 = -21 ... 10.
 
-    With no slope before the first node nor after the last, the table is 1/2 + sum of K_n |2 Q1 - n|.
+    The table is flat before the first node and after the last, so it is 1/2 + sum of K_n |2 Q1 - n|.
     """
     slopes = [high - low for low, high in pairwise(SECOND_ORDER_MOMENT)]
     return {f"K{number:02d}": 0.5 * (after - before) for number, (before, after) in enumerate(pairwise(slopes))}

@@ -137,7 +137,7 @@ class RainIce:
 def _freeze(
     stencils: Iterable[tuple[Any, tuple[str, ...]]], domain: Shape, size: int
 ) -> list[tuple[Callable[..., None], tuple[str, ...]]]:
-    """Fix the stencils on slab after slab of some ``size`` columns, which are part of a row or whole rows."""
+    """Fix the stencils on slab after slab of about ``size`` columns, which are part of a row or whole rows."""
     i, j, k = domain
     if j == 1:
         slabs = [((first, 0), (min(size, i - first), 1)) for first in range(0, i, size)]

@@ -37,7 +37,7 @@ def allocate(fields: Iterable[Field], domain: Shape, build: Build) -> State:
 
 
 def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return zeros, i first, that begin with a cache line: no vector of a row then straddles two."""
+    """Return zeros, i first, that begin at a cache line, so that no vector of a row straddles two."""
     size = math.prod(shape) * dtype.itemsize
     memory = np.zeros(size + CACHE_LINE, np.uint8)
     start = -memory.ctypes.data % CACHE_LINE

@@ -18,7 +18,7 @@ from ice3_probe.reference import DataSetError
 from ice3_probe.worker import serve
 
 USAGE = 2
-"""Exit code when configuration, arguments, data or machine must be mended; 1 is the port's fault."""
+"""Exit code if configuration, arguments, data or machine must be fixed; 1 is the port's fault."""
 
 
 def main(arguments: list[str] | None = None) -> int:

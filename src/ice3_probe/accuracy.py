@@ -152,7 +152,7 @@ def _run_twice(instance: Instance) -> dict[str, Array]:
 
 
 def _left_out(data: DataSet, instance: Instance) -> Mask:
-    """Return the cells (column, level) where an input that the port ignores is not zero."""
+    """Return the cells (column, level) in which an input that the port ignores is not zero."""
     left_out = np.zeros(data.shape, dtype=bool)
     for name in instance.ignores:
         values = data.variables.get(f"in_{name}")
@@ -162,7 +162,7 @@ def _left_out(data: DataSet, instance: Instance) -> Mask:
 
 
 def _judge(data: DataSet, field: str, got: Array, norm: Norm, left_out: Mask) -> list[FieldError]:
-    """Compare an output with the reference, unless no cell is left to compare.
+    """Compare an output with the reference, if any cell is left to compare.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def _judge(data: DataSet, field: str, got: Array, norm: Norm, left_out: Mask) ->
     """
     if got.shape != norm.reference.shape:
         raise DataSetError(
-            f"In {data.name}, the reference of '{field}' has shape {norm.reference.shape}: not {got.shape}."
+            f"In {data.name}, the reference of '{field}' has shape {norm.reference.shape}: expected {got.shape}."
         )
     ignored = left_out if got.ndim == 2 else left_out.any(axis=1)
     excluded = norm.excluded | ignored

@@ -35,7 +35,7 @@ class Regime:
     humidity
         Relative humidity at the ground; it decreases upwards.
     cloud, rain, ice, snow, graupel
-        (bottom, top) in m and mixing ratio in kg kg-1 of each hydrometeor; ``None`` where it is absent.
+        (bottom, top) in m and mixing ratio in kg kg-1 of each hydrometeor; ``None`` if it is absent.
     """
 
     surface: float

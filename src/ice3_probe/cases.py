@@ -25,7 +25,7 @@ TIMESTEP = 50.0
 """seconds, as in the reference data"""
 SEED = 1
 SMALLEST = (2, 2, 3)
-"""Domain of what is only created to have everything loaded."""
+"""Domain of a component that is created only to load everything."""
 
 
 def case_of(benchmark: Benchmark) -> Case:
@@ -60,7 +60,7 @@ def instances_of(port: Port, cell: Cell, benchmark: Benchmark, least: int | None
     Parameters
     ----------
     least
-        Number of instances instead.
+        Number of instances on a GPU; None: as many as its cache requires.
     """
     case = case_of(benchmark)
     first = Instance(port, case, cell, inputs_of(cell, benchmark))
@@ -83,12 +83,12 @@ def inputs_of(cell: Cell, benchmark: Benchmark) -> Callable[[Runnable], Arrays]:
 
 
 def load_everything(port: Port, cell: Cell, benchmark: Benchmark) -> None:
-    """Run a component once on the smallest domain, so that all that stays in memory is there.
+    """Run a component once on the smallest domain, so that everything that stays in memory is loaded.
 
-    It is another domain than the benchmark's: GridTools keeps temporaries and hands them out again by size.
+    The domain differs from the benchmark's, because GridTools keeps temporaries and reuses them by size.
     """
     tiny = Benchmark(benchmark.name, benchmark.component, SMALLEST, benchmark.mix)
-    with suppress(Exception):  # a port may refuse so small a domain; what it then lacks is counted
+    with suppress(Exception):  # a port may refuse so small a domain; what is then loaded later is counted
         instance = instance_of(port, cell, tiny)
         instance.reset()
         instance.run()

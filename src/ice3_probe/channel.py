@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Channel:
-    """Sends messages; without a descriptor, nowhere.
+    """Sends messages; without a descriptor it drops them.
 
     Attributes
     ----------

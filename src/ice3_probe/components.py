@@ -20,7 +20,7 @@ class Component:
     Attributes
     ----------
     fields
-        All that it reads and writes; ports may lack some outputs.
+        Everything that it reads and writes; ports may lack some outputs.
     kinds
         Its options: the dataclasses that hold them.
     parts
@@ -73,7 +73,7 @@ def component_of(name: str) -> Component:
 
 
 def bytes_per_call(fields: tuple[Field, ...], domain: Shape, itemsize: int) -> int:
-    """Bytes that a call must move at least: each field read or written once, both where it is updated."""
+    """Fewest bytes that a call must move: each field is read or written once, or both if it is updated."""
     words = 0
     for field in fields:
         points = 1

@@ -4,7 +4,7 @@ A port is a module with one function, ``create(case: Case, cell: Cell) -> Runnab
 types, the exceptions, the field tables and the options; the rest of ``ice3_probe`` is not its business.
 
 One process measures one cell: precision, threads and device may be set globally. The working directory is a scratch
-folder. What a port prints goes to the log of the pass, and its warnings are no errors.
+folder. What a port prints goes to the log of the pass, and its warnings are not errors.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Cell:
-    """What is measured with: one cell of the matrix.
+    """The conditions of a measurement: one cell of the matrix.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Cell:
     threads
         Threads that a run may use.
     cache
-        Folder for what is compiled. It is another one for every tool chain, processor and set of compiler flags.
+        Folder for what is compiled. Every tool chain, processor and set of compiler flags has its own.
     settings
         The backend's ``settings`` in the matrix. If the backend has a ``compiler``, also that and ``compile-args``: the
         compiler arguments of the profile and the backend, quoted as for a shell.
@@ -103,7 +103,7 @@ class Runnable(Protocol):
     outputs
         Names of the fields that it produces; the others of the component are "not produced".
     ignores
-        Names of the inputs that it does not know. Cells where one of them is not zero are left out of the accuracy.
+        Names of the inputs that it does not know. Cells in which one of them is not zero are left out of the accuracy.
 
     Four more attributes are optional:
 
@@ -142,11 +142,11 @@ class Unsupported(Exception):  # noqa: N818 (the contract's name)
     option, value
         PHYEX's bare name, and the value asked for.
     supported
-        The values that would do, if there are few.
+        The supported values, if there are few.
     """
 
     def __init__(self, option: str, value: Option, supported: tuple[Option, ...] = ()) -> None:
-        known = f": supported are {', '.join(map(repr, supported))}" if supported else ""
+        known = f": use {' or '.join(map(repr, supported))}" if supported else ""
         super().__init__(f"Option {option} = {value!r} is not supported{known}.")
         self.option, self.value = option, value
 
@@ -159,4 +159,4 @@ class UnknownComponent(Exception):  # noqa: N818 (as Unsupported)
 
 
 class Unavailable(Exception):  # noqa: N818 (as Unsupported)
-    """Something that the port needs is missing on this machine; the message says what, and what mends it."""
+    """Something that the port needs is missing on this machine; the message says what, and how to fix it."""

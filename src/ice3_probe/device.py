@@ -1,4 +1,4 @@
-"""The GPU as the measurements see it: all that is asked of CuPy, which is imported on use (only GPU cells have it)."""
+"""The GPU: every use of CuPy, which is imported inside the functions because only GPU cells have it."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def synchronise() -> None:
 class KernelClock:
     """Measures how long the device works on a call, by CUDA events.
 
-    An event is passed as soon as the device gets to it: were the device idle, the time between two events would hold
-    the host's time to launch the first kernel. Therefore a kernel that only waits is put before the first event. The
-    host issues the call meanwhile, and that the first event had not been passed by then proves that it was in time.
+    An idle device passes the first event at once, so the time between two events would include the launch of the first
+    kernel. A kernel that only waits therefore precedes the first event, and the host issues the call meanwhile. If the
+    device has not passed the first event by then, the host was in time.
     """
 
     def __init__(self) -> None:
@@ -106,9 +106,9 @@ class KernelClock:
 
 
 def copy_bandwidth(megabytes: int = 2048, repeats: int = 20) -> float:
-    """Bytes that the device reads and writes per second where it copies ``megabytes`` (the best of ``repeats``).
+    """Bytes that the device reads and writes per second when it copies ``megabytes`` (the best of ``repeats``).
 
-    Where less than four times as much memory is free, a quarter of what is free is copied.
+    If less than four times as much memory is free, a quarter of the free memory is copied.
     """
     import cupy  # noqa: PLC0415
 
@@ -144,9 +144,9 @@ def peak_memory(call: Callable[[], None]) -> int:
 
 
 def transfer_times(inputs: list[Any], outputs: list[Any], repeats: int = 10) -> tuple[list[int], list[int]]:
-    """Nanoseconds, of each repeat, in which arrays are copied to the device and back.
+    """Nanoseconds to copy arrays to the device and back, one value for each repeat.
 
-    The host's memory is page-locked and in the order of the arrays: as fast as this machine can.
+    The host's memory is page-locked and in the order of the arrays, which is the fastest way on this machine.
     """
     import cupyx  # noqa: PLC0415
 
@@ -232,8 +232,8 @@ def queried_while_copying(columns: str, copies: int = 1000) -> str:
         shown = subprocess.run([*command, "--format=csv,noheader,nounits"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise Unavailable(
-            f"nvidia-smi could not describe the device ({error}): it comes with NVIDIA's driver and must be on PATH: "
-            "results of different devices must not be mixed up."
+            f"nvidia-smi could not describe the device ({error}): it comes with NVIDIA's driver and must be on PATH, "
+            "because results of different devices must not be mixed."
         ) from error
     synchronise()
     return shown.stdout.strip()

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar, Union
 from ice3_probe.contract import Cell  # noqa: TC001 (its type is looked up at run time)
 
 VERSION = 1
-"""Version of the records; raised when a field changes its meaning or goes."""
+"""Version of the records; raised when a field changes its meaning or is removed."""
 
 
 MIXES = ("rich", "typical")
@@ -155,9 +155,9 @@ class Failure:
     Attributes
     ----------
     message
-        What happened, where, and what mends it.
+        What happened, where, and how to fix it.
     usage
-        Whether configuration or machine must be mended (exit code 2), not the port's code (1).
+        Whether configuration or machine must be fixed (exit code 2), not the port's code (1).
     """
 
     message: str
@@ -166,12 +166,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Remark:
-    """Something to be said without stopping; ``benchmark`` is empty if it concerns the whole cell.
+    """A remark that stops nothing; ``benchmark`` is empty if it concerns the whole cell.
 
     Attributes
     ----------
     marks
-        Whether the timing is to be marked as not to be trusted.
+        Whether it marks the timing as doubtful.
     """
 
     benchmark: str
@@ -260,7 +260,7 @@ class Checked:
     not_produced
         Outputs of the component that the port does not produce.
     left_out
-        Number of cells that were not compared since an input that the port ignores is not zero there.
+        Number of cells that were not compared, because an input that the port ignores is not zero there.
     """
 
     data_set: str
@@ -292,7 +292,7 @@ class Timed:
     Attributes
     ----------
     bytes
-        What a run must move at least.
+        Fewest bytes that a run must move.
     kernel_ns
         Time on the device of as many further runs; GPU cells only.
     transfer_in_ns, transfer_out_ns
@@ -326,7 +326,7 @@ class Peak:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is prepared takes so long; ``extra`` is the share that ``calls`` of the extra work add indeed."""
+    """How long a run takes; ``extra`` is the share of it that ``calls`` of the extra work really add."""
 
     ns: int
     extra: float = 0.0
@@ -377,7 +377,7 @@ def decode(line: str) -> Message:
         raise MessageError(f"Not a message: {line[:80]!r} ({error}).") from error
     if not isinstance(body, dict) or body.get("version") != VERSION:
         found = body.get("version") if isinstance(body, dict) else None
-        raise MessageError(f"A message of version {found}, where version {VERSION} is understood: {line[:80]!r}.")
+        raise MessageError(f"A message of version {found} (expected {VERSION}): {line[:80]!r}.")
     kind = _KINDS.get(str(body.get("kind")))
     if kind is None:
         raise MessageError(f"A message of unknown kind {body.get('kind')!r}.")
@@ -390,7 +390,7 @@ def decode_as(kind: type[Record], line: str) -> Record:
     """Read a message that must be of one kind; raises MessageError if it is of another."""
     message = decode(line)
     if not isinstance(message, kind):
-        raise MessageError(f"A message {type(message).__name__}, where {kind.__name__} was expected.")
+        raise MessageError(f"A message {type(message).__name__}: expected {kind.__name__}.")
     return message
 
 

@@ -131,7 +131,7 @@ def _rain_ice(
         return None
     excluded = data.sensitive if reference.ndim == 2 else np.zeros(reference.shape, dtype=bool)
     if field == "cit":
-        # Rounding decides whether crystals are left where ice is used up.
+        # Rounding decides whether crystals are left when ice is used up.
         exhausted = data["out_ris"] * data.timestep <= 1e-15
         excluded = excluded | (exhausted & (reference != outputs["cit"]))
     elif field == "evap3d":  # the reference overwrites some evaporation by 0

@@ -57,9 +57,9 @@ class IceAdjustOptions:
     XT0CRIAUTI: float = -5.0
     """first temperature of the ice threshold law, deg C"""
     XACRIAUTI: float = 0.06
-    """slope of the ice threshold law where LCRIAUTI is off, K-1"""
+    """slope of the ice threshold law if LCRIAUTI is off, K-1"""
     XBCRIAUTI: float = -3.5
-    """intercept of the ice threshold law where LCRIAUTI is off"""
+    """intercept of the ice threshold law if LCRIAUTI is off"""
     XTMAXMIX: float = 273.16
     XTMINMIX: float = 253.16
     """bounds of the mixed phase for CFRAC_ICE_ADJUST = T, K"""
@@ -126,9 +126,9 @@ class RainIceOptions:
     XT0CRIAUTI: float = -5.0
     """first temperature of the ice threshold law, deg C"""
     XACRIAUTI: float = 0.06
-    """slope of the ice threshold law where LCRIAUTI is off, K-1"""
+    """slope of the ice threshold law if LCRIAUTI is off, K-1"""
     XBCRIAUTI: float = -3.5
-    """intercept of the ice threshold law where LCRIAUTI is off"""
+    """intercept of the ice threshold law if LCRIAUTI is off"""
 
     def __post_init__(self) -> None:
         _require_types(self)

@@ -1,4 +1,4 @@
-"""Ports as the probe sees them: loaded, held to the contract, and blamed by name where they break it."""
+"""Load ports, hold them to the contract, and say which port breaks it."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class PortError(Exception):
     Parameters
     ----------
     message
-        What is wrong, in which port, and what mends it.
+        What is wrong, in which port, and how to fix it.
     usage
-        Whether configuration or machine must be mended rather than the port's code.
+        Whether configuration or machine must be fixed rather than the port's code.
     """
 
     def __init__(self, message: str, *, usage: bool = False) -> None:
@@ -75,11 +75,11 @@ def load_port(where: str) -> Port:
     try:
         module = _import_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
     except FileNotFoundError as error:
-        raise PortError(f"There is no port at {where}. Its path is 'port' of the backend.", usage=True) from error
+        raise PortError(f"There is no port at {where}. Correct 'port' of the backend.", usage=True) from error
     except ModuleNotFoundError as error:
         if error.name is not None and (where == error.name or where.startswith(f"{error.name}.")):
             raise PortError(
-                f"There is no module {where}. It is 'port' of the backend, and its folder belongs into 'pythonpath'.",
+                f"There is no module {where}. Correct 'port' of the backend, or add its folder to 'pythonpath'.",
                 usage=True,
             ) from error
         raise PortError(
@@ -156,7 +156,7 @@ class Instance:
         return tuple(field for field in self.fields if field.name in names)
 
     def bytes_moved(self) -> int:
-        """Bytes that a run must move at least."""
+        """Fewest bytes that a run must move."""
         return bytes_per_call(self.moved, self.case.domain, np.dtype(self.cell.precision).itemsize)
 
     @property
@@ -182,7 +182,7 @@ class Instance:
         self._call("run", self.runnable.run)
 
     def read(self) -> dict[str, NDArray[Any]]:
-        """Return the outputs, once they are what the contract says.
+        """Return the outputs, after a check against the contract.
 
         Raises
         ------
@@ -272,7 +272,7 @@ def create(port: Port, case: Case, cell: Cell) -> Runnable:
     Raises
     ------
     PortError
-        If the port does not know the component, lacks something on this machine, fails, or returns something else than
+        If the port does not know the component, lacks something on this machine, fails, or returns something other than
         the contract asks for.
     Unsupported
         If it does not implement an option.

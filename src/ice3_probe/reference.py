@@ -2,7 +2,7 @@
 
 A data set is a netCDF file with arrays (column, level), or (column,) at the surface; prefixes ``in_`` for inputs,
 ``out_`` for outputs and ``pr_`` for process rates; the attributes ``dt`` (time step, s), ``config`` (PHYEX's namelists
-as JSON) and ``level_order`` (whether level 0 is the model top or the ground). Cells where the variable ``sensitive`` is
+as JSON) and ``level_order`` (whether level 0 is the model top or the ground). Cells whose variable ``sensitive`` is
 not zero are left out: round-off alone moves their outputs.
 """
 
@@ -95,7 +95,7 @@ class DataSet:
         return np.zeros(self.shape) if name in self.zeros else None
 
     def input(self, name: str, axes: int) -> Array | None:
-        """Return the input ``name`` with so many axes; None if the file lacks it.
+        """Return the input ``name`` with ``axes`` axes; None if the file lacks it.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class DataSet:
         if values is None:
             return None
         if values.ndim != axes:
-            raise DataSetError(f"'in_{name}' of {self.name} has shape {values.shape}: it has {axes} axes.")
+            raise DataSetError(f"'in_{name}' of {self.name} has shape {values.shape}: expected {axes} axes.")
         self.require_finite(f"'in_{name}'", values)
         return values
 
@@ -163,11 +163,11 @@ def _require_usable(name: str, variables: dict[str, Array]) -> None:
         raise DataSetError(f"{name} has neither in_th nor in_tht: it is not a reference data set.")
     shape = variables[thermometer].shape
     if len(shape) != 2:
-        raise DataSetError(f"'{thermometer}' of {name} has shape {shape}: not (column, level).")
+        raise DataSetError(f"'{thermometer}' of {name} has shape {shape}: expected (column, level).")
     compared = [one for one in variables if one.startswith(("in_", "out_", "pr_")) or one == "sensitive"]
     for one in compared:
         if variables[one].shape not in (shape, shape[:1]):
-            raise DataSetError(f"'{one}' of {name} has shape {variables[one].shape}: not {shape} or {shape[:1]}.")
+            raise DataSetError(f"'{one}' of {name} has shape {variables[one].shape}: expected {shape} or {shape[:1]}.")
     if "sensitive" in compared:
         sensitive = variables["sensitive"]
         if sensitive.shape != shape or not np.isfinite(sensitive).all():

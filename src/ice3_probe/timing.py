@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 NOT_READY = 0.1
 """Share of a run by which a first read may outlast a second one."""
 LOOKS = 3
-"""Runs that are looked at for results that were not ready; the least suspicious counts."""
+"""Runs that are checked for results that were not ready; the shortest delay counts."""
 SPARE = 1.15
-"""CPU time over wall time, per thread asked for, from which a port is said to use more threads."""
+"""CPU time over wall time, per thread asked for, above which a port counts as using more threads."""
 
 
 def _nothing() -> None:
@@ -87,7 +87,7 @@ class Loop:
         return self.take()
 
     def late(self) -> float:
-        """Return by what share of a run its result came late: the first read took so much longer than a second one."""
+        """Return how late the result came, as a share of a run: how much longer the first read took than a second."""
         shares = []
         for _ in range(LOOKS):
             self.prepare()

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 _SETTLING = 20
 """runs after which Python has specialised the code"""
 _LONG = 20_000_000
-"""nanoseconds of a run from which the first one of a block counts: longer runs need no warm-up"""
+"""nanoseconds of a run above which the first one of a block counts: longer runs need no warm-up"""
 
 
 class Extra:
@@ -93,7 +93,7 @@ class Server:
         self.padding: tuple[mmap.mmap, bytearray] = mmap.mmap(-1, 1), bytearray()
 
     def shift(self) -> None:
-        """Let what is loaded and allocated from now on lie elsewhere in memory, as after a start of the program."""
+        """Move what is loaded and allocated from now on elsewhere in memory, as a restart of the program would."""
         chance = random.SystemRandom()  # forks would share the state of another generator
         self.padding = mmap.mmap(-1, chance.randrange(1, 2**14) * mmap.PAGESIZE), bytearray(chance.randrange(2**20))
 
@@ -196,9 +196,9 @@ def _serve(server: Server) -> bool:
 
 
 def _fork(server: Server) -> Answer:
-    """Let a new process answer the requests until ``End``; return what is to be said of its end."""
+    """Let a new process answer the requests until ``End``; return a message on its end."""
     gc.collect()
-    gc.freeze()  # what the new process inherits is not touched again by its collector
+    gc.freeze()  # the new process's collector must not touch what it inherits
     child = os.fork()
     if child == 0:
         gc.disable()

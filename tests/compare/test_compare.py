@@ -46,7 +46,7 @@ def test_what_became_slower_larger_or_worse_is_said(repository: Repository) -> N
     output = " ".join(run.stdout.split())
     assert "ice_adjust is less accurate, in tolerance, more than doubled: 1 output, worst 'rcs'" in output
     assert "NOT COMPARED" in output
-    assert "bench-calibrate measures it" in output
+    assert "bench-calibrate measures them" in output
     assert "worktree" in (repository.results / "comparison.md").read_text(encoding="utf-8")
     assert repository.nothing_is_left()
     assert (repository.project / "src/small/work.py").exists()
@@ -136,7 +136,7 @@ def test_a_base_that_cannot_be_built_leaves_it_undecided(repository: Repository)
 
 
 def test_each_side_has_the_settings_of_its_own_revision(repository: Repository) -> None:
-    """And a base from before the project had a matrix is measured with those of the working tree."""
+    """A base from before the project had a matrix gets those of the working tree."""
     settings = 'settings = { work = "40" }'
     repository.change(
         PORT, "    return Component", '    WORK[case.component] = int(cell.settings["work"])\n    return Component'
@@ -220,7 +220,7 @@ def test_wrong_physics_of_a_port_that_reports_its_accuracy_is_marked_and_gates_n
             ("--base", "HEAD", "--benchmarks", "hail"),
             "No benchmark contains hail: there are ice_adjust/small/float64/16x16x60",
         ),
-        (("--cells", "hail"), "No cell is called or tagged 'hail': known are 'all'"),
+        (("--cells", "hail"), "No cell is called or tagged 'hail': expected one of 'all'"),
         (("--cells", "gpu"), "--cells cpu are all of them"),
         (("--instructions",), "--instructions counts those of compiled cells"),
         (("--budget", "0"), "0 is not positive"),

@@ -79,7 +79,7 @@ def test_outputs_follow_the_options(port: Port) -> None:
     [("LSIGMAS", False), ("LOCND2", True), ("CSUBG_MF_PDF", "BIGA"), ("CCONDENS", "CB"), ("KRR", 7)],
 )
 def test_an_option_that_it_lacks_is_named(port: Port, option: str, value: Any) -> None:
-    with pytest.raises(Unsupported, match=f"^Option {option} = {value!r} is not supported: supported are "):
+    with pytest.raises(Unsupported, match=f"^Option {option} = {value!r} is not supported: use "):
         port.create(make_case(**{option: value}), make_cell())
 
 

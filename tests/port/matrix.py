@@ -16,7 +16,7 @@ BACKENDS: dict[str, dict[str, Any]] = {backend["id"]: backend for backend in TAB
 PYTHON = [name for name, backend in BACKENDS.items() if "compiler" not in backend]
 """Backends without a compiler."""
 COMPILED = [name for name, backend in BACKENDS.items() if backend.get("compiler") == "cxx"]
-"""Backends of the C++ compiler; the first is the one that tests use where one suffices."""
+"""Backends of the C++ compiler; the first is the one that tests use if one suffices."""
 VECTORISING = [name for name in COMPILED if BACKENDS[name]["settings"].get("layout") == "i-first"]
 """Those whose calls take the horizontal plane as one row."""
 GPU = [name for name, backend in BACKENDS.items() if backend["device"] == "gpu"]

@@ -80,7 +80,7 @@ def test_without_an_ice_fraction_all_condensate_is_liquid(make_build: Callable[.
 )
 def test_an_unsupported_option_is_named(make_build: Callable[..., Build], option: str, value: object) -> None:
     options = IceAdjustOptions(**{option: value})  # type: ignore[arg-type]
-    with pytest.raises(Unsupported, match=rf"Option {option} = .* is not supported: supported are"):
+    with pytest.raises(Unsupported, match=rf"Option {option} = .* is not supported: use "):
         IceAdjust((2, 2, 4), make_build("numpy"), options)
 
 
@@ -160,7 +160,7 @@ def test_columns_are_independent(make_build: Callable[..., Build]) -> None:
 
 @pytest.mark.compiled
 def test_fields_may_be_parts_of_larger_arrays(make_build: Callable[..., Build]) -> None:
-    """Whose columns are not one row, as those of ``from_arrays`` are, and do not begin with a cache line."""
+    """Unlike in ``from_arrays``, their columns are not one row and do not begin at a cache line."""
     build, domain = make_build(VECTORISING[0]), (5, 4, 20)
     component = IceAdjust(domain, build, adjusted_state=True)
     state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)

@@ -97,7 +97,7 @@ def test_an_unknown_component_lists_the_known_ones(make_cell: Callable[..., Cell
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_an_unsupported_option_is_named(make_cell: Callable[..., Cell], component: str) -> None:
-    with pytest.raises(Unsupported, match="Option LOCND2 = True is not supported: supported are False") as error:
+    with pytest.raises(Unsupported, match="Option LOCND2 = True is not supported: use False") as error:
         create(case_of(component, LOCND2=True), make_cell("numpy"))
     assert (error.value.option, error.value.value) == ("LOCND2", True)
 

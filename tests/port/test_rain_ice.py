@@ -40,7 +40,7 @@ def test_an_unsupported_option_is_named(
 ) -> None:
     value = SUPPORTED[option][0]
     other: Any = (not value) if isinstance(value, bool) else (7 if isinstance(value, int) else "OLD")
-    with pytest.raises(Unsupported, match=rf"Option {option} = .* is not supported: supported are"):
+    with pytest.raises(Unsupported, match=rf"Option {option} = .* is not supported: use "):
         component((2, 2, 4), make_build("numpy"), RainIceOptions(**{option: other}))
 
 
@@ -207,7 +207,7 @@ def test_a_bad_field_is_named(
 def test_fields_may_be_parts_of_larger_arrays(
     make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whose columns are not one row; the slabs are then rows."""
+    """Their columns are then not one row, and the slabs are rows."""
     monkeypatch.setattr("ice3_gt4py.rain_ice.SLAB", 14)
     build, domain = make_build(VECTORISING[0]), (7, 5, 30)
     component = RainIce(domain, build, fluxes=True)

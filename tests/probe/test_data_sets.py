@@ -73,8 +73,8 @@ def reshaped(name: str, shape: tuple[int, ...]) -> Change:
         (attribute("config", "[1, 2]"), "The options are not a mapping of namelists (PARAM_ICEN, NEBN): [1, 2]"),
         (attribute("config", "{"), "is not JSON"),
         (attribute("config", '{"NEBN": {"LSUBG_COND": "F"}}'), "Option LSUBG_COND = 'F' is not usable"),
-        (reshaped("in_th", (2, 3, 4)), "'in_th' of own.nc has shape (2, 3, 4): not (column, level)"),
-        (reshaped("in_rv", (32, 61)), "'in_rv' of own.nc has shape (32, 61): not (32, 60) or (32,)"),
+        (reshaped("in_th", (2, 3, 4)), "'in_th' of own.nc has shape (2, 3, 4): expected (column, level)"),
+        (reshaped("in_rv", (32, 61)), "'in_rv' of own.nc has shape (32, 61): expected (32, 60) or (32,)"),
         (reshaped("out_rcs", (31, 60)), "'out_rcs' of own.nc has shape (31, 60)"),
     ],
 )

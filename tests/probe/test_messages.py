@@ -63,7 +63,7 @@ def changed(**fields: object) -> str:
     [
         ("rain", "Not a message: 'rain'"),
         ("[]", "version None"),
-        (changed(version=99), "version 99, where version 1 is understood"),
+        (changed(version=99), r"version 99 \(expected 1\)"),
         (changed(kind="Hail"), "unknown kind 'Hail'"),
         (changed(hail=1), "unknown fields: hail"),
         (changed(port=5), "Job.port is 5"),
@@ -80,7 +80,7 @@ def test_a_bad_message_says_what_is_wrong_with_it(line: str, told: str) -> None:
 
 
 def test_a_message_of_another_kind_is_refused() -> None:
-    with pytest.raises(MessageError, match="A message Failure, where Rounds was expected"):
+    with pytest.raises(MessageError, match="A message Failure: expected Rounds"):
         decode_as(Rounds, encode(Failure("no")))
 
 

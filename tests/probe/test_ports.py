@@ -159,7 +159,7 @@ def test_a_reset_that_does_not_restore_is_found(make_port: Callable[..., str], c
 def test_an_unsupported_option_is_not_an_error(make_port: Callable[..., str], cell: Cell) -> None:
     refuses = ("return Adjustment(case, cell)", "raise Unsupported('CCONDENS', 'CB02', ('GAUS',))")
     checked = check_it(make_port(refuses), cell)
-    assert checked.unsupported == "Option CCONDENS = 'CB02' is not supported: supported are 'GAUS'."
+    assert checked.unsupported == "Option CCONDENS = 'CB02' is not supported: use 'GAUS'."
     assert checked.fields == ()
 
 

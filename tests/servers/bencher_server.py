@@ -189,7 +189,7 @@ def _in_domain(test: str, boundaries: list[float]) -> bool:
 
 
 def _drawn(test: str, history: list[float]) -> tuple[float, Callable[[float], float]] | None:
-    """Baseline, and how far from it the limit of a boundary lies; None where Bencher does not test."""
+    """Baseline, and how far from it the limit of a boundary lies; None if Bencher does not test."""
     if test == "percentage":
         share = _mean(history)
         return share, lambda boundary: share * boundary
@@ -230,7 +230,7 @@ def _mean(values: list[float]) -> float:
 
 
 def _spread(values: list[float]) -> tuple[float, float]:
-    """Mean and standard deviation; 0 where there is none."""
+    """Mean and standard deviation; 0 if there is none."""
     mean = _mean(values)
     squares = [(value - mean) ** 2 for value in values]
     return mean, math.sqrt(_mean(squares) * len(values) / (len(values) - 1)) if len(values) > 1 else 0.0

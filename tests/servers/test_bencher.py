@@ -680,8 +680,8 @@ def test_t13_empty_credentials_are_said(key: str | None, token: str | None) -> N
     ("host", "project", "key", "token", "match"),
     [
         (None, "ice3", "bencher_user_short", None, "BENCHER_API_KEY is not a key"),
-        (None, "ice3", TOKEN, None, "belongs into BENCHER_API_TOKEN"),
-        (None, "ice3", None, USER_KEY, "belongs into BENCHER_API_KEY"),
+        (None, "ice3", TOKEN, None, "belongs in BENCHER_API_TOKEN"),
+        (None, "ice3", None, USER_KEY, "belongs in BENCHER_API_KEY"),
         (None, None, USER_KEY, None, "BENCHER_PROJECT is not"),
         (None, "a/b", USER_KEY, None, "not a slug"),
         ("ftp://x", "ice3", USER_KEY, None, "not an address"),

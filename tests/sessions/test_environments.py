@@ -102,7 +102,7 @@ def test_requirements_that_cannot_be_installed_are_quoted_with_the_installers_la
 def test_a_version_of_python_that_is_not_installed_lists_those_that_are(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         make_environment(backend(python="3.27"), tmp_path)
-    assert "needs Python 3.27, which is not installed: found are " in str(caught.value)
+    assert "needs Python 3.27, which is not installed. Installed: " in str(caught.value)
     assert ".".join(map(str, sys.version_info[:3])) in str(caught.value)
 
 

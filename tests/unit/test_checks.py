@@ -1,4 +1,4 @@
-"""A run against the local history: which runs count, what is said, and what is drawn of them."""
+"""A run against the local history: which runs count, what is said, and what is shown."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_failed_benchmarks_and_missing_measures_are_left_out(
 @pytest.mark.parametrize(
     ("model", "told"),
     [
-        ({"test": "static", "upper_boundary": 1.1e6}, "above 1.10 ms, the limit by the static limit"),
+        ({"test": "static", "upper_boundary": 1.1e6}, "above 1.10 ms, the limit by a static threshold"),
         ({"test": "z_score", "upper_boundary": 0.99}, "z_score: mean 1.00 ms of 12 runs of 'main', deviation"),
         ({"test": "t_test", "upper_boundary": 0.99}, "t_test: mean 1.00 ms"),
         ({"test": "log_normal", "upper_boundary": 0.99}, "log_normal: 1.00 ms"),

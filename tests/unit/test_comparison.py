@@ -274,8 +274,8 @@ def test_the_accuracy_is_compared_of_what_both_have() -> None:
     cell = cell_of(Accuracy((checked(rvs=1e-15, ris=1e-15),)), Accuracy((checked(rvs=1e-15, rgs=1e-15),)))
     assert not cell.less_accurate
     told = "\n".join(cell.remarks)
-    assert "the accuracy of 1 output, such as 'ris' in one.nc, is known of the base only" in told
-    assert "the accuracy of 1 output, such as 'rgs' in one.nc, is known of the contender only" in told
+    assert "the accuracy of 1 output, such as 'ris' in one.nc, is known for the base only" in told
+    assert "the accuracy of 1 output, such as 'rgs' in one.nc, is known for the contender only" in told
 
 
 def test_an_output_of_the_contender_only_fails_if_it_is_out_of_tolerance() -> None:
@@ -306,7 +306,7 @@ def test_the_side_that_could_not_be_checked_is_named(base: int, contender: int, 
 
 @pytest.mark.parametrize(("policy", "marked"), [("report", True), ("gate", False)])
 def test_wrong_physics_marks_the_lines_of_cells_that_report_it(policy: str, marked: bool) -> None:
-    """Also if only the base is wrong: the two times are not of the same work."""
+    """Even if only the base is wrong: the two times are not for the same work."""
     wrong, right = Accuracy((checked(rvs=1e-3),)), Accuracy((checked(rvs=1e-15),))
     assert cell_of(wrong, right, policy).benchmarks[0].physics_differs == marked
     assert not cell_of(right, right, policy).benchmarks[0].physics_differs

@@ -1,4 +1,4 @@
-"""The house is cut by where code runs: which package may import what, in both directions and without exception."""
+"""The packages are divided by where code runs: which one may import what, without exception."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_tasks_use_the_harness_only() -> None:
 
 @pytest.mark.parametrize("package", OURS)
 def test_imports_have_no_circle(package: str) -> None:
-    """Also imports inside functions and those for type checkers count."""
+    """Imports inside functions and those for type checkers count too."""
     modules = {name_of(path): path for path in files(package)}
     graph = {
         name: {one.module for one in imports(path) if one.module in modules and one.module != name}
@@ -181,4 +181,4 @@ def test_no_backend_is_named_in_code() -> None:
     for path in (path for package in OURS for path in files(package)):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in names:
-                pytest.fail(f"{path}:{node.lineno} names the backend {node.value}: it belongs into the matrix")
+                pytest.fail(f"{path}:{node.lineno} names the backend {node.value}: it belongs in the matrix")

@@ -20,7 +20,7 @@ BACKENDS = {
 
 
 def test_the_matrix_has_gt4pys_backends_in_two_precisions(settings: Settings) -> None:
-    """At least: one that a user adds must not break the tests."""
+    """A backend that a user adds must not break the tests."""
     assert {backend.name for backend in settings.backends} >= BACKENDS
     assert len({cell.id for cell in settings.cells}) == len(settings.backends) * len(settings.precisions)
     assert settings.cell("gt:cpu_ifirst", "float64").session == "bench-gt_cpu_ifirst-float64"

@@ -53,7 +53,7 @@ def test_noise_leaves_it_undecided_and_says_so() -> None:
 
 @pytest.mark.parametrize("change", [0.0, 0.008, 0.015, 0.02])
 def test_the_pairs_that_would_decide_it_do(change: float) -> None:
-    """In at least half of the trials that are undecided: the number is where half the interval fits."""
+    """They do in at least half of the undecided trials: with that number, half the interval fits."""
     rule = Rule(looks=1)
     decided = undecided = 0
     for seed in range(60):
@@ -70,7 +70,7 @@ def test_the_pairs_that_would_decide_it_do(change: float) -> None:
 
 @pytest.mark.parametrize(("family", "pairs", "spread"), [(1, 16, 0.02), (10, 16, 0.02), (100, 32, 0.01)])
 def test_what_is_called_detectable_is_found(family: int, pairs: int, spread: float) -> None:
-    """And a slowdown of two thirds of it often is not: the figure is neither too small nor much too large."""
+    """A slowdown of two thirds of it often is not: the figure is neither too small nor much too large."""
 
     def drawn(change: float, seed: int) -> list[float]:
         return list(1.0 + change + np.random.default_rng(seed).normal(0.0, spread, pairs))
@@ -93,7 +93,7 @@ def test_too_few_pairs_for_any_significance_detect_nothing() -> None:
 def test_too_few_pairs_decide_nothing_however_much_they_agree() -> None:
     found = [decide({"a": [1.001] * pairs}, Rule())["a"] for pairs in range(1, 9)]
     assert [decision.verdict for decision in found] == [Verdict.UNDECIDED] * 7 + [Verdict.SAME]
-    assert "8 pairs at least" in found[0].reason
+    assert "at least 8 pairs" in found[0].reason
 
 
 def test_the_number_of_benchmarks_is_paid_for() -> None:

@@ -48,7 +48,7 @@ class Repository(Player):
     def prepare(
         self, make_report: Callable[..., Report], settings: Settings, sha: str, factor: float, verdict: str = "same"
     ) -> None:
-        """Every CPU cell takes ``factor`` times as long; one testbed has three cells, the other all else."""
+        """Every CPU cell takes ``factor`` times as long; one testbed has three cells, the other has the rest."""
         self.forget()
         cells = [cell for cell in settings.cells if cell.backend.device == "cpu"]
         for number, cell in enumerate(cells):

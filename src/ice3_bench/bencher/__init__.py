@@ -1,1 +1,1 @@
-"""What Bencher is sent, and what it answers."""
+"""Submissions to Bencher, and its answers."""

@@ -58,7 +58,7 @@ class Outcome(BaseModel):
         return f"{self.console.rstrip('/')}/{path}"
 
     def silences(self, policy: BencherPolicy) -> list[str]:
-        """Say what Bencher keeps silent about: what was not tested, and why."""
+        """Say what Bencher does not mention: what was not tested, and why."""
         if self.testbed.endswith(PHYSICS_DIFFERS):
             return [f"What was sent for testbed '{self.testbed}' is kept apart and not tested: its physics differs."]
         said = []

@@ -41,11 +41,11 @@ class BencherError(UploadError):
 
 
 class NoResultsError(UploadError):
-    """Bencher took a submission but holds none of its results, so its idempotency key is used up."""
+    """Bencher accepted a submission but holds none of its results, so its idempotency key is used up."""
 
 
 class _TransientError(Exception):
-    """A reply after which the same request may be made again."""
+    """A reply after which the same request may be repeated."""
 
     def __init__(self, message: str, wait: float = 0.0) -> None:
         super().__init__(message)
@@ -54,7 +54,7 @@ class _TransientError(Exception):
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: how long to try, and between and within tries."""
+    """How long to try, how long to wait between tries and in each of them, in seconds."""
 
     deadline: float = 120.0
     first_wait: float = 1.0
@@ -62,14 +62,15 @@ class Patience:
     connect: float = 10.0
     reply: float = 60.0
     settle: float = 20.0
-    """How long to look for the results of a report that Bencher has but not yet filled."""
+    """How long to wait for the results of a report that Bencher has created but not filled yet."""
 
 
 class Bencher:
     """A client of one project, as a context manager.
 
     Connection errors, server errors and rate limits are retried with growing waits until the deadline; the POST of a
-    submission carries its idempotency key, so repeating it is safe. Redirects are not followed: the key stays here.
+    submission carries its idempotency key, so repeating it is safe. Redirects are not followed: they could leak
+    the key.
     """
 
     def __init__(self, where: Connection, patience: Patience | None = None) -> None:
@@ -105,7 +106,7 @@ class Bencher:
         if len(whole) > BODY_LIMIT:
             raise UploadError(
                 f"The results of testbed '{body.testbed}' are {len(whole)} bytes, more than the {BODY_LIMIT} that "
-                "Bencher takes: give this submission up with nox -s bench-upload -- --discard NUMBER."
+                "Bencher takes: drop this submission with nox -s bench-upload -- --discard NUMBER."
             )
         reply = self._request("POST", "/v0/run", content=whole)
         outcome = read_outcome(reply, body.start_point, console)
@@ -123,7 +124,7 @@ class Bencher:
             return outcome
 
         try:
-            # A repeated request may be answered while the first one is still being worked on: look again.
+            # Bencher may answer a repeated request while it still works on the first one: look again.
             return self._retrying(min(self.patience.deadline, self.patience.settle))(complete)
         except _TransientError as error:
             raise NoResultsError(
@@ -139,7 +140,7 @@ class Bencher:
             raise UploadError(f"{self.where.host} is not a Bencher server: set BENCHER_HOST to its API.") from None
 
     def console(self) -> str | None:
-        """URL of the console, or None where the server has none; links are not worth waiting for."""
+        """URL of the console, or None if the server has none; not retried, since only links need it."""
         deadline = min(5.0, self.patience.deadline)
         try:
             return str(self._request("GET", "/v0/server/config/console", deadline=deadline)["url"])
@@ -147,7 +148,7 @@ class Bencher:
             return None
 
     def project(self) -> dict[str, Any]:
-        """Return the project; raises BencherError (404) where it is missing or the key has no access."""
+        """Return the project; raises BencherError (404) if it is missing or the key has no access."""
         return dict(self._request("GET", self._project))
 
     def entries(self, what: str, **filters: str) -> list[dict[str, Any]]:
@@ -173,12 +174,12 @@ class Bencher:
         return True
 
     def missing_measures(self) -> list[Measure]:
-        """Return the measures of ours that the project lacks."""
+        """Return our measures that the project lacks."""
         there = {measure["slug"] for measure in self.entries("measures")}
         return [measure for slug, measure in MEASURES.items() if slug not in there]
 
     def create_measure(self, measure: Measure) -> None:
-        """Create one of our measures with its units; it is no error if it is there already."""
+        """Create one of our measures with its units; it may exist already."""
         self.create("measures", {"name": measure.title, "slug": measure.name, "units": measure.bencher_units})
 
     def create_threshold(self, branch: str, testbed: str, measure: str, model: Threshold) -> bool:
@@ -190,7 +191,7 @@ class Bencher:
         self._request("PUT", f"{self._project}/thresholds/{uuid}", content=json.dumps(model.as_json()).encode())
 
     def archive(self, branch: str) -> bool:
-        """Archive a branch; return False if there is none of that name that is not archived."""
+        """Archive a branch; return False if no active branch has that name."""
         found = [
             one for one in self.entries("branches", name=branch) if one["name"] == branch and not one.get("archived")
         ]
@@ -264,7 +265,7 @@ class Bencher:
         if reply.headers.get("Content-Type", "").startswith("text/html"):
             raise UploadError(
                 f"{self.where.host} answers {method} {path} with a web page: it is not the API of Bencher. "
-                "BENCHER_HOST is perhaps the console's address."
+                "BENCHER_HOST may be the console's address."
             )
         try:
             return reply.json()

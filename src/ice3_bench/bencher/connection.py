@@ -1,4 +1,4 @@
-"""Where to send and the credential, from the values of the user's variables.
+"""Server, project and credential, from the values of the user's variables.
 
 Nothing here reads the environment; no message, exception or representation holds the credential.
 """
@@ -21,7 +21,7 @@ TOKEN_PATTERN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 
 @dataclass(frozen=True)
 class Connection:
-    """Where to send, and the credential."""
+    """Server, project and credential."""
 
     host: str
     project: str
@@ -35,14 +35,14 @@ class Connection:
 
     @property
     def unencrypted(self) -> bool:
-        """Whether the credential crosses a network in clear."""
+        """Whether the credential crosses a network unencrypted."""
         parts = httpx.URL(self.host)
         return parts.scheme == "http" and parts.host not in ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
 class Missing:
-    """Why nothing can be sent, which is no error, and what mends it."""
+    """Why nothing can be sent, which is not an error, and how to change that."""
 
     reason: str
 
@@ -53,13 +53,13 @@ def connection(host: str | None, project: str | None, key: str | None, token: st
     Raises
     ------
     UsageError
-        If a value is set and cannot be right. The message never quotes the value of a credential.
+        If a value is set but is not valid. The message never quotes the value of a credential.
     """
     if not key and not token:
         if key is not None or token is not None:
             return Missing(
-                "BENCHER_API_KEY is set but empty (no such secret, or the pull request of a fork, which gets none): "
-                "nothing is sent from here."
+                "BENCHER_API_KEY is set but empty (the secret is missing, or this is the pull request of a fork): "
+                "nothing is sent."
             )
         return Missing(
             "Not sent to Bencher, as there is no key. To connect: sign up at https://bencher.dev, create a project and "
@@ -68,17 +68,17 @@ def connection(host: str | None, project: str | None, key: str | None, token: st
     if key:
         match = KEY_PATTERN.fullmatch(key)
         if match is None:
-            hint = " It looks like a token, which belongs into BENCHER_API_TOKEN." if key.count(".") == 2 else ""
+            hint = " It looks like a token, which belongs in BENCHER_API_TOKEN." if key.count(".") == 2 else ""
             raise UsageError(
-                "BENCHER_API_KEY is not a key: keys are bencher_user_ or bencher_run_ and 30 letters or digits."
+                "BENCHER_API_KEY is not a key: a key is bencher_user_ or bencher_run_ and 30 letters or digits."
                 f"{hint} Copy it again from your project's keys."
             )
         secret, kind = key, "user key" if match[1] == "user" else "project key"
     else:
         secret, kind = token or "", "token"
         if TOKEN_PATTERN.fullmatch(secret) is None:
-            hint = " It looks like a key, which belongs into BENCHER_API_KEY." if secret.startswith("bencher_") else ""
-            raise UsageError(f"BENCHER_API_TOKEN is not a token (three parts with dots between them).{hint}")
+            hint = " It looks like a key, which belongs in BENCHER_API_KEY." if secret.startswith("bencher_") else ""
+            raise UsageError(f"BENCHER_API_TOKEN is not a token (three parts separated by dots).{hint}")
     if not project:
         raise UsageError("A Bencher key is set, but BENCHER_PROJECT is not: set it to the project's slug.")
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", project):
@@ -89,5 +89,5 @@ def connection(host: str | None, project: str | None, key: str | None, token: st
     except httpx.InvalidURL:
         parts = httpx.URL()
     if parts.scheme not in ("http", "https") or not parts.host or parts.userinfo or parts.query or parts.fragment:
-        raise UsageError("BENCHER_HOST is not an address: write it as in https://api.bencher.dev, without credentials.")
+        raise UsageError("BENCHER_HOST is not an address: write it like https://api.bencher.dev, without credentials.")
     return Connection(host, project, SecretStr(secret), kind)  # type: ignore[arg-type]

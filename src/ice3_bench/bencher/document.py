@@ -1,9 +1,9 @@
-"""What Bencher is sent: the reports of a testbed and commit as one submission.
+"""The submissions to Bencher: one for the reports of a testbed and commit.
 
 A submission holds a Bencher Metric Format document (https://bencher.dev/docs/api/). Bencher's thresholds and histories
-belong to a branch, testbed and measure. The results of cells whose physics differs therefore go to a testbed of their
-own without thresholds, whose name ends with ``PHYSICS_DIFFERS``: they never alert, and no other result is judged by
-them. A timing that is marked as not to be trusted is not sent, nor is what follows from it.
+belong to a branch, testbed and measure. Results of cells whose physics differs therefore go to a testbed of their own,
+which has no thresholds and a name that ends with ``PHYSICS_DIFFERS``. They never alert, and no other result is judged
+by them. A timing that is marked as doubtful is not sent, nor are the measures computed from it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _check_length(what: str, name: str, most: int, remedy: str) -> None:
 
 @dataclass(frozen=True)
 class Revision:
-    """What continuous integration knows about the commit being measured; elsewhere, the reports know it themselves."""
+    """What continuous integration knows about the measured commit; elsewhere, the reports hold it."""
 
     branch: str
     hash: str
@@ -78,9 +78,9 @@ class Revision:
 
 
 def pull_request_branch(number: int, ref: str, owner: str, *, fork: bool, policy: BencherPolicy) -> str:
-    """Return Bencher's branch of a pull request; a fork's ``main`` or a protected branch can never become one of ours.
+    """Return Bencher's branch of a pull request; the branches of a fork never share a name with ours.
 
-    The same function names the branch that is uploaded to and the one that is archived.
+    Uploads and the archiving of branches both use this name.
     """
     return f"pr/{number}/{owner}/{ref}" if fork or policy.protects(ref) else ref
 
@@ -111,7 +111,7 @@ def draft(
             branch, commit = f"{branch}-uncommitted", None
         testbed = report.machine.testbed + (PHYSICS_DIFFERS if report.physics_differs else "")
         try:
-            _check_length("testbed", testbed, 64, "It is 'testbed' in [tool.ice3-bench].")
+            _check_length("testbed", testbed, 64, "Shorten 'testbed' in [tool.ice3-bench].")
             _check_length("branch", branch, 256, "Choose another with the variable BENCHER_BRANCH.")
             content = merge([report])
         except UsageError as error:
@@ -153,7 +153,7 @@ class _Group:
             "testbed": testbed,
             "start_time": first.isoformat(),
             "end_time": last.isoformat(),
-            # The document travels as text: each string is one iteration, and one iteration is all there is.
+            # The document is sent as text. Each string is one iteration, and there is only one.
             "results": [json.dumps(self.document, sort_keys=True, allow_nan=False)],
             "settings": {"adapter": "json"},
         }
@@ -171,7 +171,7 @@ class _Group:
                 "max_versions": policy.max_versions,
             }
         elif not testbed.endswith(PHYSICS_DIFFERS):
-            # Every measure of the policy each time: a partial list with reset would remove the others' thresholds.
+            # List all measures of the policy each time: with reset, Bencher removes the thresholds of the others.
             body["thresholds"] = {
                 "models": {measure: model.as_json() for measure, model in policy.thresholds.items()},
                 "reset": True,
@@ -180,7 +180,7 @@ class _Group:
 
 
 class Body:
-    """The body of a submission: text that is sent as it was queued, and what is known of it; it is parsed once."""
+    """The body of a submission: the text, sent as it was queued, and its content, parsed once."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -196,5 +196,5 @@ class Body:
         """Benchmarks and measures that the answer must hold."""
 
     def complete(self, project: str, key: str) -> bytes:
-        """Return the body with the project and the idempotency key, which are not known before it is sent."""
+        """Return the body with the project and the idempotency key, which are known only when it is sent."""
         return f"{self._text[:-1]}, {json.dumps({'project': project, 'idempotency_key': key})[1:]}".encode()

@@ -1,4 +1,4 @@
-"""What a Bencher project must hold for our uploads to be tested from the first one on: found missing, and created."""
+"""Find and create what a Bencher project needs so that our uploads are tested from the first one on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that is missing, and how it is made."""
+    """One thing that is missing, and how to create it."""
 
     said: str
     kind: str
@@ -25,7 +25,7 @@ class Step:
     """UUID and model of a threshold that exists without a model."""
 
     def make(self, client: Bencher) -> None:
-        """Create it; it is no error if somebody else was faster."""
+        """Create it; it may exist by now."""
         if self.restore is not None:
             client.change_threshold(*self.restore)
         else:
@@ -33,7 +33,7 @@ class Step:
 
 
 def missing(client: Bencher, policy: BencherPolicy, testbeds: list[str]) -> list[Step]:
-    """Return what is missing, in the order in which it must be made."""
+    """Return what is missing, in the order in which it must be created."""
     steps = [
         Step(
             f"measure {one.name} in {one.bencher_units}",

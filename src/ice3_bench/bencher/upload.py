@@ -1,8 +1,8 @@
-"""What the shared upload task does: store every report in the local history, then send what is queued to Bencher.
+"""The upload: store every report in the local history, then send what is queued to Bencher.
 
-The queue is in the history, so that each step survives the end of the process: reports become submissions with their
-idempotency key in one transaction, a submission is sent, and Bencher's answer is noted in another. Killed in between,
-the next upload sends the same submission under the same key, which Bencher takes once.
+The queue is in the history, so an upload may be killed at any step. One transaction turns reports into submissions with
+an idempotency key; another one stores Bencher's answer. After a kill in between, the next upload sends the same
+submission under the same key, which Bencher accepts only once.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Sent:
     problems: list[str] = field(default_factory=list)
     """New reports that cannot be sent, each with its remedy."""
     left: int = 0
-    """Number of older reports that cannot be sent either, as was said when they were new."""
+    """Number of older reports that cannot be sent either; their remedies were given when they were new."""
     failure: UploadError | None = None
     """Why submissions stay queued."""
 
@@ -62,7 +62,7 @@ class Sent:
 
     @property
     def code(self) -> Exit:
-        """Exit code: a regression says more than a failed upload."""
+        """Exit code; a regression outranks a failed upload."""
         if self.alerts:
             return Exit.FAILED
         return Exit.NOT_UPLOADED if self.failure or self.problems else Exit.OK
@@ -109,7 +109,7 @@ def send(
     revision: Revision | None = None,
     new: Collection[str] = (),
 ) -> Sent:
-    """Send what is queued, oldest first; stop at the first submission that cannot be sent, so that order is kept.
+    """Send what is queued, oldest first; stop at the first submission that cannot be sent, to keep the order.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def send(
     bencher, policy, revision
         Where to send, and as what.
     new
-        Ids of the reports that were just stored: of these it is an error if they cannot be sent.
+        Ids of the reports that were just stored: only for these it is an error if they cannot be sent.
 
     Raises
     ------
@@ -149,10 +149,10 @@ def send(
 
 
 def _submit(history: History, bencher: Bencher, submission: Submission, console: str | None) -> Outcome:
-    """Send a submission; at once again under a new key where Bencher holds a report of the old one without results.
+    """Send a submission; if Bencher holds its report without results, send it again at once under a new key.
 
-    Bencher files a report before it reads the results: after a refusal, or a failure half-way, the same key would be
-    answered with an empty report for ever.
+    Bencher stores a report before it reads the results. After a refusal or a failure half-way, it would answer the same
+    key with the empty report for ever.
     """
     body = Body(submission.body)
     try:

@@ -74,7 +74,7 @@ def make_environment(backend: Backend, folder: Path, notify: Callable[[str], Non
     Parameters
     ----------
     notify
-        Told what is being done if that takes long.
+        Called with what is being done if that takes long.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def make_environment(backend: Backend, folder: Path, notify: Callable[[str], Non
 
 
 def adopt_packages(backend: Backend, folder: Path, packages: Path, versions: Mapping[str, str]) -> Environment:
-    """Make the environment of a backend from packages that are there already, without network.
+    """Make the environment of a backend from packages that this machine has already, without network.
 
     Parameters
     ----------
@@ -135,11 +135,11 @@ def expanded_requirements(backend: Backend) -> tuple[str, ...]:
         return backend.requirements
     version = cuda_major()
     if version not in CUDA_VERSIONS:
-        found = f"that in {cuda_home() / 'bin'} is of version {version}" if version else (
-            f"there is none in {cuda_home() / 'bin'}"
+        found = f"{cuda_home() / 'bin'} has version {version}" if version else (
+            f"{cuda_home() / 'bin'} has none"
         )  # fmt: skip
         raise UsageError(
-            f"Backend '{backend.name}' needs nvcc of CUDA {' or '.join(CUDA_VERSIONS)} and {found}: install the CUDA "
+            f"Backend '{backend.name}' needs nvcc of CUDA {' or '.join(CUDA_VERSIONS)}, but {found}: install the CUDA "
             "toolkit or set CUDA_HOME to its folder. The sessions of the tag cpu (nox -t cpu) need no GPU."
         )
     return tuple(requirement.replace("{cuda}", version) for requirement in backend.requirements)
@@ -157,7 +157,7 @@ def _current(backend: Backend) -> Environment:
 
 
 def _complete(place: Path, python: Path) -> Environment | None:
-    """Return the environment at ``place`` if its making was completed and its Python still exists."""
+    """Return the environment at ``place`` if it is complete and its Python still exists."""
     try:
         packages = json.loads((place / "complete").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -190,7 +190,7 @@ def _place(folder: Path, interpreter: Path, requirements: Sequence[str]) -> tupl
 
 
 def _finish(place: Path, python: Path, packages: dict[str, str]) -> Environment:
-    """Note that an environment is complete, and with which packages."""
+    """Record that an environment is complete, and its packages."""
     (place / "complete").write_text(json.dumps(packages, indent=1), encoding="utf-8")
     return Environment(python, packages)
 
@@ -205,7 +205,7 @@ def _run(backend: Backend, requirements: Sequence[str], command: list[str]) -> s
             f"The environment of backend '{backend.name}' cannot be made with Python "
             f"{backend.python or sysconfig.get_python_version()}. Its requirements are "
             f"{', '.join(requirements)}; the installer ends with\n{lines}\n"
-            "Mend requirements or python of the backend in pyproject.toml, or the connection to the package index."
+            "Correct 'requirements' or 'python' of the backend in pyproject.toml, or check the network."
         )
     return run.stdout
 
@@ -230,7 +230,7 @@ def _interpreter(backend: Backend) -> Path:
         if _fits(_version(python), wanted):
             return python
     raise UsageError(
-        f"Backend '{backend.name}' needs Python {wanted}, which is not installed: found are "
+        f"Backend '{backend.name}' needs Python {wanted}, which is not installed. Installed: "
         f"{', '.join(installed_pythons())}. Install it (for example uv python install {wanted}) or change python of "
         "the backend in pyproject.toml."
     )

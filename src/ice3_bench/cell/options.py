@@ -22,7 +22,7 @@ OWN_OPTIONS = (
     *("--collect-only", "--co", "-c", "--config-file", "--rootdir", "-n", "--numprocesses"),
     *(flag.partition("=")[0] for flag in STABILISING_FLAGS if "columns" not in flag),
 )
-"""Options of pytest that the session sets itself: with others, the report would not say what was measured."""
+"""Options of pytest that only the session may set, so that the report says what was measured."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Options:
     Attributes
     ----------
     domains
-        Instead of those of the cell; empty: those of the cell.
+        Domains that replace those of the cell; empty: those of the cell.
     device
         Number of the GPU.
     pytest_args
@@ -53,7 +53,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     Raises
     ------
     UsageError
-        If an option of the session has a bad value, or one for pytest is not the user's to choose.
+        If an option of the session has a bad value, or an option for pytest is one that only the session may set.
     """
     parser = argparse.ArgumentParser(
         prog="nox -s bench-CELL --",
@@ -64,8 +64,8 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     parser.add_argument("--quiet", action="store_true", help="print errors only")
     parser.add_argument("--threads", type=int, default=settings.threads, help="OpenMP threads")
     parser.add_argument("--device", type=int, help="which GPU, in nvidia-smi's order")
-    parser.add_argument("--profile", choices=("production", "strict"), default="production", help="how it is built")
-    parser.add_argument("--domain", action="append", default=[], help="such as 16x16x30, not the cell's; repeatable")
+    parser.add_argument("--profile", choices=("production", "strict"), default="production", help="compiler flags")
+    parser.add_argument("--domain", action="append", default=[], help="16x16x30 instead of the cell's; repeatable")
     try:
         given, rest = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:

@@ -24,7 +24,7 @@ PYTEST_USAGE_ERROR = 4
 QUOTED_LINES = 12
 """Lines of a log that an error quotes."""
 
-# Every allocation of Python's is one of the C library's: its own arenas of 1 MiB come and go at the peak by chance.
+# Python allocates by malloc: its own arenas of 1 MiB would raise the peak by chance.
 MEMORY_ENVIRONMENT = {"PYTHONMALLOC": "malloc"}
 
 # What makes the timing repeatable; pytest-benchmark reads these from the command line only (it has no ini options).
@@ -153,7 +153,7 @@ def check_accuracy(place: Workplace) -> list[messages.Checked]:
     UsageError
         If a data set cannot be used.
     PassError
-        If the pass itself fails; wrong physics is in what is returned.
+        If the pass itself fails. Wrong physics is not an error here: the result says so.
     """
     answers = _run(place, "accuracy", ("-m", "ice3_probe", "accuracy"))
     if answers.code:
@@ -204,7 +204,7 @@ def measure_memory(place: Workplace) -> Answers:
 def _run_pytest(
     place: Workplace, name: str, flags: Sequence[str], variables: Mapping[str, str] | None = None
 ) -> Answers:
-    """Run the performance tests. If a benchmark kills the process, run those that are left in another one."""
+    """Run the performance tests. If a benchmark kills the process, run the remaining ones in another one."""
     whole = Answers(0, [])
     done: dict[str, None] = {}  # in order
     count = 0

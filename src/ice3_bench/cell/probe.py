@@ -42,7 +42,7 @@ PACKAGE = Path(messages.__file__).parent
 def staged_probe(cache: Path) -> Path:
     """Return a folder that holds the probe and nothing else, to be put on the path of a measured interpreter.
 
-    It is a copy, so that what is edited meanwhile disturbs nothing, and is shared by all who have the same probe.
+    It is a copy, so that edits during a measurement have no effect. All who have the same probe share it.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def staged_probe(cache: Path) -> Path:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".staging-") as folder:
-            made = Path(folder, "probe")  # a folder of mkdtemp would be closed to others
+            made = Path(folder, "probe")  # other users could not read a folder of mkdtemp
             shutil.copytree(PACKAGE, made / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
             with suppress(OSError):  # another session was faster
                 made.rename(place)
@@ -104,7 +104,9 @@ def port_file(project: Path, backend: Backend) -> Path:
     """Return the file of a port that is not a module; raises UsageError if it does not exist."""
     path = (project / backend.port).resolve()
     if not path.is_file():
-        raise UsageError(f"The port of backend '{backend.name}' does not exist: {path}. Mend port in pyproject.toml.")
+        raise UsageError(
+            f"The port of backend '{backend.name}' does not exist: {path}. Correct 'port' in pyproject.toml."
+        )
     return path
 
 

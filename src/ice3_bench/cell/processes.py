@@ -26,7 +26,7 @@ SECRETS = (
 )
 """Variables that no port should see."""
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONSTARTUP", "VIRTUAL_ENV")
-"""Variables of the user's Python that would change what is measured; so would all of pytest's and memray's."""
+"""Variables of the user's Python that would change what is measured, besides all of pytest's and memray's."""
 GRACE = 5.0
 """Seconds that a process has to end after it was asked to."""
 
@@ -142,7 +142,7 @@ def started(
     prefix: Sequence[str] = (),
     requests: bool = False,
 ) -> Iterator[Process]:
-    """Start a process of the probe; at the end, however it comes, it and all that it started are ended.
+    """Start a process of the probe; on leaving, also by an error, end it and everything that it started.
 
     Parameters
     ----------

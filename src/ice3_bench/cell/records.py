@@ -1,4 +1,4 @@
-"""From what the passes answered to what the report says."""
+"""Turn the passes' answers into the records of the report."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def timed_benchmarks(place: Workplace, answers: Answers, bandwidth: float) -> li
 
 
 def add_compile_times(benchmarks: Sequence[Benchmark], builds: Iterable[StencilBuild]) -> None:
-    """Give the first benchmark of each component that was really compiled the time that this took."""
+    """Give the compile time to the first benchmark of each component that was really compiled."""
     for build in builds:
         if build.cached:
             continue
@@ -114,7 +114,7 @@ def add_memory(benchmarks: Iterable[Benchmark], answers: Answers, dumps: Path) -
 
 
 def add_accuracy(benchmarks: Iterable[Benchmark], accuracy: Sequence[FieldError], *, count_wrong: bool) -> None:
-    """Give each benchmark the error of its component; a chain of components, that of the worst.
+    """Give each benchmark the error of its component; a chain gets that of its worst component.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def add_accuracy(benchmarks: Iterable[Benchmark], accuracy: Sequence[FieldError]
 
 
 def cell_remarks(answers: Iterable[messages.Message]) -> list[str]:
-    """Return what the passes said of the whole cell, once each."""
+    """Return the remarks of the passes on the whole cell, each once."""
     said = [one.text for one in answers if isinstance(one, messages.Remark) and not one.benchmark]
     return list(dict.fromkeys(said))
 
@@ -180,7 +180,7 @@ def _shortest(times: Sequence[int]) -> Metric | None:
 
 
 def _rate(amount: float, time: Metric | None) -> Metric | None:
-    """Return an amount per time, whose spread is that of the time."""
+    """Return an amount per time, with the spread of the time."""
     if time is None or not time.value:
         return None
     slow = time.upper_value or time.value

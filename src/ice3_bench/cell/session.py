@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 PASSES = ("environment", "compile", "accuracy", "timing", "memory")
 PROBE_BYTES = 2**20  # what a report, its logs and its part of the history take at most
 FIRST_GUESS = {"environment": 2.0, "compile": 30.0, "accuracy": 6.0, "timing": 15.0, "memory": 8.0}
-"""Seconds of each pass before there is a last time."""
+"""Seconds that each pass is expected to take in the first session."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a session gives back.
+    """The result of a session.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ def prepare(
     folder, results
         As in ``Workplace``.
     notify
-        Told what is being done if that takes long.
+        Called with what is being done if that takes long.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def run_session(
 
 @contextmanager
 def own_folder(results: Path, cell: Cell) -> Iterator[Path]:
-    """Make a folder for what a run writes; at the end, however it comes, move its logs and dumps to ``results``.
+    """Make a folder for what a run writes; at the end, also after an error, move logs and dumps to ``results``.
 
     Raises
     ------
@@ -240,7 +240,7 @@ def _measure(place: Workplace, progress: Progress) -> tuple[Report, Exception | 
 def _last_durations(folder: Path) -> dict[str, float]:
     try:
         return {record.name: record.seconds for record in load_report(folder / "report.json").passes}
-    except UsageError:  # no last time, or one that cannot be read: only the estimate of the time left needs it
+    except UsageError:  # no report, or an unreadable one: only the estimate of the time left needs it
         return {}
 
 

@@ -1,4 +1,4 @@
-"""What decides what a compiler makes of a port, and the one key of the folders that keep what it made."""
+"""What a port's compiled code depends on, and the one key of the folders that keep it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def stencil_cache(
     tree: Path,
     gpu: int | None = None,
 ) -> Path:
-    """Folder of what a port compiles: another one for everything that changes what is compiled.
+    """Return the folder of what a port compiles; whatever changes the compiled code changes the folder.
 
     Parameters
     ----------
@@ -109,9 +109,9 @@ def build_variables() -> dict[str, str]:
 
 
 def compiler_version() -> str | None:
-    """Return the first line of the C++ compiler's version, or None when there is no compiler."""
+    """Return the first line of the C++ compiler's version, or None if there is no compiler."""
     given = list(takewhile(lambda word: not word.startswith("-"), os.environ.get("CXX", "").split()))
-    names = [*given[-1:], "g++", "c++", "clang++"]  # the last word of such as ``ccache g++ -pthread``
+    names = [*given[-1:], "g++", "c++", "clang++"]  # g++ of ``ccache g++ -pthread``
     compiler = next(filter(None, map(shutil.which, names)), None)
     if compiler is None:
         return None
@@ -120,7 +120,7 @@ def compiler_version() -> str | None:
 
 
 def processor() -> str:
-    """Return the processor's model name, with family and model numbers where the name alone is vague."""
+    """Return the processor's model name, with family and model numbers if the name alone is vague."""
     fields = dict(re.findall(r"^([\w ]+?)\s*:\s*(.*)$", _cpuinfo().split("\n\n", maxsplit=1)[0], flags=re.MULTILINE))
     if not fields:
         return platform.processor() or platform.machine()

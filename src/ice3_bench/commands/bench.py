@@ -89,11 +89,11 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
     """Measure a cell, store and send the report, and print its table; return the report and the exit code."""
     given = arguments()
     console = make_console(quiet="--quiet" in given)
-    surroundings.where()  # a credential that cannot be right is said before measuring, not after
+    surroundings.where()  # complain about a wrong credential before measuring, not after
     _rescue(surroundings, surroundings.results / cell.id / "report.json")
     outcome = run_session(surroundings.project, surroundings.results, cell, surroundings.settings, given, console)
     report, code = outcome.report, outcome.code
-    if code is Exit.INTERRUPTED:  # the user wants to be done: it is stored, and sent with the next upload
+    if code is Exit.INTERRUPTED:  # the user wants to stop: store it; the next upload sends it
         store(surroundings.results, reports=[report])
         uploaded = Exit.NOT_UPLOADED
     else:
@@ -110,7 +110,7 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
 
 
 def _rescue(surroundings: Surroundings, path: Path) -> None:
-    """Store the report that a session left which was killed before it stored it."""
+    """Store the report of a session that was killed before it could store it."""
     if path.exists():
         for problem in store(surroundings.results, [path]).problems:
             aside = path.replace(path.with_suffix(".json.bad"))
@@ -166,7 +166,7 @@ def _show(surroundings: Surroundings, outcome: Outcome, console: Console) -> lis
         console.print(line, soft_wrap=True, markup=False)
     if report.commit.dirty and checks:
         console.print(
-            "With uncommitted changes: checked, but no part of the history that later runs are checked against."
+            "With uncommitted changes: checked, but not part of the history that later runs are checked against."
         )
     for said in (*report.remarks, *_marks(report)):
         console.print(f"Note: {said}", soft_wrap=True, markup=False)
@@ -190,7 +190,7 @@ def _tell(checks: list[Check], report: Report) -> None:
 
 
 def _marks(report: Report) -> list[str]:
-    """Say which timings are not to be trusted, and what else is to be said of benchmarks."""
+    """Say which timings are doubtful, and print the other remarks."""
     said = [f"{one.name}: the timing is marked: {one.marked}" for one in report.benchmarks if one.marked]
     said += [f"{one.name}: {remark}" for one in report.benchmarks for remark in one.remarks]
     if report.physics_differs:

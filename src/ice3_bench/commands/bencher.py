@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 TESTBED_HELP = "name of the testbed (default: those of the reports in results/, or this machine)"
 KNOWN_VERSION = (0, 6, 12)
-CHECK_SECONDS = 10.0  # a check is waited for, an upload is not
+CHECK_SECONDS = 10.0  # a user waits for a check, but not for an upload
 
 
 @task(help={"testbed": TESTBED_HELP})
 @explained
 def check(_context: Context, testbed: str | None = None) -> None:
-    """Check the connection to Bencher: host, key, project, measures, testbed, thresholds; name what mends it."""
+    """Check the connection to Bencher: host, key, project, measures, testbed, thresholds; say how to fix it."""
     surroundings = Surroundings.read()
     where = surroundings.where()
     if isinstance(where, Missing):
@@ -70,7 +70,7 @@ def check(_context: Context, testbed: str | None = None) -> None:
 @task(help={"testbed": TESTBED_HELP, "dry-run": "print what would be created"})
 @explained
 def setup(_context: Context, testbed: str | None = None, dry_run: bool = False) -> None:
-    """Create the measures, the base branch, the testbed and the thresholds where they are missing."""
+    """Create the measures, the base branch, the testbed and the thresholds, unless they exist."""
     surroundings = Surroundings.read()
     with surroundings.client() as client:
         client.project()
@@ -111,7 +111,7 @@ def archive(_context: Context, branch: str | None = None) -> None:
 @task(name="fork-upload", help={"folder": "folder with the reports of the fork, <cell>/report.json"})
 @explained
 def fork_upload(_context: Context, folder: str) -> None:
-    """Send the reports that the workflow run of a fork measured, and comment; the event says of which commit."""
+    """Send the reports that the workflow run of a fork measured, and comment; the event names the commit."""
     surroundings = Surroundings.read()
     actions = _actions(surroundings)
     run = actions.event.get("workflow_run")
@@ -123,7 +123,7 @@ def fork_upload(_context: Context, folder: str) -> None:
         print("The fork was deleted: nothing to do.")
         return
     with _github(actions) as github:
-        # Nothing of this comes from the fork's artifact: GitHub itself says whose commit was measured.
+        # None of this comes from the fork's artifact: GitHub itself says which commit was measured.
         pull = github.pull_request_of(run["head_sha"], run["head_repository"]["owner"]["login"], run["head_branch"])
     if pull is None:
         print(f"No open pull request has the head {run['head_sha'][:10]}: closed, or pushed to since. Nothing to do.")

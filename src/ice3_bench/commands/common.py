@@ -35,7 +35,7 @@ class Surroundings:
     settings: Settings
     results: Path
     branch: str | None
-    """Branch to upload to, where the checkout does not know it (``BENCHER_BRANCH``)."""
+    """Branch to upload to, if the checkout does not know it (``BENCHER_BRANCH``)."""
     actions: Actions | None
     _variables: dict[str, str] = field(repr=False)
 
@@ -59,7 +59,7 @@ class Surroundings:
         return connection(*(self._variables.get(name) for name in names))
 
     def revision(self) -> Revision | None:
-        """Return what continuous integration knows about the commit, or None by hand."""
+        """Return what continuous integration knows about the commit; None outside of it."""
         policy = self.settings.bencher
         if self.branch:
             commit = describe_commit(self.project).hash
@@ -70,7 +70,7 @@ class Surroundings:
         return revision_of_event(run.event_name, run.event, run.repository, run.ref, run.sha, policy)
 
     def client(self, deadline: float | None = None) -> Bencher:
-        """Return a client of Bencher; raises UsageError where no credential is set."""
+        """Return a client of Bencher; raises UsageError if no credential is set."""
         where = self.where()
         if isinstance(where, Missing):
             raise UsageError(where.reason)
@@ -84,7 +84,7 @@ def arguments() -> list[str]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let SIGTERM and a lost terminal interrupt as Ctrl-C does, and none interrupt the cleaning up that follows."""
+    """Treat SIGTERM and a lost terminal like Ctrl-C; after the first, ignore all of them to clean up."""
     if threading.current_thread() is not threading.main_thread():  # others cannot be interrupted
         yield
         return
@@ -96,7 +96,7 @@ def interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
     for number, handler in before.items():
-        if number != signal.SIGHUP or handler is not signal.SIG_IGN:  # as nohup has it
+        if number != signal.SIGHUP or handler is not signal.SIG_IGN:  # nohup ignores it
             signal.signal(number, interrupt)
     try:
         yield
@@ -117,7 +117,7 @@ def explained(body: Callable[..., None]) -> Callable[..., None]:
             raise InvokeExit(f"Error: {error}", code=int(error.code)) from error
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                raise  # nothing that a user could mend
+                raise  # nothing that a user could fix
             raise InvokeExit(
                 f"Error: {error.filename or 'A file'} cannot be written: {error.strerror}. Free space or choose "
                 "another folder with the variable ICE3_BENCH_RESULTS.",

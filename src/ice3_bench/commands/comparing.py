@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 MARKDOWN = "comparison.md"
 """The comparison as a job summary shows it, in the results folder."""
-UNPROVEN = "how far to trust this on this machine is not known: nox -s bench-calibrate measures it"
-OLD = "those stored are of an earlier version of the procedure and do not apply: nox -s bench-calibrate measures anew"
+UNPROVEN = "the error rates on this machine are not known: nox -s bench-calibrate measures them"
+OLD = "the error rates known here are of an older version of the procedure: nox -s bench-calibrate measures them again"
 
 
 def _positive(text: str) -> float:
@@ -147,12 +147,12 @@ def _parse_calibration(given: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--fresh", action="store_true", help="start over instead of adding to what is stored")
     parser.add_argument("--cell", default="gt_cpu_ifirst-float64", help="cell of the matrix")
-    parser.add_argument("--component", default="ice_adjust", help="what is run")
+    parser.add_argument("--component", default="ice_adjust", help="component to run")
     parser.add_argument("--domain", help="domain instead of the backend's compare-domain")
     parser.add_argument("--injected", type=_positive, nargs="+", default=[0.02, 0.03], help="known slowdowns")
     options = parser.parse_args(given)
     if len({f"{share:.1%}" for share in options.injected}) < len(options.injected):
-        parser.error(f"--injected {options.injected}: slowdowns have to differ by 0.1 % at least")
+        parser.error(f"--injected {options.injected}: slowdowns must differ by at least 0.1 %")
     return options
 
 
@@ -191,7 +191,7 @@ def calibrate(_context: Context) -> None:
                 notify=status.update,
             )
     except KeyboardInterrupt:
-        kept = f": the trials that were complete are in {path}" if path.exists() else ""
+        kept = f": the complete trials are in {path}" if path.exists() else ""
         raise Interrupted(f"Interrupted{kept}.") from None
     except SideError as error:
         raise UsageError(f"{benchmark.name} cannot be calibrated: {error.what}") from error

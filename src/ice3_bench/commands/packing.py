@@ -18,7 +18,7 @@ def _parse(given: list[str], results: Path) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nox -s bench-pack --", description="Pack cells into one archive.")
     parser.add_argument("--cells", nargs="+", required=True, help="ids, backends, precisions or tags")
     parser.add_argument("--output", type=Path, default=results / "pack.tar.gz", help="the archive")
-    parser.add_argument("--on-node", nargs="+", default=[], help="packages that the machine has: left out")
+    parser.add_argument("--on-node", nargs="+", default=[], help="packages to leave out, as the machine has them")
     parser.add_argument("--not-compiled", action="store_true", help="compile on the machine instead of here")
     return parser.parse_args(given)
 

@@ -94,7 +94,7 @@ def _tell(sent: Sent, surroundings: Surroundings, console: Console) -> None:
                     file=sys.stderr,
                 )
     if sent.left:
-        console.print(f"{count(sent.left, 'older report')}, measured on no branch, in the local history only.")
+        console.print(f"Not sent, as measured on no branch: {count(sent.left, 'older report')} (in the local history).")
     for problem in sent.problems:
         print(f"Error: {problem}", file=sys.stderr)
     if sent.failure:

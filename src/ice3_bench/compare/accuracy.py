@@ -43,7 +43,7 @@ class Accuracy:
 
     @property
     def left_out(self) -> dict[tuple[str, str], int]:
-        """Number of cells that were not compared, since the port ignores an input that is not zero there."""
+        """Number of cells that were not compared, because the port ignores an input that is not zero there."""
         return {(one.data_set, one.component): one.left_out for one in self.checked if not one.unsupported}
 
     @property
@@ -84,7 +84,7 @@ def compare_accuracy(cell: CellComparison, found: Sides[Accuracy]) -> None:
 
 
 def _differences(found: Sides[Accuracy]) -> list[str]:
-    """Say what was checked on one side only, or not alike."""
+    """Say what was checked on one side only, or differently."""
     said = []
     explained = set()
     for label in LABELS:
@@ -99,7 +99,7 @@ def _differences(found: Sides[Accuracy]) -> list[str]:
         if lacking:
             data_set, _, field = lacking[0]
             said.append(
-                f"the accuracy of {count(len(lacking), 'output')}, such as '{field}' in {data_set}, is known of the "
+                f"the accuracy of {count(len(lacking), 'output')}, such as '{field}' in {data_set}, is known for the "
                 f"{label} only: components or outputs differ"
             )
     base, contender = found.base.left_out, found.contender.left_out

@@ -28,7 +28,7 @@ SCHEMA_VERSION: Literal[1] = 1
 
 @dataclass
 class Trials:
-    """Trials with one injected slowdown; each has its own processes, so that they are disjoint.
+    """Trials with one injected slowdown; no two share a process.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ class Calibration:
         return f"on this machine the comparison {', '.join(parts)}, on {self.benchmark}"
 
     def trials_of(self, injected: float) -> Trials:
-        """Return the trials with a slowdown, none yet if there were none."""
+        """Return the trials with a slowdown; empty if there are none yet."""
         for trials in self.trials:
             if trials.injected == injected:
                 return trials
@@ -115,7 +115,7 @@ class Calibration:
         return self.trials[-1]
 
     def as_json(self) -> str:
-        """Write everything, and what follows from it, as JSON."""
+        """Write everything, derived values included, as JSON."""
         derived = {"detectable": self.detectable, "statement": self.statement}
         return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self), **derived}, indent=1)
 
@@ -167,7 +167,7 @@ class Known:
     statements
         Of this machine and procedure.
     old
-        Number of calibrations that do not apply since another version of the procedure was proven, or wrote them.
+        Number of calibrations that do not apply, because the procedure or the format of the file has changed.
     """
 
     statements: tuple[str, ...] = ()
@@ -175,7 +175,7 @@ class Known:
 
 
 def known(folder: Path, machine: str, protocol: Protocol) -> Known:
-    """Return what the stored calibrations of a folder say; files that cannot be read say nothing."""
+    """Return what the stored calibrations of a folder say; files that cannot be read are ignored."""
     statements, old = [], 0
     for path in sorted(folder.glob("*.json")):
         try:

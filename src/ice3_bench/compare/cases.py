@@ -54,7 +54,7 @@ def checked(cell: Cell, benchmarks: Sequence[Benchmark]) -> tuple[str, ...]:
 
 
 def counted(benchmark: Benchmark) -> Benchmark:
-    """Return a benchmark as its instructions are counted: on a small domain."""
+    """Return a benchmark on the small domain on which its instructions are counted."""
     if _points(benchmark.domain) <= _points(COUNTED_DOMAIN):
         return benchmark
     name = replace(BenchmarkName.parse(benchmark.name), domain=COUNTED_DOMAIN)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ice3_probe.messages import Benchmark
 
 PREPARATION = 30.0
-"""Seconds that a cell is thought to take beside its pairs, until one has shown it."""
+"""Seconds that a cell is assumed to take besides its pairs, until one was measured."""
 LOGS = "comparison"
 """Folder in the results for the logs of the workers."""
 
@@ -99,7 +99,7 @@ def compare_revisions(
         If a revision is not known or cannot be compared in any of the cells.
     """
     deadline = time.monotonic() + request.total
-    # Compiled cells are decided soon and come first, so that the slow ones have what is left of the total.
+    # Compiled cells are decided soon and come first; the slow ones get the rest of the total.
     cells = sorted(request.cells, key=lambda cell: cell.backend.compiler is None)
     chosen = select(cells, request.domain, request.benchmarks)
     cells = [cell for cell in cells if cell.id in chosen]
@@ -122,7 +122,7 @@ def compare_revisions(
             one = _Cell(cell, chosen[cell.id], workshop, _emptied(results / LOGS / cell.id), family, notify)
             comparison.cells.append(one.compare(_shared(request.protocol, for_pairs / left), request.instructions))
             left -= len(chosen[cell.id])
-            # What a cell takes beside its pairs, as the last one shows: environments, stencils, memory, accuracy.
+            # What a cell takes besides its pairs, measured on the last one: environments, stencils, memory, accuracy.
             aside = time.monotonic() - start - sum(benchmark.seconds for benchmark in comparison.cells[-1].benchmarks)
             store(comparison)
     return comparison
@@ -139,7 +139,7 @@ def _emptied(folder: Path) -> Path:
 
 
 def _shared(protocol: Protocol, share: float) -> Protocol:
-    """Fit the budget to a benchmark's share of the total; if that binds, there is no patience with the first look."""
+    """Fit the budget to a benchmark's share of the total; if that is less, the first look gets no extra time."""
     budget = min(protocol.budget, share)
     return replace(protocol, budget=budget, patience=min(protocol.patience, share / budget))
 
@@ -164,7 +164,7 @@ class _Cell:
     notify: Callable[[str], None]
 
     def compare(self, protocol: Protocol, count: bool) -> CellComparison:
-        """Compare the cell; what cannot be measured is said in the result."""
+        """Compare the cell; the result says what could not be measured."""
         result = CellComparison(
             cell=self.cell.id,
             accuracy_policy=self.cell.backend.accuracy,
@@ -239,7 +239,7 @@ def _fill(benchmark: BenchmarkComparison, pairs: Pairs, decision: Decision | Non
 
 
 def _keep_remarks(result: CellComparison, crew: Crew) -> None:
-    """Write what the workers remarked to the benchmarks that it concerns, or to the cell."""
+    """Add the remarks of the workers to the benchmarks that they concern, or to the cell."""
     named = {benchmark.name: benchmark for benchmark in result.benchmarks}
     for label, remarks in crew.remarks.items():
         for remark in remarks:

@@ -1,4 +1,4 @@
-"""Instructions of a run, counted by valgrind's callgrind: a second witness that no load on the machine can disturb."""
+"""Instructions of a run, counted by valgrind's callgrind: a second witness, independent of the load."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PROFILE = "instructions"
 """The profile of compiler arguments; without AVX-512, which valgrind cannot run."""
 TIMES = 5
-"""Runs counted; the least is taken, since now and then Python does something else in one."""
+"""Runs counted; the least is taken, because Python sometimes does other work in a run."""
 SHIM = """
 #include <valgrind/callgrind.h>
 void collected(void (*call)(void)) {
@@ -38,9 +38,9 @@ void collected(void (*call)(void)) {
 
 
 def require_valgrind() -> None:
-    """Raise UsageError, saying what mends it, if instructions cannot be counted."""
+    """Raise UsageError, with the remedy, if instructions cannot be counted."""
     if shutil.which("valgrind") is None:
-        raise UsageError("--instructions needs valgrind and it is not on PATH: on Debian, apt-get install valgrind.")
+        raise UsageError("--instructions needs valgrind, which is not on PATH: on Debian, apt-get install valgrind.")
     with tempfile.TemporaryDirectory(prefix="ice3-bench-") as folder:
         build_shim(Path(folder))
 

@@ -35,16 +35,16 @@ class Protocol:
     turns: int = 3
     """Turns of four blocks, A B B A; each process does two blocks a turn."""
     block: float = 0.06
-    """Seconds of a block: slow runs fill it with fewer rounds, and one that takes longer has a single turn."""
+    """Seconds of a block: slow runs fill it with fewer rounds; a run that takes longer gets a single turn."""
     pairs: int = 16
     """Pairs of processes before the first look at the data; the second look needs as many again, and the last takes
     what is left of the budget."""
     restart: int = 8
-    """Pairs after which the workers start anew: what they imported lies elsewhere in memory then."""
+    """Pairs after which the workers restart, so that what they imported lies elsewhere in memory."""
     budget: float = 75.0
     """Seconds for the pairs of each benchmark."""
     patience: float = 2.0
-    """Times the budget that the first look may take, since slow runs have too few pairs otherwise."""
+    """Multiple of the budget that the first look may take: slow runs would have too few pairs otherwise."""
     rule: Rule = field(default_factory=Rule)
 
     def blocks(self, nanoseconds: float) -> tuple[int, int]:
@@ -70,7 +70,7 @@ class Pairs:
     switched
         Whether each round was preempted.
     added
-        The share that was added indeed, in each pair.
+        The share that was really added in each pair.
     problem, at_fault
         Why the benchmark cannot be measured, and on which side.
     """

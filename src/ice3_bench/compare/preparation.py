@@ -1,4 +1,4 @@
-"""From a revision and a cell to what can be measured: the revision's own settings, its environment, its job."""
+"""Make a revision and a cell ready to be measured: the revision's own settings, its environment, its job."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Workshop:
     scratch: Path
 
     def require_ports(self, cells: Sequence[Cell]) -> None:
-        """Raise UsageError if a revision is from before its project had the port, in each of the cells."""
+        """Raise UsageError if, in every cell, a revision is older than the port."""
         for label in LABELS:
             problems = []
             for cell in cells:
@@ -67,7 +67,7 @@ class Workshop:
         -------
         Sides of Side
         list of str
-            What is to be said of them: how their environments and settings differ.
+            Remarks: how their environments and settings differ.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class Workshop:
         return contender.tree if contender.name == WORKTREE else self.project
 
     def _settings(self, label: Label, cell: Cell) -> tuple[Settings, bool]:
-        """Return the settings of a revision, and whether they are the working tree's: of old ones, that have none."""
+        """Return the settings of a revision, and whether they are the working tree's, as for old ones without any."""
         try:
             settings = load_settings(self.revisions[label].tree)
             settings.cell_by_id(cell.id)
@@ -157,7 +157,7 @@ def _differences(prepared: Sides[_Prepared]) -> list[str]:
 
 
 def traced(side: Side) -> Side:
-    """Return a side whose processes allocate as memray can trace."""
+    """Return a side with an allocator that memray can trace."""
     variables = {**side.interpreter.variables, **MEMORY_ENVIRONMENT}
     return replace(side, interpreter=replace(side.interpreter, variables=variables))
 

@@ -1,6 +1,6 @@
-"""The records of a comparison, and the one place where ``comparison.json`` is written and read.
+"""The records of a comparison, and the only place that writes and reads ``comparison.json``.
 
-Who shows a comparison (console, page, pull request) reads these records. Changing the meaning of a field, or removing
+Console, page and pull request show a comparison from these records. Changing the meaning of a field, or removing
 one, raises ``SCHEMA_VERSION``.
 """
 
@@ -100,7 +100,7 @@ class BenchmarkComparison(_Record):
     physics_differs: bool = False
     """Whether an output of the component is out of tolerance on either side; only in cells with accuracy = "report"."""
     marked: str | None = None
-    """Why its timing is not to be trusted."""
+    """Why its timing is doubtful."""
     remarks: list[str] = Field(default_factory=list)
 
     @computed_field  # type: ignore[prop-decorator]
@@ -162,7 +162,7 @@ class Comparison(_Record):
         return [benchmark for cell in self.cells for benchmark in cell.benchmarks]
 
     def as_json(self) -> str:
-        """Write everything, and what follows from it, as JSON."""
+        """Write everything, derived values included, as JSON."""
         return self.model_dump_json(indent=1)
 
 

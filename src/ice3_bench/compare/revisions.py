@@ -81,7 +81,7 @@ def default_base(project: Path) -> str:
             continue
         changed = git(project, "status", "--porcelain", "--untracked-files=no")
         return base if base != git(project, "rev-parse", "HEAD") or changed else _commit(project, "HEAD~1")
-    _commit(project, "HEAD")  # says so if git knows nothing at all
+    _commit(project, "HEAD")  # raises if git knows no commit at all
     raise UsageError("There is no branch main or master to compare with: name a revision with --base REV.")
 
 
@@ -89,8 +89,8 @@ def default_base(project: Path) -> str:
 def checked_out(project: Path, name: str) -> Iterator[Revision]:
     """Check out a revision in a worktree that is removed at the end; ``REV...`` is the merge base of REV and HEAD.
 
-    ``worktree`` is a copy of the files as they are, with uncommitted and untracked ones and without ignored ones, so
-    that what is edited meanwhile disturbs nothing.
+    ``worktree`` is a copy of the files as they are, including uncommitted and untracked ones, but not ignored ones.
+    Edits during the comparison therefore have no effect.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def checked_out(project: Path, name: str) -> Iterator[Revision]:
                 copy_files(project, tree)
             except OSError as error:
                 raise UsageError(
-                    f"The files cannot be copied to {tree}: {error}. TMPDIR names another folder."
+                    f"The files cannot be copied to {tree}: {error}. Set TMPDIR to another folder."
                 ) from error
             yield Revision(name, commit, tree, bool(git(project, "status", "--porcelain")))
             return
@@ -118,7 +118,7 @@ def checked_out(project: Path, name: str) -> Iterator[Revision]:
 
 
 def _remove_worktree(project: Path, tree: Path) -> None:
-    # Forced twice: a worktree whose making was interrupted is locked.
+    # Forced twice: git locks a worktree until it is complete.
     command = ["git", "worktree", "remove", "--force", "--force", str(tree)]
     subprocess.run(command, cwd=project, capture_output=True, check=False)
 
@@ -129,7 +129,7 @@ def _remove_abandoned(project: Path) -> None:
         maker = re.match(r"ice3-bench-(\d+)-", folder.name)
         if maker and not _runs(int(maker[1])):
             for tree in folder.iterdir():
-                _remove_worktree(project, tree)  # git refuses a copy without harm
+                _remove_worktree(project, tree)  # harmless for a copy, which git refuses
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -144,7 +144,7 @@ def _runs(process: int) -> bool:
 
 
 def _commit(project: Path, name: str) -> str:
-    git(project, "rev-parse", "--git-dir")  # says so if there is no repository, or one that git does not trust
+    git(project, "rev-parse", "--git-dir")  # raises if there is no repository, or one that git does not trust
     if name.endswith("..."):  # as in git diff REV...
         return git(project, "merge-base", _commit(project, name.removesuffix("...")), "HEAD")
     try:
@@ -156,7 +156,7 @@ def _commit(project: Path, name: str) -> str:
 
 
 def copy_files(project: Path, tree: Path) -> None:
-    """Copy the files as they are, with uncommitted and untracked ones and without ignored ones."""
+    """Copy the files as they are, including uncommitted and untracked ones, but not ignored ones."""
     tree.mkdir(parents=True, exist_ok=True)
     for name in git(project, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"):
         source, target = project / name, tree / name

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: what is compared with, and what is compared."""
+"""The two sides of a comparison: the base and the contender."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ def _judge(ratios: Sequence[float], p: float, rule: Rule, tests: int) -> Decisio
     elif len(ratios) < rule.least_pairs:
         verdict = Verdict.UNDECIDED
         reason = (
-            f"{numbers}: too few for a {1.0 - rule.significance:.0%} interval, {rule.least_pairs} pairs at least "
+            f"{numbers}: too few for a {1.0 - rule.significance:.0%} interval, at least {rule.least_pairs} pairs "
             "would decide it (a larger --budget or --total; building stencils takes a part of it)"
         )
     elif -rule.equivalence < low and high < rule.equivalence:

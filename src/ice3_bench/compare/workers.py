@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ice3_bench.cell.probe import Interpreter, Process
 
 PATIENCE = 1800.0
-"""Seconds to wait for an answer: none takes longer, not even the compilation of all stencils."""
+"""Seconds to wait for an answer: even compiling all stencils takes less."""
 
 Answer = TypeVar("Answer", bound=messages.Answer)
 
@@ -48,7 +48,7 @@ class Side:
 
 @dataclass
 class Remarks:
-    """What the workers of a side said in between, once each."""
+    """Remarks of the workers of a side, each once."""
 
     _kept: dict[tuple[str, str], messages.Remark] = field(default_factory=dict)
 
@@ -88,7 +88,7 @@ class Worker:
         prefix: Sequence[str] = (),
         patience: float = PATIENCE,
     ) -> Iterator[Self]:
-        """Start a worker; at the end, however it comes, it and all that it started are ended.
+        """Start a worker; on leaving, also by an error, end it and everything that it started.
 
         Parameters
         ----------

@@ -63,7 +63,7 @@ class GitHub:
     def pull_request_of(self, sha: str, owner: str, ref: str) -> dict[str, Any] | None:
         """Return the open pull request whose head is ``sha`` on branch ``ref`` of ``owner``'s repository.
 
-        None if there is none any more: it was closed, or has a newer commit.
+        None if it was closed or has a newer commit.
         """
         pulls = self._all("/pulls", state="open", head=f"{owner}:{ref}")
         return next((pull for pull in pulls if pull["head"]["sha"] == sha), None)

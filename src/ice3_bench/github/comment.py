@@ -32,7 +32,7 @@ SHORT = 15  # rows of a table in the shortened form
 
 @dataclass(frozen=True)
 class Content:
-    """What a comment is made of."""
+    """The content of a comment."""
 
     commit: str
     policy: BencherPolicy

@@ -1,4 +1,4 @@
-"""Reports measured by the code of a fork: untrusted files, of which only what the matrix allows is let in."""
+"""Reports measured by the code of a fork: untrusted files, accepted only if they fit the matrix."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_reports(folder: Path, settings: Settings, commit: str) -> list[Report]:
     Raises
     ------
     UsageError
-        If there are none, or anything about one is not as our own sessions write it: size, schema, cell, commit, names.
+        If there are none, or one differs from what our own sessions write: size, schema, cell, commit, names.
     """
     found = sorted(folder.glob("*/report.json"))
     if not found:
@@ -55,9 +55,9 @@ def _read(path: Path, settings: Settings, commit: str) -> Report:
     if report.commit.hash != commit or report.commit.dirty:
         raise UsageError(f"The report {path} is not of commit {commit[:10]}, or of changed files: refused.")
     if report.created.tzinfo is None or not timedelta(-1) < datetime.now(UTC) - report.created < LONGEST:
-        raise UsageError(f"The report {path} is of {report.created}, which cannot be: refused.")
+        raise UsageError(f"The report {path} is of {report.created}, which is impossible: refused.")
     if not all(0 <= one.seconds < LONGEST.total_seconds() for one in report.passes):
-        raise UsageError(f"The report {path} has passes that cannot be: refused.")
+        raise UsageError(f"The report {path} has impossible passes: refused.")
     if not TESTBED.fullmatch(report.machine.testbed):
         raise UsageError(f"The report {path} names a testbed with characters that are not allowed: refused.")
     if (report.port, report.accuracy_policy) != (cell.backend.port, cell.backend.accuracy):

@@ -62,10 +62,9 @@ def check(report: Report, history: History, settings: Settings) -> list[Check]:
     """Check a report against the comparable runs before it, by the table ``[tool.ice3-bench.history]``.
 
     The history is that of the base branch, so that a slowdown cannot hide among the earlier runs of its own branch.
-    Only where the base branch has too few comparable runs is it that of the report's own branch. Runs with uncommitted
-    changes are checked but are nobody's history. A value that is not to be trusted is not checked and is nobody's
-    history either: nothing of a report whose physics differs, and no marked timing. The report may be stored already or
-    not.
+    If the base branch has too few comparable runs, it is that of the report's own branch. Runs with uncommitted changes
+    are checked, but are not part of any history. Doubtful values are neither checked nor part of a history: marked
+    timings, and all values of a report whose physics differs. The report may be stored already.
 
     Raises
     ------
@@ -124,7 +123,7 @@ def _judge(
 def _limits(
     report: Report, key: SeriesKey, model: Threshold, histories: Mapping[str, Mapping[SeriesKey, Sequence[Point]]]
 ) -> tuple[str, Boundary]:
-    """Draw the limits from the first branch with enough runs, or say what the one with most runs lacks."""
+    """Compute the limits from the first branch with enough runs, or say what the one with most runs lacks."""
     drawn = []
     for branch, series in histories.items():
         points = [(point.created, point.metric.value) for point in reversed(series.get(key, ()))]
@@ -140,7 +139,7 @@ def _rule(model: Threshold, drawn: Boundary, measure: str, branch: str) -> str:
     sides = {"-": model.lower_boundary, "+": model.upper_boundary}
     given = " and ".join(f"{sign}{bound:g}" for sign, bound in sides.items() if bound is not None)
     if model.test == "static":
-        return "the static limit"
+        return "a static threshold"
     baseline = written(measure, drawn.baseline or 0.0)
     spread = drawn.spread or 0.0
     runs = f"of {count(drawn.count, 'run')} of '{branch}'"

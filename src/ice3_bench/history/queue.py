@@ -1,6 +1,6 @@
 """The queue of submissions to Bencher, in the local history.
 
-It is there that each step survives the end of the process, and that a report becomes part of one submission only.
+There, each step survives the end of the process, and a report becomes part of only one submission.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Queue:
         """Turn the reports that are in no submission into submissions, in one transaction.
 
         ``draft`` gets these reports, oldest first; those it leaves out are offered again the next time. The idempotency
-        key follows from the reports, so that the same ones, stored again in another history, are not taken twice.
+        key follows from the reports, so Bencher does not accept them twice, even if they come from another history.
         """
         with self._database.explained(), self._database.transaction():
             for one in draft(self.pending()):

@@ -1,4 +1,4 @@
-"""The file of the local history: its tables, how an older file becomes a present one, and what SQLite's errors mean.
+"""The file of the local history: its tables, their migration, and the meaning of SQLite's errors.
 
 The schema version is SQLite's ``user_version``.
 """
@@ -113,7 +113,7 @@ class Database:
         try:
             yield
         except BaseException:
-            if self.connection.in_transaction:  # SQLite has ended it where the disk is full
+            if self.connection.in_transaction:  # SQLite has ended it if the disk is full
                 self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")

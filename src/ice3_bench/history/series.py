@@ -42,7 +42,7 @@ class Series:
         return detect(self.values)
 
     def worse(self, change: ChangePoint) -> bool:
-        """Tell whether a change is one to the worse."""
+        """Tell whether a change is for the worse."""
         return MEASURES[self.key.measure].worse(change.before, change.after)
 
     def where(self, change: ChangePoint) -> str:
@@ -81,7 +81,7 @@ class Series:
         return f"{100 * found.scatter / abs(found.level):.1f} %"
 
     def as_json(self) -> dict[str, Any]:
-        """Return all that is known, for programs."""
+        """Return everything that is known, for programs."""
         found = self.detection
         return {
             "benchmark": self.key.benchmark,
@@ -123,7 +123,7 @@ class Series:
 
 
 def opened(path: Path) -> History:
-    """Return the history at a path; raises UsageError where there is none, rather than making an empty one."""
+    """Return the history at a path; raises UsageError if there is none, rather than making an empty one."""
     if not path.exists():
         raise UsageError(
             f"There is no history at {path}: measure a cell first, for example nox -s bench-numpy-float64."
@@ -145,7 +145,7 @@ def collect(
     Parameters
     ----------
     branch
-        Name of the branch; None takes the base branch, or the branch with most runs where the base has none.
+        Name of the branch; None takes the base branch, or the branch with most runs if the base has none.
     base
         Name of the base branch.
     benchmarks
@@ -153,7 +153,7 @@ def collect(
     measures
         Only these measures.
     older
-        Also series of a machine that were followed by others with other settings (a new compiler, other flags).
+        Also series that ended when a machine's settings changed (a new compiler, other flags).
 
     Raises
     ------

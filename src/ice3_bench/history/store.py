@@ -16,7 +16,7 @@ from ice3_bench.history.schema import Database
 from ice3_bench.report import Metric, Report
 
 DETACHED = "HEAD"
-"""Name by which the runs on no branch are asked for, as ``git rev-parse --abbrev-ref`` calls it."""
+"""Name that selects the runs on no branch, as ``git rev-parse --abbrev-ref`` calls it."""
 
 
 class SeriesKey(NamedTuple):
@@ -120,7 +120,7 @@ class History(Database):
     ) -> dict[SeriesKey, list[Point]]:
         """Return all series of a branch (of all branches if None), oldest value first.
 
-        Runs with uncommitted changes are no part of any series.
+        Runs with uncommitted changes are not part of any series.
 
         Parameters
         ----------
@@ -167,7 +167,7 @@ class History(Database):
         return {DETACHED if branch is None else branch: count for branch, count in rows}
 
     def latest_of_each(self) -> list[Report]:
-        """Return the last report of each cell on each machine with each settings, newest first."""
+        """Return the last report of each cell for each machine and settings, newest first."""
         with self.explained():
             rows = self.connection.execute(
                 "SELECT id, report FROM run WHERE number IN (SELECT max(number) FROM run GROUP BY comparability, cell)"

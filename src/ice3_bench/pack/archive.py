@@ -67,7 +67,7 @@ def make_archive(
     compile_here
         Compile the CPU cells now, so that a machine of this kind finds them compiled.
     notify
-        Told what is being done.
+        Called with what is being done.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def make_archive(
                     sites[backend.id] = Site(packages=place.environment.packages)
                     copy_environment(_site_packages(place.environment), folder / SITES / backend.id, without)
                 if backend.device == "gpu":
-                    remarks.append(f"{cell.id} is compiled on the machine: that needs a device here")
+                    remarks.append(f"{cell.id} will be compiled on the machine: here, that needs a device")
                 elif backend.compiler and compile_here:
                     notify(f"compiling {cell.id}")
                     place.folder.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def _site_packages(environment: Environment) -> Path:
     root = environment.python.parents[1]
     found = [*root.glob("lib/python3.*/site-packages"), *root.glob("Lib/site-packages")]
     if not found:
-        raise UsageError(f"The environment at {root} has no packages: remove it, and it is made anew.")
+        raise UsageError(f"The environment at {root} has no packages: remove it, and the next session makes it again.")
     return found[0]
 
 

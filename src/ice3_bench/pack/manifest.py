@@ -28,7 +28,7 @@ class Site(BaseModel):
     Attributes
     ----------
     packages
-        Version of each package, those that the machine must have included.
+        Version of each package, including those that the machine must have.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ice3_bench.settings.matrix import Cell
 
 RESERVE = 15.0
-"""Seconds of the budget that are kept for bringing the results together."""
+"""Seconds of the budget that are reserved for collecting the results."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +56,7 @@ def _run(folder: Path, manifest: Manifest, options: argparse.Namespace, further:
     start = time.monotonic()
     here = sysconfig.get_python_version()
     if here != manifest.python:
-        raise UsageError(f"The packages are for Python {manifest.python}, and this is {here}: PYTHON names another.")
+        raise UsageError(f"The packages are for Python {manifest.python}, but this is {here}: set PYTHON to another.")
     project = folder / PROJECT
     settings = load_settings(project)
     cells = [settings.cell_by_id(cell) for cell in options.cells or manifest.cells]
@@ -88,7 +88,7 @@ def _run(folder: Path, manifest: Manifest, options: argparse.Namespace, further:
 
 
 def _complete(folder: Path, cell: Cell) -> bool:
-    """Tell whether a cell was measured whole, since the archive was unpacked."""
+    """Tell whether a cell was measured completely since the archive was unpacked."""
     path = folder / "results" / cell.id / "report.json"
     if not path.exists():
         return False

@@ -24,7 +24,7 @@ _DEAD_WEIGHT = re.compile(r"(^|/)(__pycache__|tests?|docs?|examples)/|\.(pyc|pyi
 
 
 def copy_environment(site_packages: Path, target: Path, without: Collection[str]) -> None:
-    """Copy the packages of an environment, but for those that the other machine has.
+    """Copy the packages of an environment, except those that the other machine has.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def copy_environment(site_packages: Path, target: Path, without: Collection[str]
 
 
 def copy_harness(target: Path, without: Collection[str]) -> None:
-    """Copy the harness that is running, with all that it imports to measure a cell."""
+    """Copy the running harness, with everything that it imports to measure a cell."""
     for package in ("ice3_bench", "ice3_probe"):
         (module,) = __import__(package).__path__
         shutil.copytree(module, target / package, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
@@ -86,7 +86,7 @@ def _copy(distribution: metadata.Distribution, target: Path) -> None:
 
 
 def _strip(folder: Path) -> None:
-    """Remove the symbols of debuggers from libraries, if there is a program that can."""
+    """Remove debugging symbols from libraries, if this machine has the program strip."""
     if shutil.which("strip") is None:
         return
     for library in folder.rglob("*.so*"):

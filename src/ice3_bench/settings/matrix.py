@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 DEFAULTS = Path(__file__).with_name("defaults.toml")
-"""Values of the tables and keys that a project does not give."""
+"""Defaults of the tables and keys that a project leaves out."""
 OLDEST_PYTHON = 10
 """Minor version of Python 3 that the probe needs."""
 CURRENT = "current"
@@ -43,7 +43,7 @@ def _component(name: str) -> str:
     base, colon, variant = name.partition(":")
     if base not in COMPONENTS or (colon and not re.fullmatch(r"[a-z0-9_-]+", variant)):
         raise ValueError(
-            f"unknown component '{name}': known are {quoted(COMPONENTS)}, and variants such as 'ice_adjust:modular'"
+            f"unknown component '{name}': expected {quoted(COMPONENTS)}, or a variant such as 'ice_adjust:modular'"
         )
     return name
 
@@ -91,11 +91,11 @@ class Backend(_Strict):
     environment: dict[str, str] = Field(default_factory=dict)
     """Variables of the environment of the processes that measure."""
     compiler: Literal["cxx", "nvcc"] | None = None
-    """Whose flags of ``[tool.ice3-bench.flags]`` reach the port; ``None``: none do."""
+    """Compiler whose flags in ``[tool.ice3-bench.flags]`` reach the port; ``None``: no flags."""
     compile_args: tuple[str, ...] = ()
     """Compiler arguments of this backend, added to those of the profile."""
     compiled_sources: tuple[str, ...] = ()
-    """Patterns of the files, beside those that the port's own cache knows of, whose change makes it compile anew."""
+    """Patterns of files whose change forces a rebuild, besides those that the port's own cache tracks."""
     tags: tuple[str, ...] = ()
     domains: Annotated[tuple[Domain, ...], Field(min_length=1)] = ("50x50x60",)
     """Domains it is measured on."""
@@ -123,7 +123,7 @@ class Flags(_Strict):
 
     production: tuple[str, ...] = ()
     strict: tuple[str, ...] = ()
-    """Arithmetic as the specification has it: accuracy is held to tighter tolerances."""
+    """The specification's arithmetic, which is held to tighter tolerances."""
     instructions: tuple[str, ...] = ()
     """What valgrind can run, for ``bench-compare --instructions``."""
     x86_64: Flags | None = Field(default=None, alias="x86_64")
@@ -209,17 +209,17 @@ class Settings(_Strict):
         for backend in self.backends:
             if name in (backend.name, backend.id):
                 return backend
-        raise UsageError(f"Unknown backend '{name}': known are {quoted([b.name for b in self.backends])}.")
+        raise UsageError(f"Unknown backend '{name}': expected one of {quoted([b.name for b in self.backends])}.")
 
     def cell(self, backend: str, precision: str) -> Cell:
         """Find a cell; raises UsageError, listing the known names, if there is none."""
         for known in self.precisions:
             if precision == known:
                 return Cell(backend=self.backend(backend), precision=known)
-        raise UsageError(f"Unknown precision '{precision}': known are {quoted(self.precisions)}.")
+        raise UsageError(f"Unknown precision '{precision}': expected one of {quoted(self.precisions)}.")
 
     def select(self, names: Iterable[str]) -> tuple[Cell, ...]:
-        """Find the cells that are called, or tagged, by one of ``names``; ``all`` are all of them.
+        """Find the cells that have one of ``names`` as a name or tag; ``all`` selects every cell.
 
         A cell answers to its id, its backend's name, id, device and tags, and its precision.
 
@@ -232,7 +232,7 @@ class Settings(_Strict):
         known = set().union(*answers.values())
         for name in names:
             if name not in known:
-                raise UsageError(f"No cell is called or tagged '{name}': known are {quoted(sorted(known))}.")
+                raise UsageError(f"No cell is called or tagged '{name}': expected one of {quoted(sorted(known))}.")
         return tuple(cell for cell in self.cells if not answers[cell.id].isdisjoint(names))
 
     def cell_by_id(self, cell_id: str) -> Cell:
@@ -240,7 +240,7 @@ class Settings(_Strict):
         for cell in self.cells:
             if cell_id == cell.id:
                 return cell
-        raise UsageError(f"Unknown cell '{cell_id}': known are {quoted([c.id for c in self.cells])}.")
+        raise UsageError(f"Unknown cell '{cell_id}': expected one of {quoted([c.id for c in self.cells])}.")
 
 
 def find_project(start: Path) -> Path:
@@ -285,7 +285,7 @@ def parse_settings(table: Mapping[str, Any], path: Path) -> Settings:
         return Settings.model_validate(complete)
     except ValidationError as error:
         found = [(one["loc"], one["msg"].removeprefix("Value error, "), one["type"]) for one in error.errors()]
-        # An element that is wrong is not counted: a list of one would also be said to be too short.
+        # Pydantic does not count a wrong element: it would also call a list of one too short.
         told = [
             f"{_key(table, where)}: {what}"
             for where, what, kind in found

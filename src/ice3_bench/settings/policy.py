@@ -1,6 +1,6 @@
 """The policies of pyproject.toml.
 
-``[tool.ice3-bench.bencher]`` is what is told to Bencher, ``[tool.ice3-bench.history]`` how a run is checked against the
+``[tool.ice3-bench.bencher]`` says what Bencher is told, ``[tool.ice3-bench.history]`` how a run is checked against the
 local history.
 """
 
@@ -75,9 +75,8 @@ class Threshold(_Table):
 class _Policy(_Table):
     """Thresholds by measure.
 
-    The measures that ``gates`` in the table of measures must be decided, unless the table decides nothing: each has a
-    threshold or is in ``unwatched``. The others are not watched if they are not mentioned, so that a user's table stays
-    valid when a measure is added.
+    Each measure with ``gates`` must have a threshold or be in ``unwatched``, unless the table is empty. The other
+    measures are watched only if they have a threshold, so that a user's table stays valid when a measure is added.
     """
 
     thresholds: dict[MeasureName, Threshold] = Field(default_factory=dict)
@@ -95,7 +94,7 @@ class _Policy(_Table):
         return self
 
     def ignores(self, measure: str) -> bool:
-        """Tell whether it is on purpose that a measure has no threshold."""
+        """Tell whether a measure has no threshold on purpose."""
         if measure in self.thresholds:
             return False
         return measure in self.unwatched or (measure in MEASURES and not MEASURES[measure].gates)
@@ -105,7 +104,7 @@ class HistoryPolicy(_Policy):
     """The table ``[tool.ice3-bench.history]``: how a run is checked against the local history."""
 
     least_change: dict[MeasureName, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
-    """Relative distance from the baseline that a value beyond its limit must have to be a violation; by measure."""
+    """By measure: relative distance from the baseline from which a value beyond its limit is a violation."""
 
 
 class BencherPolicy(_Policy):
@@ -118,7 +117,7 @@ class BencherPolicy(_Policy):
     max_versions: Annotated[int, Field(ge=1, le=255)] = 255
     """Versions of the start point that a branch sees."""
     deadline: Annotated[float, Field(gt=0)] = 120.0
-    """Seconds after which a submission is given up for this time and stays queued."""
+    """Seconds that an upload tries to send a submission, which then stays queued."""
 
     def protects(self, branch: str) -> bool:
         """Tell whether a branch must never be archived or reset."""

@@ -42,5 +42,5 @@ def accuracy_table(checked: Sequence[Checked]) -> RenderableType:
         if one.not_produced:
             said.append(f"{where}: not produced: {listed(one.not_produced)}.")
         if one.left_out:
-            said.append(f"{where}: {count(one.left_out, 'cell')} left out, which inputs that the port ignores affect.")
+            said.append(f"{where}: {count(one.left_out, 'cell')} left out: inputs that the port ignores affect them.")
     return Group(table, *(Text(line) for line in said))

@@ -71,7 +71,7 @@ def _verdict(benchmark: BenchmarkComparison) -> str:
 
 
 def _remarks(comparison: Comparison) -> list[str]:
-    """Return what a comparison has to say besides its lines: accuracy, problems, and why a verdict is what it is."""
+    """Return the remarks on a comparison: accuracy, problems, and the reason of each verdict."""
     remarks = []
     for cell in comparison.cells:
         remarks += [f"{cell.cell}: {remark}" for remark in cell.remarks]
@@ -86,7 +86,7 @@ def _remarks(comparison: Comparison) -> list[str]:
 def _said_of(benchmark: BenchmarkComparison) -> list[str]:
     remarks = [f"{benchmark.name}: {remark}" for remark in benchmark.remarks]
     if benchmark.physics_differs:
-        remarks.append(f"{benchmark.name}: physics differs, an output is out of tolerance on one side at least.")
+        remarks.append(f"{benchmark.name}: physics differs, an output is out of tolerance on at least one side.")
     if benchmark.missing:
         remarks.append(f"{benchmark.name}: not compared. {benchmark.missing}")
     if benchmark.decision:
@@ -106,7 +106,7 @@ def _inaccuracies(cell: CellComparison) -> list[str]:
         worse = [entry for entry in cell.less_accurate if entry.component == component]
         worst = max(worse, key=lambda entry: (entry.failed, entry.counts, entry.contender / entry.tolerance))
         state = "OUT OF TOLERANCE" if worst.failed else "in tolerance" + (", more than doubled" if worst.counts else "")
-        before = "is not known of the base" if worst.base is None else f"was {worst.base:.2e}"
+        before = "is not known for the base" if worst.base is None else f"was {worst.base:.2e}"
         remarks.append(
             f"{cell.cell}: {component} is less accurate, {state}: {count(len(worse), 'output')}, worst "
             f"'{worst.field}', whose error is {worst.contender:.2e} and {before} (tolerance {worst.tolerance:.0e})."

@@ -150,7 +150,7 @@ def _scale(one: Series) -> tuple[float, str]:
 
 
 def _limits(one: Series, model: Threshold) -> tuple[list[float | None], list[float | None]]:
-    """Lower and upper limit of every run, each drawn from the runs before it."""
+    """Lower and upper limit of every run, each computed from the runs before it."""
     lower: list[float | None] = []
     upper: list[float | None] = []
     before: list[tuple[datetime, float]] = []  # newest first

@@ -1,4 +1,4 @@
-"""What must be said of a report besides its numbers: marks, and sentences below the table."""
+"""The remarks on a report: marks, and sentences below the table."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def results_table(report: Report, previous: Report | None, checks: Sequence[Check] = ()) -> Group:
-    """Make the table of a cell's results, with what must be said of them below.
+    """Make the table of a cell's results, with the remarks on them below.
 
     The change is that against the previous comparable run. Compile times are shown if something was compiled, and marks
     if there are any.
@@ -74,7 +74,7 @@ def _history(checks: Sequence[Check]) -> Text:
 
 
 def _cells(benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Check]) -> dict[str, Text]:
-    """Return the cells of a line by their headings; those of other devices among them."""
+    """Return the cells of a line by their headings, including those for other devices."""
     measures = benchmark.measures
     styles = {check.measure: "red" for check in checks if check.violation}
 
@@ -125,7 +125,7 @@ BARS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: Sequence[float], most: int = 24) -> str:
-    """Draw the last values as bars, from the smallest to the largest of them."""
+    """Draw the last values as bars, scaled from the smallest to the largest."""
     shown = list(values)[-most:]
     low, high = min(shown), max(shown)
     return "".join(BARS[round((value - low) / (high - low) * (len(BARS) - 1)) if high > low else 0] for value in shown)

@@ -24,7 +24,7 @@ JOB: pytest.StashKey[Job] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take what the harness gives to the passes that run pytest."""
+    """Add the options by which the harness runs pytest."""
     group = parser.getgroup("ice3-bench")
     group.addoption("--job", type=Path, help="file with the job")
     group.addoption("--channel", type=int, help="descriptor that messages are written to")
@@ -118,7 +118,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
                 message = message.removeprefix(prefix)
             channel.send(Failed(name, f"{report.when}: {message}"))
         elif report.when == "call":
-            if not item.config.getoption("--isolate"):  # otherwise the process of its own tells
+            if not item.config.getoption("--isolate"):  # otherwise its own process tells
                 _tell_peak(item, channel)
             channel.send(Finished(name))
     return report
