@@ -97,7 +97,7 @@ def compare(_context: Context) -> None:
     if options.instructions:
         if all(cell.backend.compiler is None for cell in cells):
             named = listed([cell.id for cell in cells])
-            raise UsageError(f"--instructions counts those of cells whose backend has a 'compiler'; {named}: none has.")
+            raise UsageError(f"--instructions counts those of compiled cells; no backend of {named} has a 'compiler'.")
         instructions.require_valgrind()
     files = surroundings.results / FILE, surroundings.results / MARKDOWN
     for path in files:  # the last comparison must not be taken for this one
