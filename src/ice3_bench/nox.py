@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -127,15 +126,24 @@ def _bencher(harness: str) -> Callable[[nox.Session], None]:
 
 
 def _install(session: nox.Session, harness: str, extra: str = "") -> None:
-    """Install the harness, with one of its extras if given; the ports get environments of their own."""
-    *options, what = shlex.split(harness)
+    """Install the harness, with one of its extras if given; the ports get environments of their own.
+
+    Options such as ``-e`` come first. What follows is one requirement, whatever blanks it has.
+    """
+    options, what = [], harness.strip()
+    while what.startswith("-") and len(what.split()) > 1:
+        option, what = what.split(maxsplit=1)
+        options.append(option)
     session.install(*options, _with_extra(what, extra) if extra else what)
 
 
 def _with_extra(what: str, extra: str) -> str:
-    """Ask for an extra of a requirement: of a name, a folder, or an address."""
-    if "://" in what:
+    """Ask for an extra of a requirement: of a name, a folder, or an address, which may follow a name and @."""
+    before = what.partition("@")[0]
+    if "://" in before:
         return f"ice3-bench[{extra}] @ {what}"
+    if "/" in before:
+        return f"{what}[{extra}]"
     name, version = re.split(r"(?=[<>=!~;@ ])|$", what, maxsplit=1)
     return f"{name}[{extra}]{version}"
 

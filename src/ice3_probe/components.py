@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ice3_probe.fields import ICE_ADJUST, MICROPHYSICS, PROCESS_RATES, RAIN_ICE
+from ice3_probe.messages import PARTS
 from ice3_probe.options import IceAdjustOptions, RainIceOptions
 
 if TYPE_CHECKING:
@@ -23,14 +24,16 @@ class Component:
         Everything that it reads and writes; ports may lack some outputs.
     kinds
         Its options: the dataclasses that hold them.
-    parts
-        Components that it calls one after the other.
     """
 
     name: str
     fields: tuple[Field, ...]
     kinds: tuple[type[IceAdjustOptions | RainIceOptions], ...]
-    parts: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Components that it calls one after the other; empty if it is not a chain."""
+        return PARTS.get(self.name, ())
 
     @property
     def inputs(self) -> tuple[Field, ...]:
@@ -52,7 +55,7 @@ COMPONENTS: dict[str, Component] = {
     for component in (
         Component("rain_ice", RAIN_ICE, (RainIceOptions,)),
         Component("ice_adjust", ICE_ADJUST, (IceAdjustOptions,)),
-        Component("microphysics", MICROPHYSICS, (IceAdjustOptions, RainIceOptions), ("ice_adjust", "rain_ice")),
+        Component("microphysics", MICROPHYSICS, (IceAdjustOptions, RainIceOptions)),
         Component("process_rates", PROCESS_RATES, (RainIceOptions,)),
     )
 }

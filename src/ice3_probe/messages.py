@@ -30,6 +30,8 @@ COMPONENTS: dict[str, tuple[str, ...]] = {
     "process_rates": (),
 }
 """Components by name, each with the weather mixes that its cost depends on."""
+PARTS: dict[str, tuple[str, ...]] = {"microphysics": ("ice_adjust", "rain_ice")}
+"""Components that a chain calls one after the other, by the name of the chain."""
 
 
 class MessageError(ValueError):
@@ -166,7 +168,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Remark:
-    """A remark that stops nothing; ``benchmark`` is empty if it concerns the whole cell.
+    """A remark on a benchmark that stops nothing.
 
     Attributes
     ----------

@@ -113,6 +113,11 @@ class Session:
         ("ice3-bench>=1", "report", ("ice3-bench[report]>=1",)),
         ("-e ../harness", "report", ("-e", "../harness[report]")),
         ("-e .", "", ("-e", ".")),
+        ("-e  ../my harness", "report", ("-e", "../my harness[report]")),
+        ("ice3-bench @ git+https://example.org/x", "", ("ice3-bench @ git+https://example.org/x",)),
+        ("ice3-bench @ git+ssh://git@host/x", "report", ("ice3-bench[report] @ git+ssh://git@host/x",)),
+        ("git+ssh://git@host/x", "report", ("ice3-bench[report] @ git+ssh://git@host/x",)),
+        ("--pre ice3-bench >= 1; python_version > '3.11'", "", ("--pre", "ice3-bench >= 1; python_version > '3.11'")),
     ],
 )
 def test_sessions_install_the_harness(harness: str, extra: str, installed: tuple[str, ...]) -> None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ice3_bench.cell.records import field_errors
 from ice3_bench.compare.accuracy import Accuracy, compare_accuracy
 from ice3_bench.compare.calibration import Calibration, Trials, known, place
-from ice3_bench.compare.cases import counted, select
-from ice3_bench.compare.comparison import cpu_cells
+from ice3_bench.compare.cases import checked as components_checked
+from ice3_bench.compare.cases import counted, cpu_cells, default_cell, select
 from ice3_bench.compare.instructions import require_valgrind
 from ice3_bench.compare.pairs import Pairs, Protocol, judge, measure
 from ice3_bench.compare.result import (
@@ -31,11 +32,14 @@ from ice3_bench.compare.verdict import Decision, Rule, Verdict
 from ice3_bench.errors import UsageError
 from ice3_bench.show.comparison import comparison_markdown, comparison_table
 from ice3_bench.show.console import make_console
+from ice3_bench.show.remarks import marks
 from ice3_probe.messages import Benchmark, Checked, FieldError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from ice3_bench.report import Report
     from ice3_bench.settings.matrix import Settings
 
 CASE = Benchmark("ice_adjust/numpy/float64/8x8x20", "ice_adjust", (8, 8, 20), "rich")
@@ -135,6 +139,22 @@ def test_gpu_cells_cannot_be_compared(settings: Settings) -> None:
     assert all(cell.backend.device == "cpu" for cell in cpu_cells(settings.cells))
     with pytest.raises(UsageError, match="the clock is CPU time"):
         cpu_cells(settings.select(["gpu"]))
+
+
+def test_the_default_cell_is_compiled_and_of_this_matrix(settings: Settings) -> None:
+    assert default_cell(settings.cells).id == "gt_cpu_ifirst-float64"
+    others = [cell for cell in settings.cells if cell.backend.compiler is None]
+    assert default_cell(others) == others[0]
+    with pytest.raises(UsageError, match="the clock is CPU time"):
+        default_cell(settings.select(["gpu"]))
+
+
+def test_with_a_chain_its_parts_and_their_variants_are_checked(settings: Settings) -> None:
+    cell = settings.cell("numpy", "float64")
+    chain = select([cell], "4x4x20", ["microphysics"])[cell.id]
+    assert set(components_checked(cell, chain)) == set(cell.backend.checked) - {"process_rates"}
+    part = select([cell], "4x4x20", ["ice_adjust"])[cell.id]
+    assert components_checked(cell, part) == ("ice_adjust", "ice_adjust:adjusted_state")
 
 
 def test_without_valgrind_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,6 +332,29 @@ def test_wrong_physics_marks_the_lines_of_cells_that_report_it(policy: str, mark
     assert not cell_of(right, right, policy).benchmarks[0].physics_differs
     other = Accuracy((checked(component="rain_ice", rvs=1e-3),))
     assert not cell_of(other, other, policy).benchmarks[0].physics_differs
+
+
+@pytest.mark.parametrize(
+    ("wrong", "marked"),
+    [
+        ("ice_adjust:modular", {"ice_adjust", "ice_adjust:modular", "microphysics"}),
+        ("rain_ice", {"rain_ice", "microphysics"}),
+        ("process_rates", set()),
+    ],
+)
+def test_wrong_physics_marks_variants_and_chains_too(
+    wrong: str, marked: set[str], make_report: Callable[..., Report]
+) -> None:
+    """In a comparison and in a report alike."""
+    components = ("ice_adjust", "ice_adjust:modular", "rain_ice", "microphysics")
+    cell = CellComparison(cell="x", accuracy_policy="report")
+    cell.benchmarks = [BenchmarkComparison(name=one, component=one) for one in components]
+    found = Accuracy((checked(component=wrong, rvs=1e-3),))
+    compare_accuracy(cell, Sides(found, found))
+    assert {one.component for one in cell.benchmarks if one.physics_differs} == marked
+    report = make_report(accuracy_policy="report", accuracy=field_errors(found.checked))
+    lines = [report.benchmarks[0].model_copy(update={"component": one}) for one in components]
+    assert {one.component for one in lines if marks(report, one)} == marked
 
 
 # Both clocks ---------------------------------------------------------------------------------------------------------

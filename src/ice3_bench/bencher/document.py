@@ -8,6 +8,7 @@ by them. A timing that is marked as doubtful is not sent, nor are the measures c
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 PHYSICS_DIFFERS = " (physics differs)"
 """End of the name of the testbed that gets the results of wrong physics."""
+LONGEST_TESTBED = 64
+"""Bytes that Bencher takes as the name of a testbed."""
+DIGEST = 8
+"""Characters of the digest that keeps shortened names apart."""
 
 Document = dict[str, dict[str, dict[str, float]]]
 
@@ -51,18 +56,28 @@ def merge(reports: Iterable[Report]) -> Document:
                 raise UsageError(
                     f"Benchmark '{benchmark.name}' is in two reports of one upload: Bencher would keep the last only."
                 )
-            _check_length("benchmark", benchmark.name, 1024, "Names come from tests/performance.")
+            _check_length("benchmark", benchmark.name, 1024, "Shorten the 'id' of its backend in [tool.ice3-bench].")
             document[benchmark.name] = measures
     return document
 
 
 def _check_length(what: str, name: str, most: int, remedy: str) -> None:
     size = len(name.encode())
-    if not 1 <= size <= most or (most == 64 and name != name.strip()):
+    if not 1 <= size <= most or (most == LONGEST_TESTBED and name != name.strip()):
         raise UsageError(
             f"The {what} name '{name[:80]}' has {size} bytes; Bencher takes 1 to {most} without blanks around them. "
             f"{remedy}"
         )
+
+
+def physics_differs(testbed: str) -> str:
+    """Return the name of the testbed that gets the results of wrong physics, shortened to what Bencher takes."""
+    most = LONGEST_TESTBED - len(PHYSICS_DIFFERS.encode())
+    name = testbed.encode()
+    if len(name) > most:  # the digest tells apart machines whose names begin alike
+        short = name[: most - DIGEST - 1].decode(errors="ignore").strip()
+        testbed = f"{short}~{hashlib.sha256(name).hexdigest()[:DIGEST]}"
+    return testbed + PHYSICS_DIFFERS
 
 
 @dataclass(frozen=True)
@@ -109,10 +124,11 @@ def draft(
         commit = report.commit.hash
         if report.commit.dirty:  # neither this commit nor a point of the branch's history
             branch, commit = f"{branch}-uncommitted", None
-        testbed = report.machine.testbed + (PHYSICS_DIFFERS if report.physics_differs else "")
+        testbed = report.machine.testbed
         try:
-            _check_length("testbed", testbed, 64, "Shorten 'testbed' in [tool.ice3-bench].")
+            _check_length("testbed", testbed, LONGEST_TESTBED, "Shorten 'testbed' in [tool.ice3-bench].")
             _check_length("branch", branch, 256, "Choose another with the variable BENCHER_BRANCH.")
+            testbed = physics_differs(testbed) if report.physics_differs else testbed
             content = merge([report])
         except UsageError as error:
             problems[report.id] = f"The report of {report.cell} cannot be sent. {error}"

@@ -61,10 +61,6 @@ class Environment:
     python: Path
     packages: dict[str, str]
 
-    def program(self, name: str) -> Path:
-        """Return the path of a program of the environment."""
-        return self.python.with_name(name)
-
 
 def make_environment(backend: Backend, folder: Path, notify: Callable[[str], None] = lambda _what: None) -> Environment:
     """Make the environment of a backend in ``folder``, or find it there.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ice3_bench.cell.processes import Interpreter, Process, run, started
+from ice3_bench.components import base_of
 from ice3_bench.errors import UsageError
 from ice3_bench.names import BenchmarkName
 from ice3_probe import messages
@@ -126,7 +127,7 @@ def benchmarks_of(cell: Cell, domains: Iterable[tuple[int, int, int]]) -> tuple[
     found = []
     for domain in domains:
         for component in backend.components:
-            for mix in messages.COMPONENTS[component.partition(":")[0]] or (None,):
+            for mix in messages.COMPONENTS[base_of(component)] or (None,):
                 name = BenchmarkName(component, backend.id, cell.precision, domain, mix)
                 found.append(messages.Benchmark(name.text, component, domain, mix or messages.MIXES[0]))
     return tuple(found)

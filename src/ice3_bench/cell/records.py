@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ice3_bench.components import base_of, parts_of
 from ice3_bench.report import Benchmark, FieldError, Metric, NotRun, Rounds, StencilBuild, wrong_outputs
 from ice3_probe import messages
 
@@ -55,15 +56,11 @@ def not_run(checked: Iterable[messages.Checked]) -> list[NotRun]:
 def not_produced(checked: Sequence[messages.Checked]) -> dict[str, list[str]]:
     """Return the outputs that neither a component nor a variant of it produces, by component."""
     found: dict[str, list[str]] = {}
-    for component in dict.fromkeys(_base(one.component) for one in checked):
-        variants = [one for one in checked if _base(one.component) == component and not one.unsupported]
+    for component in dict.fromkeys(base_of(one.component) for one in checked):
+        variants = [one for one in checked if base_of(one.component) == component and not one.unsupported]
         lacking = [field for one in variants[:1] for field in one.not_produced]
         found[component] = [field for field in lacking if all(field in one.not_produced for one in variants)]
     return {component: fields for component, fields in found.items() if fields}
-
-
-def _base(component: str) -> str:
-    return component.partition(":")[0]
 
 
 def timed_benchmarks(place: Workplace, answers: Answers, bandwidth: float) -> list[Benchmark]:
@@ -114,7 +111,9 @@ def add_memory(benchmarks: Iterable[Benchmark], answers: Answers, dumps: Path) -
 
 
 def add_accuracy(benchmarks: Iterable[Benchmark], accuracy: Sequence[FieldError], *, count_wrong: bool) -> None:
-    """Give each benchmark the error of its component; a chain gets that of its worst component.
+    """Give each benchmark the error of its component, and a chain that of the worst of its parts.
+
+    A benchmark whose component was not compared gets none.
 
     Parameters
     ----------
@@ -122,19 +121,15 @@ def add_accuracy(benchmarks: Iterable[Benchmark], accuracy: Sequence[FieldError]
         Whether outputs out of tolerance are a measure: in cells that report their accuracy.
     """
     for benchmark in benchmarks:
-        own = [entry for entry in accuracy if entry.component == benchmark.component] or accuracy
+        parts = parts_of(benchmark.component)
+        own = [entry for entry in accuracy if entry.component == benchmark.component]
+        own = own or [entry for entry in accuracy if base_of(entry.component) in parts]
         if not own:
             continue
         benchmark.measures["accuracy"] = Metric(value=max(entry.error for entry in own))
         if count_wrong:
             wrong = sum(len(wrong_outputs(own, component)) for component in {entry.component for entry in own})
             benchmark.measures["wrong-outputs"] = Metric(value=float(wrong))
-
-
-def cell_remarks(answers: Iterable[messages.Message]) -> list[str]:
-    """Return the remarks of the passes on the whole cell, each once."""
-    said = [one.text for one in answers if isinstance(one, messages.Remark) and not one.benchmark]
-    return list(dict.fromkeys(said))
 
 
 def _benchmark(

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from ice3_bench.cell.options import Options
     from ice3_bench.report import Benchmark, FieldError
     from ice3_bench.settings.matrix import Cell, Settings
-    from ice3_probe import messages
 
 PASSES = ("environment", "compile", "accuracy", "timing", "memory")
 PROBE_BYTES = 2**20  # what a report, its logs and its part of the history take at most
@@ -182,13 +181,6 @@ def _publish(folder: Path, results: Path) -> None:
 def _measure(place: Workplace, progress: Progress) -> tuple[Report, Exception | None]:
     """Run the passes; return the report, and what ended the memory pass early, if something did."""
     cell, testbed = place.cell, place.settings.testbed
-    heard: list[messages.Message] = []
-
-    def notify(message: messages.Message) -> None:
-        heard.append(message)
-        progress.notify(message)
-
-    place = replace(place, notify=notify)
     with progress.running("compile"):
         builds = records.stencil_builds(passes.compile_stencils(place))
         gpu = passes.describe_device(place) if cell.backend.device == "gpu" else None
@@ -232,7 +224,6 @@ def _measure(place: Workplace, progress: Progress) -> tuple[Report, Exception | 
         left_out=sum(one.left_out for one in checked),
         benchmarks=benchmarks,
         incomplete=timing.incomplete or (None if problem is None else str(problem)),
-        remarks=records.cell_remarks(heard),
     )
     return report, problem or (PassError(timing.incomplete) if timing.incomplete else None)
 

@@ -168,8 +168,6 @@ def _show(surroundings: Surroundings, outcome: Outcome, console: Console) -> lis
         console.print(
             "With uncommitted changes: checked, but not part of the history that later runs are checked against."
         )
-    for said in (*report.remarks, *_marks(report)):
-        console.print(f"Note: {said}", soft_wrap=True, markup=False)
     console.print(f"Report: {os.path.relpath(outcome.path)}", soft_wrap=True, markup=False)
     return checks
 
@@ -187,15 +185,6 @@ def _tell(checks: list[Check], report: Report) -> None:
             f"--base {slower[0].branch} --cells {report.cell}",
             file=sys.stderr,
         )
-
-
-def _marks(report: Report) -> list[str]:
-    """Say which timings are doubtful, and print the other remarks."""
-    said = [f"{one.name}: the timing is marked: {one.marked}" for one in report.benchmarks if one.marked]
-    said += [f"{one.name}: {remark}" for one in report.benchmarks for remark in one.remarks]
-    if report.physics_differs:
-        said.append("the physics differs from the reference data: the timings are marked, and nothing gates")
-    return said
 
 
 @task(

@@ -17,8 +17,8 @@ from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.compare import instructions
 from ice3_bench.compare.calibration import Calibration, known, place
 from ice3_bench.compare.calibration import calibrate as run_trials
-from ice3_bench.compare.cases import select
-from ice3_bench.compare.comparison import Request, compare_revisions, cpu_cells
+from ice3_bench.compare.cases import cpu_cells, default_cell, select
+from ice3_bench.compare.comparison import Request, compare_revisions
 from ice3_bench.compare.pairs import Protocol
 from ice3_bench.compare.preparation import Workshop
 from ice3_bench.compare.result import FILE, exit_code
@@ -29,6 +29,7 @@ from ice3_bench.errors import Interrupted, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
 from ice3_bench.show.console import make_console
+from ice3_bench.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +65,9 @@ def _parse(given: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--contender", default=WORKTREE, help=f"revision, or '{WORKTREE}': the files as they are")
     parser.add_argument(
-        "--cells", nargs="+", default=["gt_cpu_ifirst-float64"], help="ids, backends, precisions or tags; cpu: all here"
+        "--cells",
+        nargs="+",
+        help="ids, backends, precisions or tags; cpu: all here (default: the first compiled CPU cell in float64)",
     )
     parser.add_argument("--benchmarks", nargs="+", default=[], help="only benchmarks whose name contains one of these")
     parser.add_argument("--domain", help="domain instead of each backend's compare-domain, such as 100x100x90")
@@ -87,13 +90,14 @@ def compare(_context: Context) -> None:
     surroundings = Surroundings.read()
     settings = surroundings.settings
     console = make_console(quiet=options.quiet)
-    selected = settings.select(options.cells)
+    selected = settings.select(options.cells or [default_cell(settings.cells).id])
     cells = cpu_cells(selected)
     if len(cells) < len(selected):
         console.print(f"{len(selected) - len(cells)} GPU cells are left out: revisions are compared on CPU cells.")
     if options.instructions:
         if all(cell.backend.compiler is None for cell in cells):
-            raise UsageError("--instructions counts those of compiled cells, such as --cells gt_cpu_ifirst-float64.")
+            named = listed([cell.id for cell in cells])
+            raise UsageError(f"--instructions counts those of compiled cells; no backend of {named} has a 'compiler'.")
         instructions.require_valgrind()
     files = surroundings.results / FILE, surroundings.results / MARKDOWN
     for path in files:  # the last comparison must not be taken for this one
@@ -146,7 +150,7 @@ def _parse_calibration(given: list[str]) -> argparse.Namespace:
         "--trials", type=_whole(1, 10**6), default=100, help="trials of each kind, those already stored included"
     )
     parser.add_argument("--fresh", action="store_true", help="start over instead of adding to what is stored")
-    parser.add_argument("--cell", default="gt_cpu_ifirst-float64", help="cell of the matrix")
+    parser.add_argument("--cell", help="cell of the matrix (default: the first compiled CPU cell in float64)")
     parser.add_argument("--component", default="ice_adjust", help="component to run")
     parser.add_argument("--domain", help="domain instead of the backend's compare-domain")
     parser.add_argument("--injected", type=_positive, nargs="+", default=[0.02, 0.03], help="known slowdowns")
@@ -163,7 +167,7 @@ def calibrate(_context: Context) -> None:
     options = _parse_calibration(arguments())
     surroundings = Surroundings.read()
     settings = surroundings.settings
-    (cell,) = cpu_cells([settings.cell_by_id(options.cell)])
+    (cell,) = cpu_cells([settings.cell_by_id(options.cell or default_cell(settings.cells).id)])
     benchmark = select([cell], options.domain, [f"{options.component}/"])[cell.id][0]
     protocol, machine = Protocol(), machine_name(settings.testbed)
     folder = surroundings.results / "calibrations"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ice3_bench.compare.result import Inaccuracy
 from ice3_bench.compare.sides import LABELS, Sides
+from ice3_bench.components import concerned
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def compare_accuracy(cell: CellComparison, found: Sides[Accuracy]) -> None:
     if cell.accuracy_policy == "report":
         differing = found.base.out_of_tolerance | found.contender.out_of_tolerance
         for benchmark in cell.benchmarks:
-            benchmark.physics_differs = benchmark.component in differing
+            benchmark.physics_differs = concerned(benchmark.component, differing)
 
 
 def _differences(found: Sides[Accuracy]) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ice3_bench.cell.probe import benchmarks_of
+from ice3_bench.components import base_of, parts_of
 from ice3_bench.errors import UsageError
 from ice3_bench.names import BenchmarkName, parse_domain
 
@@ -18,6 +19,32 @@ if TYPE_CHECKING:
 
 COUNTED_DOMAIN = (16, 16, 60)
 """Largest domain on which instructions are counted; valgrind runs 50 times as long as the processor."""
+
+
+def cpu_cells(cells: Sequence[Cell]) -> list[Cell]:
+    """Return the cells that can be compared; raises UsageError if none can."""
+    found = [cell for cell in cells if cell.backend.device == "cpu"]
+    if not found:
+        raise UsageError(
+            f"Revisions cannot be compared in cell {cells[0].id}: the clock is CPU time. Compare CPU cells "
+            f"(--cells cpu are all of them); nox -s {cells[0].session} measures this one."
+        )
+    return found
+
+
+def default_cell(cells: Sequence[Cell]) -> Cell:
+    """Return the cell that is compared unless the user names one: the first compiled CPU cell in float64.
+
+    The first CPU cell stands in if there is none.
+
+    Raises
+    ------
+    UsageError
+        If there is no CPU cell.
+    """
+    found = cpu_cells(cells)
+    compiled = [cell for cell in found if cell.backend.compiler is not None and cell.precision == "float64"]
+    return (compiled or found)[0]
 
 
 def select(cells: Sequence[Cell], domain: str | None = None, wanted: Sequence[str] = ()) -> dict[str, list[Benchmark]]:
@@ -45,12 +72,15 @@ def select(cells: Sequence[Cell], domain: str | None = None, wanted: Sequence[st
 
 
 def checked(cell: Cell, benchmarks: Sequence[Benchmark]) -> tuple[str, ...]:
-    """Return the components whose accuracy is compared: all, or those of the benchmarks if a component is left out."""
+    """Return the components whose accuracy is compared: all, or those of the benchmarks if a component is left out.
+
+    Variants of the benchmarks' components and the parts of chains are among them.
+    """
     components = {one.component for one in benchmarks}
     if components >= set(cell.backend.components):
         return cell.backend.checked
-    bases = {component.partition(":")[0] for component in components}
-    return tuple(one for one in cell.backend.checked if one in components or one.partition(":")[0] in bases)
+    bases = {base for component in components for base in (base_of(component), *parts_of(component))}
+    return tuple(one for one in cell.backend.checked if base_of(one) in bases)
 
 
 def counted(benchmark: Benchmark) -> Benchmark:

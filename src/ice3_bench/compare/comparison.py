@@ -19,7 +19,6 @@ from ice3_bench.compare.result import BenchmarkComparison, CellComparison, Compa
 from ice3_bench.compare.revisions import WORKTREE, checked_out, default_base
 from ice3_bench.compare.sides import Sides
 from ice3_bench.compare.workers import Crew, SideError
-from ice3_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -248,14 +247,3 @@ def _keep_remarks(result: CellComparison, crew: Crew) -> None:
             (result.remarks if benchmark is None else benchmark.remarks).append(said)
             if benchmark is not None and remark.marks and benchmark.marked is None:
                 benchmark.marked = said
-
-
-def cpu_cells(cells: Sequence[Cell]) -> list[Cell]:
-    """Return the cells that can be compared; raises UsageError if none can."""
-    found = [cell for cell in cells if cell.backend.device == "cpu"]
-    if not found:
-        raise UsageError(
-            f"Revisions cannot be compared in cell {cells[0].id}: the clock is CPU time. Compare CPU cells "
-            f"(--cells cpu are all of them); nox -s {cells[0].session} measures this one."
-        )
-    return found

@@ -19,7 +19,7 @@ from ice3_bench.settings.matrix import load_settings
 from ice3_probe import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from ice3_bench.cell.environment import Environment
@@ -87,7 +87,7 @@ class Workshop:
     def _prepare(self, label: Label, cell: Cell, benchmarks: Sequence[messages.Benchmark], profile: str) -> _Prepared:
         revision = self.revisions[label]
         settings, borrowed = self._settings(label, cell)
-        own = settings.cell_by_id(cell.id)
+        own = _described(settings, cell)
         cache = self.project / ".cache"
         scratch = self.scratch / label
         compile_args = settings.compile_args(own.backend, profile)
@@ -132,7 +132,7 @@ class Workshop:
         return settings, False
 
     def _require_port(self, label: Label, settings: Settings, cell: Cell) -> None:
-        backend = settings.cell_by_id(cell.id).backend
+        backend = _described(settings, cell).backend
         require_port(self.project, self.revisions[label], backend.port, backend.pythonpath)
 
 
@@ -145,15 +145,34 @@ class _Prepared:
     """Whether the settings are the working tree's."""
 
 
+def _described(settings: Settings, cell: Cell) -> Cell:
+    """Return a cell of the working tree as a revision's settings describe it.
+
+    A port that is a file is the working tree's: the revision may name a file that was moved since.
+    """
+    own = settings.cell_by_id(cell.id)
+    if not cell.backend.port_is_file:
+        return own
+    return own.model_copy(update={"backend": own.backend.model_copy(update={"port": cell.backend.port})})
+
+
 def _differences(prepared: Sides[_Prepared]) -> list[str]:
-    """Say how the environments differ."""
-    base, contender = prepared.base.environment.packages, prepared.contender.environment.packages
+    """Say how the environments (packages and Python), settings (flags among them) and variables differ."""
+    return [
+        *_changed("environments", prepared.map(lambda one: one.environment.packages)),
+        *_changed("settings", prepared.map(lambda one: one.side.job.cell.settings)),
+        *_changed("environment variables", prepared.map(lambda one: one.cell.backend.environment)),
+    ]
+
+
+def _changed(what: str, sides: Sides[Mapping[str, str]]) -> list[str]:
+    base, contender = sides
     changed = [
         f"{name} {base.get(name, 'absent')} -> {contender.get(name, 'absent')}"
         for name in {**base, **contender}
         if base.get(name) != contender.get(name)
     ]
-    return [f"the environments differ: {', '.join(changed)}"] if changed else []
+    return [f"the {what} differ: {', '.join(changed)}"] if changed else []
 
 
 def traced(side: Side) -> Side:

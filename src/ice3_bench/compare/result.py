@@ -98,7 +98,9 @@ class BenchmarkComparison(_Record):
     """The side on which it failed."""
     instructions: Count | None = None
     physics_differs: bool = False
-    """Whether an output of the component is out of tolerance on either side; only in cells with accuracy = "report"."""
+    """Whether an output of the component, a variant or a part of it is out of tolerance on either side.
+
+    Only in cells with accuracy = "report"."""
     marked: str | None = None
     """Why its timing is doubtful."""
     remarks: list[str] = Field(default_factory=list)

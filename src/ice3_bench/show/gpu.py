@@ -45,7 +45,7 @@ def _row(report: Report, benchmark: Benchmark) -> list[str]:
         _per_point(measures.get("transfer-in"), benchmark),
         _per_point(measures.get("transfer-out"), benchmark),
         _per_point(measures.get("peak-memory"), benchmark),
-        f"{measures['accuracy'].value:.1e}" if "accuracy" in measures else "–",
+        f"{measures['accuracy'].value:.1e}" if "accuracy" in measures else "not checked",
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ice3_bench.components import concerned
 from ice3_bench.report import wrong_outputs
 from ice3_bench.text import count
 
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
 def marks(report: Report, benchmark: Benchmark) -> list[str]:
     """Return the words that mark a benchmark; none if its results may be trusted."""
+    wrong = {entry.component for entry in report.accuracy if not entry.passed}
     return [
-        *(["physics differs"] if report.physics_differs else []),
+        *(["physics differs"] if concerned(benchmark.component, wrong) else []),
         *(["doubtful timing"] if benchmark.marked else []),
     ]
 

@@ -89,7 +89,7 @@ def _cells(benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Chec
         per_point, rate = f"{latency.value / benchmark.points:.2f}", f"{measures['throughput'].value / 1e6:.2f}"
     else:
         time, per_point, rate = Text("–"), "–", "–"
-    error = of("accuracy")
+    error = of("accuracy") if "accuracy" in measures else Text("not checked", style="dim")
     if "wrong-outputs" in measures and measures["wrong-outputs"].value > 0:
         error.append(f", {measures['wrong-outputs'].value:.0f} wrong")
     return {

@@ -1,0 +1,47 @@
+"""Names of testbeds at Bencher."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ice3_bench.bencher.document import LONGEST_TESTBED, PHYSICS_DIFFERS, draft, physics_differs
+from ice3_bench.report import FieldError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ice3_bench.report import Report
+    from ice3_bench.settings.matrix import Settings
+
+
+@pytest.mark.parametrize(
+    "name", ["laptop", 46 * "a", 47 * "a", 64 * "a", 32 * "é", "b" + 31 * "é", 36 * "a" + 28 * " b"]
+)
+def test_the_testbed_of_wrong_physics_has_a_name_that_bencher_takes(name: str) -> None:
+    made = physics_differs(name)
+    assert len(made.encode()) <= LONGEST_TESTBED
+    assert made == made.strip()
+    assert made.endswith(PHYSICS_DIFFERS)
+    if len(name.encode()) <= 46:
+        assert made == f"{name} (physics differs)"
+
+
+def test_shortened_names_stay_apart() -> None:
+    assert physics_differs(60 * "a" + "1") != physics_differs(60 * "a" + "2")
+
+
+def test_a_report_of_wrong_physics_from_a_machine_with_a_long_name_is_sent(
+    make_report: Callable[..., Report], settings: Settings
+) -> None:
+    wrong = FieldError(data_set="one", component="ice_adjust", field="rvs", error=1.0, tolerance=1e-12, passed=False)
+    report = make_report(accuracy=[wrong], accuracy_policy="report")
+    report.machine.testbed = 64 * "a"
+    problems: dict[str, str] = {}
+    (one,) = draft([report], settings.bencher, None, problems)
+    assert not problems
+    assert one.testbed == physics_differs(64 * "a")
+    report.machine.testbed = 65 * "a"
+    assert not draft([report], settings.bencher, None, problems)
+    assert "Bencher takes 1 to 64" in problems[report.id]
