@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -18,8 +20,6 @@ UNNEEDED = ("pip", "wheel")
 """Packages of every environment that no measurement imports."""
 LATE = ("scipy", "plotly")
 """Packages that the harness imports for comparisons and pages only, which are made at home."""
-IN_EVERY_SITE = ("numpy",)
-"""Packages that the harness finds among those of each measured environment."""
 _DEAD_WEIGHT = re.compile(r"(^|/)(__pycache__|tests?|docs?|examples)/|\.(pyc|pyi|pyx|a)$|(^|/)\.\.")
 
 
@@ -48,7 +48,7 @@ def copy_harness(target: Path, without: Collection[str]) -> None:
     described = target / f"ice3_bench-{own.version}.dist-info"
     described.mkdir(parents=True, exist_ok=True)
     (described / "METADATA").write_text(own.read_text("METADATA") or "", encoding="utf-8")
-    for distribution in _required("ice3-bench", seen=set(), without=(*without, *LATE, *IN_EVERY_SITE)):
+    for distribution in _required("ice3-bench", seen=set(), without=(*without, *LATE)):
         _copy(distribution, target)
     _strip(target)
 
@@ -83,6 +83,18 @@ def _copy(distribution: metadata.Distribution, target: Path) -> None:
         if source.is_file():
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, copy)
+
+
+def link_equal_files(folder: Path, least_bytes: int = 4096) -> None:
+    """Replace files that are equal by hard links, which an archive holds once: environments share most packages."""
+    first: dict[tuple[int, str], Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_file() or path.stat().st_size < least_bytes:
+            continue
+        same = first.setdefault((path.stat().st_mode, hashlib.sha256(path.read_bytes()).hexdigest()), path)
+        if same is not path:
+            path.unlink()
+            os.link(same, path)
 
 
 def _strip(folder: Path) -> None:
