@@ -126,7 +126,7 @@ def _require_environments_of_their_own(cells: Sequence[Cell]) -> None:
     for cell in cells:
         if cell.backend.python == CURRENT:
             raise UsageError(
-                f"Backend '{cell.backend.name}' cannot be packed, since it is measured in the harness's own environment "
+                f"Backend '{cell.backend.name}' cannot be packed: it is measured in the harness's own environment "
                 f'(python = "{CURRENT}"). Give it requirements and a version of Python in pyproject.toml, or leave '
                 "it out of --cells."
             )
@@ -151,12 +151,12 @@ def _site_packages(environment: Environment) -> Path:
 
 
 def _compile(place: Workplace, target: Path, site: Site) -> None:
-    """Compile a cell, and copy what is compiled to where a session on the machine looks for it; keep the log of a failure.
+    """Compile a cell, and copy what is compiled to where a session on the machine looks for it.
 
     Raises
     ------
     BenchError
-        If it cannot be compiled.
+        If it cannot be compiled; its log is kept.
     """
     place.folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -119,8 +119,8 @@ def _measure(folder: Path, site: Site, cell: Cell, further: Sequence[str]) -> st
     backend = cell.backend
     if site.cuda is not None and cuda_major() != site.cuda:
         raise UsageError(
-            f"Its packages are for CUDA {site.cuda}, and the nvcc here is of {cuda_major() or 'no'} version: choose the "
-            "toolkit with CUDA_HOME."
+            f"Its packages are for CUDA {site.cuda}, and the version of nvcc here is {cuda_major() or 'unknown'}: "
+            "choose the toolkit with CUDA_HOME."
         )
     environments = folder / PROJECT / ".cache" / "environments"
     made = adopt_packages(backend, environments, folder / SITES / backend.id, site.packages)

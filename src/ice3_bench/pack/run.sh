@@ -14,7 +14,7 @@ if [ "$(uname -m)" != "@MACHINE@" ]; then
 fi
 export PYTHONPATH=$here/harness PYTHONDONTWRITEBYTECODE=1
 if ! problem=$("$python" -c "import ice3_bench.pack.node, numpy" 2>&1); then
-    echo "Error: $python cannot run the harness: ${problem##*$'\n'}." >&2
+    echo "Error: $python cannot run the harness: ${problem##*$'\n'}" >&2
     echo "It must be Python @PYTHON@ and have the packages that bench-pack was told of with --on-node." >&2
     exit 2
 fi

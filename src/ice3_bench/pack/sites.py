@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +35,6 @@ def copy_environment(site_packages: Path, target: Path, without: Collection[str]
     for distribution in metadata.distributions(path=[str(site_packages)]):
         if normalised(distribution.metadata["Name"]) not in (*without, *UNNEEDED):
             _copy(distribution, target)
-    _strip(target)
 
 
 def copy_harness(target: Path, without: Collection[str]) -> None:
@@ -50,7 +48,6 @@ def copy_harness(target: Path, without: Collection[str]) -> None:
     (described / "METADATA").write_text(own.read_text("METADATA") or "", encoding="utf-8")
     for distribution in _required("ice3-bench", seen=set(), without=(*without, *LATE)):
         _copy(distribution, target)
-    _strip(target)
 
 
 def _required(name: str, seen: set[str], without: Collection[str]) -> Iterator[metadata.Distribution]:
@@ -95,12 +92,3 @@ def link_equal_files(folder: Path, least_bytes: int = 4096) -> None:
         if same is not path:
             path.unlink()
             os.link(same, path)
-
-
-def _strip(folder: Path) -> None:
-    """Remove the symbols of debuggers from libraries, if there is a program that can."""
-    if shutil.which("strip") is None:
-        return
-    for library in folder.rglob("*.so*"):
-        if library.is_file() and not library.is_symlink():
-            subprocess.run(["strip", "--strip-debug", str(library)], capture_output=True, check=False)
