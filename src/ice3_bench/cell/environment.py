@@ -38,13 +38,18 @@ PROBE_REQUIREMENTS = (
 PROBE_PACKAGES = ("numpy", "h5netcdf", "h5py", "pytest", "pytest-benchmark", "pytest-memray", "memray")
 CUDA_VERSIONS = ("12", "13")
 """Major versions of CUDA that CuPy is built for."""
+ADOPTED = "packed.pth"
+"""File in an environment made by ``adopt_packages``: where its packages are."""
 QUOTED_LINES = 6
 """Lines of an installer's output that an error quotes."""
 
 _VERSIONS = """
-import importlib.metadata, json, platform
-found = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
-print(json.dumps({**found, "python": platform.python_version()}))
+import importlib.metadata, json, platform, re
+found = {"python": platform.python_version()}
+for d in importlib.metadata.distributions():  # of several versions, the first is imported
+    if d.metadata["Name"]:
+        found.setdefault(re.sub(r"[-_.]+", "-", d.metadata["Name"]).lower(), d.version)
+print(json.dumps(dict(sorted(found.items()))))
 """
 
 
@@ -98,24 +103,44 @@ def adopt_packages(backend: Backend, folder: Path, packages: Path, versions: Map
     packages
         Folder to import them from; what it lacks is taken from the interpreter's own packages.
     versions
-        Version of each package, as ``Environment`` holds them.
+        Version of each package that the environment must have, and of ``python``. The environment holds the versions
+        that are really there.
 
     Raises
     ------
     UsageError
-        If the version of Python is not installed, or nothing can be written.
+        If the version of Python is not installed, a package is in neither place, or nothing can be written.
     """
-    interpreter = _interpreter(backend)
+    minor = ".".join(versions["python"].split(".")[:2])
+    try:
+        interpreter = _interpreter(backend)
+    except UsageError as error:
+        raise UsageError(
+            f"The packages of backend '{backend.name}' are those of Python {minor}, since it has python = "
+            f'"{backend.python}", and this machine lacks it: found are {", ".join(installed_pythons())}. Install it or '
+            f"put python{minor} on PATH."
+        ) from error
     place, python = _place(folder, interpreter, (*expanded_requirements(backend), *PROBE_REQUIREMENTS))
+    own = _run(backend, (), [str(interpreter), "-I", "-c", "import site; print(*site.getsitepackages(), sep='\\n')"])
+    paths = f"{packages}\n{own}"
     with locked(folder / f"{place.name}.lock"):
         made = _complete(place, python)
-        if made is None:
+        adopted = [path.read_text(encoding="utf-8") for path in place.glob(f"lib*/python3.*/site-packages/{ADOPTED}")]
+        if made is None or paths not in adopted:  # the archive may have been moved
             shutil.rmtree(place, ignore_errors=True)
             command = [str(interpreter), "-m", "venv", "--without-pip", "--system-site-packages", str(place)]
             _run(backend, (), command)
             for site in place.glob("lib*/python3.*/site-packages"):
-                (site / "packed.pth").write_text(f"{packages}\n", encoding="utf-8")
-            made = _finish(place, python, {**versions, "python": _version(python)})
+                (site / ADOPTED).write_text(paths, encoding="utf-8")
+            found = json.loads(_run(backend, (), [str(python), "-I", "-c", _VERSIONS]))
+            missing = sorted(versions.keys() - found.keys())
+            if missing:
+                raise UsageError(
+                    f"Backend '{backend.name}' needs {', '.join(missing)}, which neither the archive nor {interpreter} "
+                    "has: install them there, name a Python that has them with the variable PYTHON, or pack them too "
+                    "(without --on-node)."
+                )
+            made = _finish(place, python, {name: found[name] for name in versions})
     return made
 
 
@@ -172,7 +197,7 @@ def _make(backend: Backend, interpreter: Path, requirements: Sequence[str], plac
         _run(backend, requirements, [*create, str(place)])
         _run(backend, requirements, [*install, *requirements])
         packages = json.loads(_run(backend, requirements, [str(python), "-I", "-c", _VERSIONS]))
-        return _finish(place, python, _normalised(packages))
+        return _finish(place, python, packages)
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise

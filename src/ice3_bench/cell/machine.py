@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import ValidationError
 
 from ice3_bench.cell.toolchain import compilers, processor
 from ice3_bench.report import Commit, Gpu, Machine, Software
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from ice3_bench.cell.environment import Environment
     from ice3_bench.settings.matrix import Backend
+
+PACKED_COMMIT = ".ice3-bench-commit.json"
+"""File of a packed project that says which revision was packed."""
 
 
 def describe_machine(threads: int, testbed: str | None, gpu: Gpu | None = None) -> Machine:
@@ -62,7 +66,17 @@ def describe_software(environment: Environment, backend: Backend) -> Software:
 
 
 def describe_commit(project: Path) -> Commit:
-    """Describe the revision of ``project``; fields are None outside a git checkout."""
+    """Describe the revision of ``project``; a packed project holds the description in a file.
+
+    What cannot be determined is not clean. Without git, and in a repository that tracks none of the project's files,
+    ``hash`` and ``branch`` are None and ``dirty`` is set.
+    """
+    packed = project / PACKED_COMMIT
+    if packed.exists():
+        try:
+            return Commit.model_validate_json(packed.read_text(encoding="utf-8"))
+        except (OSError, ValidationError):
+            return Commit(dirty=True)
 
     def git(*arguments: str) -> str | None:
         try:
@@ -73,11 +87,14 @@ def describe_commit(project: Path) -> Commit:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
+    revision = git("rev-parse", "HEAD")
+    if not revision or not git("ls-files", "--", "."):  # a repository around the project may not be its own
+        return Commit(dirty=True)
     branch = git("rev-parse", "--abbrev-ref", "HEAD")
     return Commit(
-        hash=git("rev-parse", "HEAD"),
+        hash=revision,
         branch=None if branch == "HEAD" else branch,
-        dirty=bool(git("status", "--porcelain", "--untracked-files=no")),
+        dirty=git("status", "--porcelain", "--untracked-files=no") != "",  # also if git cannot say
     )
 
 

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import sysconfig
 import tarfile
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ice3_bench.cell import passes
-from ice3_bench.cell.machine import describe_commit
+from ice3_bench.cell.cuda import cuda_major
+from ice3_bench.cell.machine import PACKED_COMMIT, describe_commit
 from ice3_bench.cell.options import Options
 from ice3_bench.cell.session import prepare
+from ice3_bench.cell.toolchain import stencil_cache
 from ice3_bench.compare.revisions import copy_files
-from ice3_bench.errors import UsageError
+from ice3_bench.errors import BenchError, UsageError
 from ice3_bench.pack.manifest import HARNESS, NAME, PROJECT, SITES, STENCILS, Manifest, Site
-from ice3_bench.pack.sites import copy_environment, copy_harness, normalised
+from ice3_bench.pack.sites import UNNEEDED, copy_environment, copy_harness, link_equal_files, normalised
+from ice3_bench.settings.matrix import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ice3_bench.cell.environment import Environment
-    from ice3_bench.settings.matrix import Cell, Settings
+    from ice3_bench.cell.workplace import Workplace
+    from ice3_bench.settings.matrix import Backend, Cell, Settings
 
 MOST_BYTES = 64 * 2**20
 """Size up to which an archive is easily carried."""
@@ -61,7 +66,7 @@ def make_archive(
     Parameters
     ----------
     output
-        The archive, ``.tar.gz``.
+        The archive, ``.tar.gz``. Beside it, a cell that cannot be compiled leaves its log.
     on_node
         Packages that the machine has: they are left out.
     compile_here
@@ -72,11 +77,13 @@ def make_archive(
     Raises
     ------
     BenchError
-        If an environment cannot be made, a cell cannot be compiled, or the archive cannot be written.
+        If a cell cannot be packed or compiled, an environment cannot be made, or the archive cannot be written.
     """
+    _require_environments_of_their_own(cells)
     without = [normalised(name) for name in on_node]
     remarks = []
     sites: dict[str, Site] = {}
+    options = Options(threads=settings.threads)  # the session's own: what is compiled must be found by it
     try:
         with tempfile.TemporaryDirectory(prefix="ice3-bench-pack-") as temporary:
             folder = Path(temporary) / "pack"
@@ -86,29 +93,21 @@ def make_archive(
             for cell in cells:
                 backend = cell.backend
                 notify(f"packing {cell.id}")
-                place = prepare(project, Path(temporary) / "run", Path(temporary), cell, settings, Options(), notify)
+                logs = output.parent / f"{cell.id}-pack"
+                place = prepare(project, Path(temporary) / cell.id, logs, cell, settings, options, notify)
                 if backend.id not in sites:
-                    sites[backend.id] = Site(packages=place.environment.packages)
+                    site = sites[backend.id] = _site(backend, place.environment)
                     copy_environment(_site_packages(place.environment), folder / SITES / backend.id, without)
+                    if backend.python is not None:
+                        remarks.append(f"{backend.name} needs Python {site.python} on the machine")
                 if backend.device == "gpu":
-                    remarks.append(f"{cell.id} will be compiled on the machine: here, that needs a device")
+                    remarks.append(f"{cell.id} is compiled on the machine, with its nvcc")
                 elif backend.compiler and compile_here:
                     notify(f"compiling {cell.id}")
-                    place.folder.mkdir(parents=True, exist_ok=True)
-                    passes.compile_stencils(place)
-                    shutil.copytree(place.stencils, folder / STENCILS / place.stencils.name, dirs_exist_ok=True)
-            commit = describe_commit(project)
-            manifest = Manifest(
-                commit=f"{commit.hash or 'no commit'}{' and uncommitted changes' if commit.dirty else ''}",
-                python=sysconfig.get_python_version(),
-                cells=tuple(cell.id for cell in cells),
-                sites=sites,
-            )
-            (folder / NAME).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
-            script = resources.files("ice3_bench.pack").joinpath("run.sh").read_text(encoding="utf-8")
-            (folder / "run").write_text(script.replace("@PYTHON@", manifest.python), encoding="utf-8")
-            (folder / "run").chmod(0o755)
+                    _compile(place, folder / STENCILS, sites[backend.id])
+            _describe(project, folder, cells, sites)
             notify("compressing")
+            link_equal_files(folder)
             _compress(folder, output)
     except OSError as error:
         raise UsageError(
@@ -120,7 +119,26 @@ def make_archive(
             f"the archive has {size / 2**20:.0f} MiB, more than {MOST_BYTES / 2**20:.0f}: --on-node NAME leaves out "
             "packages that the machine has"
         )
-    return Packed(output, size, manifest.cells, tuple(remarks))
+    return Packed(output, size, tuple(cell.id for cell in cells), tuple(remarks))
+
+
+def _require_environments_of_their_own(cells: Sequence[Cell]) -> None:
+    for cell in cells:
+        if cell.backend.python == CURRENT:
+            raise UsageError(
+                f"Backend '{cell.backend.name}' cannot be packed: it is measured in the harness's own environment "
+                f'(python = "{CURRENT}"). Give it requirements and a version of Python in pyproject.toml, or leave '
+                "it out of --cells."
+            )
+
+
+def _site(backend: Backend, environment: Environment) -> Site:
+    packages = {name: version for name, version in environment.packages.items() if name not in UNNEEDED}
+    return Site(
+        python=".".join(packages["python"].split(".")[:2]),
+        packages=packages,
+        cuda=cuda_major() if any("{cuda}" in requirement for requirement in backend.requirements) else None,
+    )
 
 
 def _site_packages(environment: Environment) -> Path:
@@ -130,6 +148,50 @@ def _site_packages(environment: Environment) -> Path:
     if not found:
         raise UsageError(f"The environment at {root} has no packages: remove it, and the next session makes it again.")
     return found[0]
+
+
+def _compile(place: Workplace, target: Path, site: Site) -> None:
+    """Compile a cell, and copy what is compiled to where a session on the machine looks for it.
+
+    Raises
+    ------
+    BenchError
+        If it cannot be compiled; its log is kept.
+    """
+    place.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        passes.compile_stencils(place)
+    except BenchError:
+        place.results.mkdir(parents=True, exist_ok=True)
+        for log in place.folder.glob("*.log"):
+            shutil.copy2(log, place.results / log.name)
+        raise
+    there = stencil_cache(
+        target,
+        place.cell,
+        place.compile_args,
+        place.threads,
+        replace(place.environment, packages=site.packages),
+        place.project,
+    )
+    shutil.copytree(place.stencils, there, dirs_exist_ok=True)
+
+
+def _describe(project: Path, folder: Path, cells: Sequence[Cell], sites: dict[str, Site]) -> None:
+    """Write the manifest, the revision and the program ``run``."""
+    manifest = Manifest(
+        commit=describe_commit(project),
+        python=sysconfig.get_python_version(),
+        machine=platform.machine(),
+        cells=tuple(cell.id for cell in cells),
+        sites=sites,
+    )
+    (folder / NAME).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+    (folder / PROJECT / PACKED_COMMIT).write_text(manifest.commit.model_dump_json(), encoding="utf-8")
+    script = resources.files("ice3_bench.pack").joinpath("run.sh").read_text(encoding="utf-8")
+    run = folder / "run"
+    run.write_text(script.replace("@PYTHON@", manifest.python).replace("@MACHINE@", manifest.machine), encoding="utf-8")
+    run.chmod(0o755)
 
 
 def _compress(folder: Path, output: Path) -> None:

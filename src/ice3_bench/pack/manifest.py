@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ice3_bench.errors import UsageError
+from ice3_bench.provenance import Commit  # noqa: TC001 (pydantic needs it at run time)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,13 +28,19 @@ class Site(BaseModel):
 
     Attributes
     ----------
+    python
+        Version of Python that they are for, such as ``3.11``.
     packages
-        Version of each package, including those that the machine must have.
+        Version of each package and of ``python``; those that the machine must have are included.
+    cuda
+        Major version of CUDA that they are for, if the backend's requirements depend on it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    python: str
     packages: dict[str, str]
+    cuda: str | None = None
 
 
 class Manifest(BaseModel):
@@ -42,9 +49,11 @@ class Manifest(BaseModel):
     Attributes
     ----------
     commit
-        Revision of the files, for people to read.
+        Revision of the files.
     python
-        Version of Python that the packages are for, such as ``3.11``.
+        Version of Python that the harness's packages are for, such as ``3.11``.
+    machine
+        Kind of processor that all packages are for, such as ``x86_64``.
     cells
         Ids, in the order in which they are measured.
     sites
@@ -54,8 +63,9 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[1] = 1
-    commit: str
+    commit: Commit
     python: str
+    machine: str
     cells: tuple[str, ...]
     sites: dict[str, Site]
 

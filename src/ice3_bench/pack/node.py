@@ -16,8 +16,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ice3_bench.cell.cuda import cuda_major
 from ice3_bench.cell.environment import adopt_packages
 from ice3_bench.errors import BenchError, Exit, UsageError
+from ice3_bench.files import write_atomically
 from ice3_bench.pack.manifest import HARNESS, PROJECT, SITES, STENCILS, Manifest, read_manifest
 from ice3_bench.report import load_report
 from ice3_bench.settings.matrix import load_settings
@@ -25,10 +27,15 @@ from ice3_bench.settings.matrix import load_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ice3_bench.pack.manifest import Site
     from ice3_bench.settings.matrix import Cell
 
 RESERVE = 15.0
-"""Seconds of the budget that are reserved for collecting the results."""
+"""Seconds of the budget that are kept for bringing the results together."""
+RESULTS = "results"
+"""Folder of the results, here and in ``results.tar.gz``."""
+FAILED = "not complete"
+"""Start of the state of a cell that cannot be measured, or whose session ended with an error."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,13 +67,14 @@ def _run(folder: Path, manifest: Manifest, options: argparse.Namespace, further:
     project = folder / PROJECT
     settings = load_settings(project)
     cells = [settings.cell_by_id(cell) for cell in options.cells or manifest.cells]
+    for cell in cells:
+        if cell.id not in manifest.cells:
+            raise UsageError(f"The archive does not hold {cell.id}: it holds {', '.join(manifest.cells)}.")
     stencils = project / ".cache" / "stencils"
     if not stencils.exists() and (folder / STENCILS).is_dir():
         shutil.copytree(folder / STENCILS, stencils)
     done: dict[str, str] = {}
     for number, cell in enumerate(cells, start=1):
-        if cell.id not in manifest.cells:
-            raise UsageError(f"The archive does not hold {cell.id}: it holds {', '.join(manifest.cells)}.")
         left = options.budget - (time.monotonic() - start) - RESERVE
         if _complete(folder, cell):
             done[cell.id] = "complete already"
@@ -74,17 +82,18 @@ def _run(folder: Path, manifest: Manifest, options: argparse.Namespace, further:
             done[cell.id] = "not started: the budget is used up"
         else:
             print(f"[{number}/{len(cells)}] {cell.id}", flush=True)
-            site = folder / SITES / cell.backend.id
-            adopt_packages(
-                cell.backend, project / ".cache" / "environments", site, manifest.sites[cell.backend.id].packages
-            )
-            code = _measure(folder, cell, further)
-            done[cell.id] = "complete" if code == 0 else f"exit code {code}"
+            try:
+                done[cell.id] = _measure(folder, manifest.sites[cell.backend.id], cell, further)
+            except BenchError as error:  # the other cells can be measured all the same
+                print(f"Error: {cell.id}: {error}", file=sys.stderr)
+                done[cell.id] = FAILED
+            except KeyboardInterrupt:
+                _bring_together(folder, manifest, {**done, cell.id: "interrupted"}, options.output)
+                raise
         _bring_together(folder, manifest, done, options.output)
-    summary = _summary(manifest, done)
-    print(summary, end="")
+    print(_summary(manifest, done), end="")
     print(f"Results: {options.output / 'results.tar.gz'}. At home: tar -xzf results.tar.gz && nox -s bench-upload")
-    return int(Exit.FAILED) if any(state.startswith("exit code") for state in done.values()) else int(Exit.OK)
+    return int(Exit.FAILED) if any(state.startswith(FAILED) for state in done.values()) else int(Exit.OK)
 
 
 def _complete(folder: Path, cell: Cell) -> bool:
@@ -99,34 +108,63 @@ def _complete(folder: Path, cell: Cell) -> bool:
     return report.incomplete is None and not report.failures
 
 
-def _measure(folder: Path, cell: Cell, further: Sequence[str]) -> int:
-    """Run a session; return its exit code."""
-    environment = {
-        **os.environ,
-        "ICE3_BENCH_RESULTS": str(folder / "results"),
-        "PYTHONPATH": os.pathsep.join([str(folder / HARNESS), str(folder / SITES / cell.backend.id)]),
-        "NO_COLOR": "1",
-    }
-    words = ["bench", "--backend", cell.backend.id, "--precision", cell.precision, "--", *further]
-    return subprocess.run(
-        [sys.executable, "-m", "ice3_bench", *words], cwd=folder / PROJECT, env=environment, check=False
-    ).returncode
+def _measure(folder: Path, site: Site, cell: Cell, further: Sequence[str]) -> str:
+    """Run a session; return how it ended.
+
+    Raises
+    ------
+    UsageError
+        If this machine lacks what the archive does not hold.
+    """
+    backend = cell.backend
+    if site.cuda is not None and cuda_major() != site.cuda:
+        raise UsageError(
+            f"Its packages are for CUDA {site.cuda}, and the version of nvcc here is {cuda_major() or 'unknown'}: "
+            "choose the toolkit with CUDA_HOME."
+        )
+    environments = folder / PROJECT / ".cache" / "environments"
+    made = adopt_packages(backend, environments, folder / SITES / backend.id, site.packages)
+    others = [
+        f"{name} {made.packages[name]} instead of {version}"
+        for name, version in sorted(site.packages.items())
+        if made.packages[name] != version
+    ]
+    if others:
+        print(f"Note: {cell.id} is measured with other versions than were packed: {', '.join(others)}.", flush=True)
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("BENCHER_")}
+    variables |= {"ICE3_BENCH_RESULTS": str(folder / RESULTS), "PYTHONPATH": str(folder / HARNESS), "NO_COLOR": "1"}
+    words = ["bench", "--backend", backend.id, "--precision", cell.precision, "--", *further]
+    command = [sys.executable, "-m", "ice3_bench", *words]
+    with subprocess.Popen(command, cwd=folder / PROJECT, env=variables) as session:
+        try:
+            code = session.wait()
+        except KeyboardInterrupt:  # it is interrupted too, and stores what it has
+            session.wait()
+            raise
+    return "complete" if code == 0 else f"{FAILED}, exit code {code}"
 
 
 def _summary(manifest: Manifest, done: dict[str, str]) -> str:
+    commit = manifest.commit
+    revision = f"{commit.hash or 'unknown'}{' and uncommitted changes' if commit.dirty and commit.hash else ''}"
     lines = [f"{cell:<32} {state}" for cell, state in done.items()]
-    return "\n".join([f"Revision {manifest.commit}", *lines, ""])
+    return "\n".join([f"Revision {revision}", *lines, ""])
 
 
 def _bring_together(folder: Path, manifest: Manifest, done: dict[str, str], output: Path) -> None:
-    """Write what there is: reports, logs and the local history."""
+    """Write the summary and an archive of the reports and logs, as ``bench-upload`` reads them at home.
+
+    The names in the archive start with ``results/``. The local history is not among them: it would replace that at
+    home, which gets the reports instead.
+    """
     output.mkdir(parents=True, exist_ok=True)
-    (output / "summary.txt").write_text(_summary(manifest, done), encoding="utf-8")
+    write_atomically(output / "summary.txt", _summary(manifest, done))
     temporary = output / ".results.part"
     with tarfile.open(temporary, "w:gz") as archive:
-        for path in sorted((folder / "results").rglob("*")):
-            if path.is_file() and path.suffix in (".json", ".log", ".md"):
-                archive.add(path, arcname=str(path.relative_to(folder)))
+        for cell in done:
+            for path in sorted((folder / RESULTS / cell).glob("*")):
+                if path.is_file() and path.suffix in (".json", ".log"):
+                    archive.add(path, arcname=f"{RESULTS}/{cell}/{path.name}")
     temporary.replace(output / "results.tar.gz")
 
 

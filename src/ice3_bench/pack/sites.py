@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import shutil
-import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,6 @@ UNNEEDED = ("pip", "wheel")
 """Packages of every environment that no measurement imports."""
 LATE = ("scipy", "plotly")
 """Packages that the harness imports for comparisons and pages only, which are made at home."""
-IN_EVERY_SITE = ("numpy",)
-"""Packages that the harness finds among those of each measured environment."""
 _DEAD_WEIGHT = re.compile(r"(^|/)(__pycache__|tests?|docs?|examples)/|\.(pyc|pyi|pyx|a)$|(^|/)\.\.")
 
 
@@ -36,7 +35,6 @@ def copy_environment(site_packages: Path, target: Path, without: Collection[str]
     for distribution in metadata.distributions(path=[str(site_packages)]):
         if normalised(distribution.metadata["Name"]) not in (*without, *UNNEEDED):
             _copy(distribution, target)
-    _strip(target)
 
 
 def copy_harness(target: Path, without: Collection[str]) -> None:
@@ -48,9 +46,8 @@ def copy_harness(target: Path, without: Collection[str]) -> None:
     described = target / f"ice3_bench-{own.version}.dist-info"
     described.mkdir(parents=True, exist_ok=True)
     (described / "METADATA").write_text(own.read_text("METADATA") or "", encoding="utf-8")
-    for distribution in _required("ice3-bench", seen=set(), without=(*without, *LATE, *IN_EVERY_SITE)):
+    for distribution in _required("ice3-bench", seen=set(), without=(*without, *LATE)):
         _copy(distribution, target)
-    _strip(target)
 
 
 def _required(name: str, seen: set[str], without: Collection[str]) -> Iterator[metadata.Distribution]:
@@ -85,10 +82,13 @@ def _copy(distribution: metadata.Distribution, target: Path) -> None:
             shutil.copy2(source, copy)
 
 
-def _strip(folder: Path) -> None:
-    """Remove debugging symbols from libraries, if this machine has the program strip."""
-    if shutil.which("strip") is None:
-        return
-    for library in folder.rglob("*.so*"):
-        if library.is_file() and not library.is_symlink():
-            subprocess.run(["strip", "--strip-debug", str(library)], capture_output=True, check=False)
+def link_equal_files(folder: Path, least_bytes: int = 4096) -> None:
+    """Replace files that are equal by hard links, which an archive holds once: environments share most packages."""
+    first: dict[tuple[int, str], Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_file() or path.stat().st_size < least_bytes:
+            continue
+        same = first.setdefault((path.stat().st_mode, hashlib.sha256(path.read_bytes()).hexdigest()), path)
+        if same is not path:
+            path.unlink()
+            os.link(same, path)
