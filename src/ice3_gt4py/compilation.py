@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shlex
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -174,11 +176,15 @@ class Build:
         if self.cache is not None:
             options["cache_settings"] = {"root_path": str(self.cache), "dir_name": ".gt_cache"}
         dtypes: dict[str, DTypeLike] = {"float": self.dtype.type, "int": np.int32}
+        # GT4Py's hash sees neither the dtypes nor the externals of the functions that a stencil calls.
+        basis = json.dumps([self.precision, sorted(externals.items())], default=str)
+        name = f"{definition.__name__}_{hashlib.sha256(basis.encode()).hexdigest()[:8]}"
         try:
             with _compiler_arguments(self.compiler, self.compile_args):
                 return gtscript.stencil(
                     backend=self.backend,
                     definition=definition,
+                    name=name,
                     externals=dict(externals),
                     dtypes=dtypes,
                     literal_float_precision=bits,

@@ -101,8 +101,9 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if signal.getsignal(signal.SIGINT) is interrupt:  # otherwise the process is ending, and must not be disturbed
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def explained(body: Callable[..., None]) -> Callable[..., None]:
