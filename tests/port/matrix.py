@@ -24,8 +24,15 @@ GPU = [name for name, backend in BACKENDS.items() if backend["device"] == "gpu"]
 # Some of them also compute the branches that are not taken.
 _PYTHON = [pytest.param(name, marks=pytest.mark.filterwarnings("ignore::RuntimeWarning")) for name in PYTHON]
 _FIRST = pytest.param(COMPILED[0], marks=pytest.mark.compiled)
-EVERY = [*_PYTHON, *(pytest.param(name, marks=pytest.mark.compiled) for name in COMPILED)]
-"""Every CPU backend."""
+_KINDS = {tuple(BACKENDS[name].get("requirements", ())): name for name in reversed(COMPILED)}
+EVERY = [
+    *_PYTHON,
+    *(
+        pytest.param(name, marks=[pytest.mark.compiled, *([] if name in _KINDS.values() else [pytest.mark.slow])])
+        for name in COMPILED
+    ),
+]
+"""Every CPU backend; of compiled ones with the same requirements, all but the first are slow."""
 SOME = [*_PYTHON, _FIRST]
 """The backends without a compiler, and the first with one."""
 OTHERS = [pytest.param(name, marks=[pytest.mark.compiled, pytest.mark.slow]) for name in COMPILED[1:]]
