@@ -176,6 +176,7 @@ class Build:
         if self.cache is not None:
             options["cache_settings"] = {"root_path": str(self.cache), "dir_name": ".gt_cache"}
         dtypes: dict[str, DTypeLike] = {"float": self.dtype.type, "int": np.int32}
+        annotations = dict(definition.__annotations__)
         # GT4Py's hash sees neither the dtypes nor the externals of the functions that a stencil calls.
         basis = json.dumps([self.precision, sorted(externals.items())], default=str)
         name = f"{definition.__name__}_{hashlib.sha256(basis.encode()).hexdigest()[:8]}"
@@ -204,6 +205,8 @@ class Build:
                 "and the Python headers are needed, on Debian: apt-get install g++ python3-dev"
                 f"{', and the CUDA toolkit' if self.on_device else ''}."
             ) from failure
+        finally:  # GT4Py puts the dtypes into them, and leaves them there if it raises
+            definition.__annotations__ = annotations
 
 
 def freeze(stencil: Any, origin: Mapping[str, tuple[int, ...]], domain: tuple[int, int, int]) -> Callable[..., None]:  # noqa: ANN401

@@ -149,7 +149,7 @@ def test_each_side_has_the_settings_of_its_own_revision(repository: Repository) 
     arguments = ("--benchmarks", "beta", "--budget", "10")
     run = repository.compare("--base", before, *arguments)
     assert run.returncode == 1, run.stderr + run.stdout
-    assert not repository.cell.remarks
+    assert repository.cell.remarks == ["the settings differ: work 40 -> 80"]
     run = repository.compare("--base", without, *arguments)
     decision = repository.benchmarks["ice_adjust:beta"].decision
     assert decision is not None

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from tests.port.matrix import BACKENDS, COMPILED, VECTORISING
 
-from ice3_gt4py.compilation import Build, SettingsError
+from ice3_gt4py.compilation import Build, NotCachedError, SettingsError
 from ice3_gt4py.storages import allocate
 from ice3_probe.contract import ICE_ADJUST, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from ice3_probe.contract import Cell
 
@@ -71,3 +72,27 @@ def test_columns_follow_each_other_and_begin_with_a_cache_line(
         assert storage.strides[0] == storage.itemsize, name
         assert storage.flags.f_contiguous, name
         assert storage.ctypes.data % 64 == 0, name
+
+
+def test_a_stencil_that_is_not_cached_leaves_no_precision_behind(
+    make_cell: Callable[..., Cell], tmp_path: Path
+) -> None:
+    from ice3_gt4py.stencils.adjusted_state import adjusted_state  # noqa: PLC0415 (importing GT4Py takes seconds)
+
+    before = dict(adjusted_state.__annotations__)
+    for precision in ("float32", "float64"):
+        build = Build.from_cell(make_cell("numpy", precision, cache=tmp_path))
+        with pytest.raises(NotCachedError):
+            build.from_cache().stencil(adjusted_state, {})
+        assert adjusted_state.__annotations__ == before
+
+
+def test_externals_and_precision_have_stencils_of_their_own(make_cell: Callable[..., Cell], tmp_path: Path) -> None:
+    from ice3_gt4py.stencils.adjusted_state import adjusted_state  # noqa: PLC0415
+
+    names = {
+        type(Build.from_cell(make_cell("numpy", precision, cache=tmp_path)).stencil(adjusted_state, externals)).__name__
+        for precision in ("float32", "float64")
+        for externals in ({}, {"OF_A_FUNCTION": 1.0})
+    }
+    assert len(names) == 4
