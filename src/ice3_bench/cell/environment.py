@@ -15,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from ice3_bench.cell.cuda import cuda_home, cuda_major
 from ice3_bench.cell.lock import locked
 from ice3_bench.errors import UsageError
@@ -232,7 +234,7 @@ def _run(backend: Backend, requirements: Sequence[str], command: list[str]) -> s
 
 
 def _normalised(packages: dict[str, str]) -> dict[str, str]:
-    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in sorted(packages.items())}
+    return {canonicalize_name(name): version for name, version in sorted(packages.items())}
 
 
 def _interpreter(backend: Backend) -> Path:

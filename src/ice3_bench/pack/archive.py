@@ -12,6 +12,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from ice3_bench.cell import passes
 from ice3_bench.cell.cuda import cuda_major
 from ice3_bench.cell.machine import PACKED_COMMIT, describe_commit
@@ -21,7 +23,7 @@ from ice3_bench.cell.toolchain import stencil_cache
 from ice3_bench.compare.revisions import copy_files
 from ice3_bench.errors import BenchError, UsageError
 from ice3_bench.pack.manifest import HARNESS, NAME, PROJECT, SITES, STENCILS, Manifest, Site
-from ice3_bench.pack.sites import UNNEEDED, copy_environment, copy_harness, link_equal_files, normalised
+from ice3_bench.pack.sites import UNNEEDED, copy_environment, copy_harness, link_equal_files
 from ice3_bench.settings.matrix import CURRENT
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def make_archive(
         If a cell cannot be packed or compiled, an environment cannot be made, or the archive cannot be written.
     """
     _require_environments_of_their_own(cells)
-    without = [normalised(name) for name in on_node]
+    without = [canonicalize_name(name) for name in on_node]
     remarks = []
     sites: dict[str, Site] = {}
     options = Options(threads=settings.threads)  # the session's own: what is compiled must be found by it

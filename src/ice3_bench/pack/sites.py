@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -33,7 +34,7 @@ def copy_environment(site_packages: Path, target: Path, without: Collection[str]
         Normalised names of packages to leave out.
     """
     for distribution in metadata.distributions(path=[str(site_packages)]):
-        if normalised(distribution.metadata["Name"]) not in (*without, *UNNEEDED):
+        if canonicalize_name(distribution.metadata["Name"]) not in (*without, *UNNEEDED):
             _copy(distribution, target)
 
 
@@ -54,7 +55,7 @@ def _required(name: str, seen: set[str], without: Collection[str]) -> Iterator[m
     """Yield the distributions that ``name`` requires, directly or not, as far as they are installed."""
     for line in metadata.distribution(name).requires or ():
         requirement = Requirement(line)
-        wanted = normalised(requirement.name)
+        wanted = canonicalize_name(requirement.name)
         if (
             wanted in seen
             or wanted in without
@@ -64,11 +65,6 @@ def _required(name: str, seen: set[str], without: Collection[str]) -> Iterator[m
         seen.add(wanted)
         yield metadata.distribution(wanted)
         yield from _required(wanted, seen, without)
-
-
-def normalised(name: str) -> str:
-    """Return a package's name as indexes write it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _copy(distribution: metadata.Distribution, target: Path) -> None:
