@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ice3_bench.cell.probe import STABLE_ENVIRONMENT, Interpreter, staged_probe
+from ice3_bench.cell.probe import STABLE_ENVIRONMENT, staged_probe
+from ice3_bench.cell.processes import Interpreter
 from ice3_bench.compare.calibration import Calibration, calibrate, known, place
 from ice3_bench.compare.instructions import count
 from ice3_bench.compare.pairs import Pairs, Protocol

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ice3_bench.cell.processes import Interpreter, Process, run, started
+from ice3_bench.cell.processes import Interpreter
 from ice3_bench.components import base_of
 from ice3_bench.errors import UsageError
 from ice3_bench.names import BenchmarkName
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 
     from ice3_bench.cell.environment import Environment
     from ice3_bench.settings.matrix import Backend, Cell
-
-__all__ = [
-    "Interpreter", "Process", "benchmarks_of", "fixed_variables", "make_interpreter", "make_job", "port_file", "run",
-    "staged_probe", "started",
-]  # fmt: skip
 
 # Variables fixed for every process that measures: they decide how fast the same code runs, so they are recorded and
 # enter the key of comparability.
@@ -159,7 +154,7 @@ def make_job(
     arguments = {"compiler": backend.compiler, "compile-args": shlex.join(compile_args)} if backend.compiler else {}
     return messages.Job(
         port=str(port_file(project, backend)) if backend.port_is_file else backend.port,
-        cell=messages.Cell(  # type: ignore[attr-defined]
+        cell=messages.Cell(
             backend=backend.id,
             precision=cell.precision,
             device=backend.device,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ice3_bench.cell.environment import Environment
-    from ice3_bench.cell.probe import Interpreter
+    from ice3_bench.cell.processes import Interpreter
     from ice3_bench.settings.matrix import Cell, Settings
     from ice3_probe import messages
 

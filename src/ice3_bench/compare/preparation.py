@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.passes import MEMORY_ENVIRONMENT
-from ice3_bench.cell.probe import make_interpreter, make_job, run
+from ice3_bench.cell.probe import make_interpreter, make_job
+from ice3_bench.cell.processes import run
 from ice3_bench.cell.toolchain import stencil_cache
 from ice3_bench.compare.accuracy import Accuracy
-from ice3_bench.compare.cases import checked
+from ice3_bench.compare.cases import checked as checked_components
 from ice3_bench.compare.revisions import WORKTREE, require_port
 from ice3_bench.compare.sides import LABELS, Sides
 from ice3_bench.compare.workers import Side, SideError, ended
@@ -113,7 +114,7 @@ class Workshop:
             cache=stencil_cache(cache / "stencils", own, compile_args, self.threads, environment, revision.tree),
             benchmarks=benchmarks,
         )
-        job = replace(job, checked=checked(own, benchmarks))
+        job = replace(job, checked=checked_components(own, benchmarks))
         return _Prepared(Side(label, interpreter, job), environment, own, borrowed)
 
     @property
@@ -195,20 +196,9 @@ def build(side: Side, folder: Path) -> None:
         If something cannot be built.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    log = folder / f"{side.label}-compile.log"
-    failures: list[str] = []
-
-    def take(message: messages.Message) -> None:
-        if isinstance(message, messages.Failure):
-            failures.append(message.message)
-
-    try:
-        code = run(side.interpreter, ("-m", "ice3_probe", "compile"), replace(side.job, checked=()), log, take)
-    except PassError as error:
-        raise SideError(side.label, str(error)) from error
-    if failures or code:
-        raise SideError(side.label, failures[0] if failures else f"the compile pass {ended(code)}, see {log}")
-    log.unlink(missing_ok=True)
+    _, problems = _run(side, "compile", (), folder / f"{side.label}-compile.log")
+    if problems:
+        raise SideError(side.label, problems[0])
 
 
 def check_accuracy(side: Side, folder: Path, without: Collection[str] = ()) -> Accuracy:
@@ -240,24 +230,21 @@ def check_accuracy(side: Side, folder: Path, without: Collection[str] = ()) -> A
 
 def _accuracy_of(side: Side, components: tuple[str, ...], log: Path) -> Accuracy:
     """Run the accuracy pass over components; the log is kept if it fails."""
-    results: list[messages.Checked] = []
-    problems: list[str] = []
+    received, problems = _run(side, "accuracy", components, log)
+    return Accuracy(tuple(one for one in received if isinstance(one, messages.Checked)), tuple(problems))
 
-    def take(message: messages.Message) -> None:
-        if isinstance(message, messages.Checked):
-            results.append(message)
-        elif isinstance(message, messages.Failure):
-            problems.append(message.message)
-        elif isinstance(message, messages.Failed):
-            problems.append(f"{message.benchmark}: {message.message}")
 
+def _run(side: Side, name: str, checked: tuple[str, ...], log: Path) -> tuple[list[messages.Message], list[str]]:
+    """Run a pass of the probe; return its messages, and what went wrong. The log is kept if something did."""
+    received: list[messages.Message] = []
+    job = replace(side.job, checked=checked)
     try:
-        code = run(side.interpreter, ("-m", "ice3_probe", "accuracy"), replace(side.job, checked=components), log, take)
+        code = run(side.interpreter, ("-m", "ice3_probe", name), job, log, received.append)
     except PassError as error:
-        problems.append(str(error))
-    else:
-        if not problems and code:
-            problems.append(f"the pass {ended(code)}, see {log}")
+        return received, [str(error)]
+    problems = [one.message for one in received if isinstance(one, messages.Failure)]
+    if code and not problems:
+        problems.append(f"the {name} pass {ended(code)}, see {log}")
     if not problems:
         log.unlink(missing_ok=True)
-    return Accuracy(tuple(results), tuple(problems))
+    return received, problems

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from ice3_bench.cell.probe import started
+from ice3_bench.cell.processes import started
 from ice3_bench.compare.sides import Label, Sides
 from ice3_bench.errors import PassError
 from ice3_probe import messages
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ice3_bench.cell.probe import Interpreter, Process
+    from ice3_bench.cell.processes import Interpreter, Process
 
 PATIENCE = 1800.0
 """Seconds to wait for an answer: even compiling all stencils takes less."""
