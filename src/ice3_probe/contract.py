@@ -105,13 +105,15 @@ class Runnable(Protocol):
     ignores
         Names of the inputs that it does not know. Cells in which one of them is not zero are left out of the accuracy.
 
-    Four more attributes are optional:
+    Five more attributes are optional:
 
     cached : bool
         Whether everything compiled was loaded from ``Cell.cache``. Without it, a build counts as cached if that folder
         is not empty and did not change meanwhile; components are built side by side.
     reset_bytes : int
         Bytes that it keeps for ``reset`` only. They do not count as its memory.
+    remark : str
+        What it chose or found, such as the size of its blocks: recorded with each timing, and shown below the table.
     device_input : bool
         In GPU cells: ``load`` takes CuPy arrays in the dtype of the cell.
     device_layout : "C" or "F"

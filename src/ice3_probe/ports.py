@@ -165,6 +165,11 @@ class Instance:
         return int(getattr(self.runnable, "reset_bytes", 0))
 
     @property
+    def remark(self) -> str:
+        """What the port says of its choices; empty if it says nothing."""
+        return str(getattr(self.runnable, "remark", ""))
+
+    @property
     def not_produced(self) -> tuple[str, ...]:
         """Outputs of the component that the port does not produce."""
         return tuple(field.name for field in self.fields if field.is_output and field.name not in self.outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 import shutil
 import tempfile
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ice3_bench.cell.environment import Environment
-    from ice3_bench.settings.matrix import Backend, Cell
+    from ice3_bench.settings.matrix import Backend, Cell, Settings
 
 # Variables fixed for every process that measures: they decide how fast the same code runs, so they are recorded and
 # enter the key of comparability.
@@ -96,6 +97,13 @@ def make_interpreter(
     )
 
 
+def phyex_checkout(project: Path, settings: Settings) -> Path | None:
+    """Return the checkout of PHYEX that the variable ``PHYEX_DIR`` or the settings name; None if neither does."""
+    if given := os.environ.get("PHYEX_DIR"):
+        return Path(given).expanduser().resolve()
+    return (project / Path(settings.phyex).expanduser()).resolve() if settings.phyex else None
+
+
 def port_file(project: Path, backend: Backend) -> Path:
     """Return the file of a port that is not a module; raises UsageError if it does not exist."""
     path = (project / backend.port).resolve()
@@ -138,6 +146,7 @@ def make_job(
     benchmarks: Sequence[messages.Benchmark],
     data_sets: Sequence[str] = (),
     profile: Literal["production", "strict"] = "production",
+    phyex: Path | None = None,
 ) -> messages.Job:
     """Return what a process of a cell is asked to do.
 
@@ -149,9 +158,13 @@ def make_job(
         Folder of what the port compiles.
     data_sets
         Files with reference data; empty: those of the probe.
+    phyex
+        Checkout of PHYEX, for the backends that compile it.
     """
     backend = cell.backend
     arguments = {"compiler": backend.compiler, "compile-args": shlex.join(compile_args)} if backend.compiler else {}
+    if backend.compiler == "fortran":
+        arguments |= {"profile": profile, **({"phyex": str(phyex)} if phyex else {})}
     return messages.Job(
         port=str(port_file(project, backend)) if backend.port_is_file else backend.port,
         cell=messages.Cell(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ice3_bench.settings.matrix import Backend, Cell
 
 BUILD_VARIABLES = (
-    *("CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "OPENMP_CPPFLAGS", "OPENMP_LDFLAGS"),
+    *("CC", "CXX", "FC", "CFLAGS", "CXXFLAGS", "FFLAGS", "CPPFLAGS", "LDFLAGS", "OPENMP_CPPFLAGS", "OPENMP_LDFLAGS"),
     *("GT4PY_CARTESIAN_ENABLE_OPENMP", "GT_INCLUDE_PATH", "DACE_DEFAULT_BLOCK_SIZE"),
     *("CUDA_ARCH", "CUDA_HOST_CXX", "GT4PY_CARTESIAN_EXTRA_CUDA_COMPILE_ARGS"),
     *("GT4PY_COMPILE_OPT_LEVEL", "GT4PY_EXTRA_COMPILE_OPT_FLAGS", "GT4PY_EXTRA_COMPILE_ARGS", "GT4PY_EXTRA_LINK_ARGS"),
@@ -99,8 +99,8 @@ def compilers(backend: Backend) -> str | None:
     """Return the versions of the compilers that a backend uses; None if there is none, or it uses none."""
     if backend.compiler is None:
         return None
-    found = [nvcc_version(), compiler_version()] if backend.compiler == "nvcc" else [compiler_version()]
-    return ", ".join(filter(None, found)) or None
+    versions = {"cxx": (compiler_version,), "nvcc": (nvcc_version, compiler_version), "fortran": (fortran_version,)}
+    return ", ".join(filter(None, (version() for version in versions[backend.compiler]))) or None
 
 
 def build_variables() -> dict[str, str]:
@@ -112,6 +112,16 @@ def compiler_version() -> str | None:
     """Return the first line of the C++ compiler's version, or None if there is no compiler."""
     given = list(takewhile(lambda word: not word.startswith("-"), os.environ.get("CXX", "").split()))
     names = [*given[-1:], "g++", "c++", "clang++"]  # g++ of ``ccache g++ -pthread``
+    return _version_of(names)
+
+
+def fortran_version() -> str | None:
+    """Return the first line of the Fortran compiler's version, or None if there is no compiler."""
+    return _version_of([*os.environ.get("FC", "").split()[:1], "gfortran"][:1])
+
+
+def _version_of(names: Sequence[str]) -> str | None:
+    """Return the first line of the version of the first program of these names that exists."""
     compiler = next(filter(None, map(shutil.which, names)), None)
     if compiler is None:
         return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from ice3_bench.cell.probe import make_interpreter, make_job
+from ice3_bench.cell.probe import make_interpreter, make_job, phyex_checkout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,6 +93,7 @@ class Workplace:
             benchmarks=self.benchmarks,
             data_sets=self.data_sets,
             profile=self.profile,
+            phyex=phyex_checkout(self.project, self.settings),
         )
 
     def log(self, name: str) -> Path:

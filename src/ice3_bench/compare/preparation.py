@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.passes import MEMORY_ENVIRONMENT
-from ice3_bench.cell.probe import make_interpreter, make_job
+from ice3_bench.cell.probe import make_interpreter, make_job, phyex_checkout
 from ice3_bench.cell.processes import run
 from ice3_bench.cell.toolchain import stencil_cache
 from ice3_bench.compare.accuracy import Accuracy
@@ -113,6 +113,7 @@ class Workshop:
             threads=self.threads,
             cache=stencil_cache(cache / "stencils", own, compile_args, self.threads, environment, revision.tree),
             benchmarks=benchmarks,
+            phyex=phyex_checkout(self.project, self.settings),
         )
         job = replace(job, checked=checked_components(own, benchmarks))
         return _Prepared(Side(label, interpreter, job), environment, own, borrowed)

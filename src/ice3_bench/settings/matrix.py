@@ -59,6 +59,7 @@ def _python(version: str) -> str:
 
 Domain = Annotated[str, AfterValidator(_domain)]
 Component = Annotated[str, AfterValidator(_component)]
+Compiler = Literal["cxx", "nvcc", "fortran"]
 
 
 class Backend(_Strict):
@@ -90,7 +91,7 @@ class Backend(_Strict):
     """Whatever the port wants to know."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Variables of the environment of the processes that measure."""
-    compiler: Literal["cxx", "nvcc"] | None = None
+    compiler: Compiler | None = None
     """Compiler whose flags in ``[tool.ice3-bench.flags]`` reach the port; ``None``: no flags."""
     compile_args: tuple[str, ...] = ()
     """Compiler arguments of this backend, added to those of the profile."""
@@ -160,13 +161,15 @@ class Settings(_Strict):
 
     precisions: Annotated[tuple[Literal["float32", "float64"], ...], Field(min_length=1)]
     threads: Annotated[int, Field(ge=1)] = 1
-    flags: dict[Literal["cxx", "nvcc"], Flags]
+    flags: dict[Compiler, Flags]
     """Compiler arguments by compiler, profile and architecture."""
     default_port: dict[str, Any] = Field(default_factory=dict)
     """Keys of the backends that name no port."""
     backends: Annotated[tuple[Backend, ...], Field(min_length=1)]
     harness: str = "ice3-bench"
     """What the nox sessions install as the harness."""
+    phyex: str | None = None
+    """Folder of a checkout of PHYEX, for the backends that compile it; ``None``: the variable ``PHYEX_DIR``."""
     testbed: str | None = None
     """Name of this machine in the results; ``None`` derives it from the processor."""
     max_time: Annotated[float, Field(gt=0)] = 2.0

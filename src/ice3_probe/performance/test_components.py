@@ -64,6 +64,8 @@ def test_component(
     channel.send(
         _on_device(case, instances, loop, timed) if cell.device == "gpu" else _timed(case, instances[0], timed)
     )
+    if instances[0].remark:
+        channel.send(Remark(case.name, instances[0].remark))
     for said in remarks(late, timed, cell.threads, cell.device):
         channel.send(Remark(case.name, said, marks=True))
     instances[0].require_inputs_unchanged()

@@ -1,0 +1,125 @@
+# ruff: noqa: INP001 (a port is a file, its folder is not a package)
+"""The adapter: PHYEX itself under the contract of ICE3's ports."""
+
+from __future__ import annotations
+
+import shlex
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import phyex_ice3
+
+from ice3_probe.contract import ICE_ADJUST, MICROPHYSICS, RAIN_ICE, Unavailable, UnknownComponent, Unsupported, active
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from ice3_probe.contract import Case, Cell
+
+TABLES = {"ice_adjust": ICE_ADJUST, "rain_ice": RAIN_ICE, "microphysics": MICROPHYSICS}
+load_library = lru_cache(phyex_ice3.Phyex)
+
+
+def create(case: Case, cell: Cell) -> Fortran:
+    """Build PHYEX if that is not done, and make a component ready; see the contract for what it raises."""
+    if case.component not in phyex_ice3.COMPONENTS:
+        raise UnknownComponent(case.component, tuple(phyex_ice3.COMPONENTS))
+    for name, value in phyex_ice3.REQUIRED.items():
+        if case.options.get(name, value) != value:
+            raise Unsupported(name, case.options[name], (value,))
+    if "phyex" not in cell.settings:
+        raise Unavailable(
+            'This cell builds PHYEX, and no checkout of it is named: write phyex = "FOLDER" in [tool.ice3-bench] of '
+            "pyproject.toml, or set the variable PHYEX_DIR (git clone https://github.com/UMR-CNRM/PHYEX)."
+        )
+    flags = shlex.split(cell.settings["compile-args"])
+    try:
+        library = phyex_ice3.build(Path(cell.settings["phyex"]), cell.cache, cell.precision, flags)
+    except phyex_ice3.SourceError as error:
+        raise Unavailable(str(error)) from error
+    return Fortran(case, cell, library)
+
+
+class Fortran:
+    """A component of PHYEX. Its options are set again whenever another case may have set others."""
+
+    ignores: frozenset[str] = frozenset()
+
+    def __init__(self, case: Case, cell: Cell, library: phyex_ice3.Library) -> None:
+        self.cached = not library.built
+        self._case, self._cell, self._library = case, cell, library
+        self._phyex = load_library(library.path, cell.precision)
+        self._whole = cell.settings["profile"] == "strict"
+        self._namelists = phyex_ice3.namelists(case.options, whole_evaporation=self._whole)
+        self._phyex.configure(self._namelists, case.timestep)
+        self._table = active(TABLES[case.component.partition(":")[0]], case.options)
+        self._pool = ThreadPoolExecutor(cell.threads) if cell.threads > 1 else None
+        self._allocate(case.domain, 1)
+        produced = {field.name for field in self._table if field.is_output and field.name in self._component.fields}
+        self.outputs = frozenset(produced if self._whole else produced - {"evap3d"})
+
+    @property
+    def remark(self) -> str:
+        """What was built, and how it is called."""
+        loops = "loops written by pyfortool" if self._library.expanded else "array syntax as it is, without pyfortool"
+        return f"blocks of {self._component.blocks.size} columns, {loops}, PHYEX sources {self._library.sources}"
+
+    @property
+    def reset_bytes(self) -> int:
+        """Bytes of the copies that ``reset`` needs."""
+        return sum(copy.nbytes for copy in self._pristine.values())
+
+    def load(self, fields: Mapping[str, NDArray[np.float64]]) -> None:
+        """Copy the inputs into blocks of the size that is fastest here."""
+        columns = self._case.domain[0] * self._case.domain[1]
+        name = "-".join(["block", self._case.component.replace(":", "-"), *map(str, self._case.domain)])
+        size = phyex_ice3.block_size(self._cell.cache / f"{name}.json", columns, lambda size: self._time(fields, size))
+        self._fill(fields, self._case.domain, size)
+
+    def reset(self) -> None:
+        """Restore the fields that a run overwrites, and PHYEX's options."""
+        self._phyex.configure(self._namelists, self._case.timestep)
+        for name, initial in self._pristine.items():
+            self._component.fields[name][...] = initial
+
+    def run(self) -> None:
+        """Compute all blocks; each thread has a share of them."""
+        count = self._component.blocks.count
+        if self._pool is None:
+            self._component.call(self._phyex, 1, count, self._case.timestep)
+            return
+        ends = np.linspace(0, count, self._cell.threads + 1).astype(int)
+
+        def work(part: int) -> None:
+            self._component.call(self._phyex, int(ends[part]) + 1, int(ends[part + 1]), self._case.timestep)
+
+        list(self._pool.map(work, range(self._cell.threads)))
+
+    def read(self) -> dict[str, NDArray[Any]]:
+        """Return the results, shape (i, j, k) or (i, j)."""
+        return {name: self._component.blocks.take(self._component.fields[name]) for name in self.outputs}
+
+    def _allocate(self, domain: tuple[int, int, int], size: int) -> None:
+        blocks = phyex_ice3.Blocks(domain, size, np.dtype(self._cell.precision))
+        self._component = phyex_ice3.COMPONENTS[self._case.component](blocks)
+        self._pristine: dict[str, NDArray[Any]] = {}
+
+    def _fill(self, fields: Mapping[str, NDArray[np.float64]], domain: tuple[int, int, int], size: int) -> None:
+        self._allocate(domain, size)
+        for field in self._table:
+            if field.is_input:
+                self._component.blocks.put(fields[field.name], self._component.fields[field.name])
+        overwritten = [field.name for field in self._table if field.intent == "inout"]
+        self._pristine = {name: self._component.fields[name].copy() for name in overwritten}
+
+    def _time(self, fields: Mapping[str, NDArray[np.float64]], size: int) -> float:
+        """Time a run with blocks of a size, on a part of the columns."""
+        columns = min(self._case.domain[0] * self._case.domain[1], phyex_ice3.MOST_COLUMNS)
+        part = {name: values.reshape(-1, 1, *values.shape[2:])[:columns] for name, values in fields.items()}
+        self._fill(part, (columns, 1, self._case.domain[2]), size)
+        return phyex_ice3.shortest(self.reset, self.run)
