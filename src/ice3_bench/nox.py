@@ -31,6 +31,7 @@ COMMENT = "Write the job summary and the comment of the pull request."
 GPU = "Measure all GPU cells, then write the table results/gpu.md."
 COMPARE = "Compare two revisions on this machine: faster, slower, same or undecided."
 CALIBRATE = "Prove bench-compare on this machine: false alarms and power, with known slowdowns."
+TABLE = "Show one table of the newest results of all cells on this machine, to publish it."
 HISTORY = "Show every series of the local history and where its level changed."
 PACK = "Pack cells into one archive that measures them on a machine without network."
 REPORT = "Write the local history as one page, results/report.html."
@@ -50,6 +51,7 @@ def sessions(pyproject: str = "pyproject.toml") -> None:
     _define("bencher", BENCHER, _bencher(harness))
     _define("bench-compare", COMPARE, _arguments(harness, "compare"))
     _define("bench-calibrate", CALIBRATE, _arguments(harness, "calibrate"))
+    _define("bench-table", TABLE, _arguments(harness, "table"))
     _define("bench-history", HISTORY, _arguments(harness, "history"))
     _define("bench-report", REPORT, _arguments(harness, "report", extra="report"))
     _define("bench-pack", PACK, _arguments(harness, "pack"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import statistics
 from datetime import datetime  # noqa: TC003 (pydantic needs it at run time)
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -81,6 +82,12 @@ class Benchmark(Record):
         if rounds is None:
             return []
         return {"cpu": rounds.cpu_ns, "wall": rounds.wall_ns, "kernel": rounds.kernel_ns}[self.clock]
+
+    @property
+    def spread(self) -> float:
+        """How far the median of the rounds lies above the shortest, relative to it; 0 without rounds."""
+        shortest = min(self.times, default=0)
+        return statistics.median(self.times) / shortest - 1.0 if shortest else 0.0
 
     @property
     def label(self) -> str:

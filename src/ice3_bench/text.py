@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ def duration(nanoseconds: float) -> str:
 def size(octets: float) -> str:
     """Write a number of bytes with the unit that suits it (powers of 1000)."""
     return suited(SIZE, octets).written(octets)
+
+
+def significant(value: float, digits: int) -> str:
+    """Write a number with so many significant digits and without an exponent: ``16.2``, ``120``, ``0.031``."""
+    return f"{Decimal(f'{value:.{digits - 1}e}'):f}"
 
 
 def changed(relative: float) -> str:

@@ -171,3 +171,5 @@ def test_the_table_is_per_point_and_says_what_it_was_measured_with(
     assert lines[3].startswith("| NVIDIA H200 | ice_adjust | – | 384x288x90 | float64 | gt:gpu | failed | – |")
     for told in ("driver 580.65.06", "700 W", "1755 MHz", "4.300 TB/s", "0123456789"):
         assert told in lines[5]
+    hostile = gpu_table([report.model_copy(update={"backend": "a|b"})]).splitlines()
+    assert hostile[2].count("|") == lines[2].count("|")

@@ -50,6 +50,15 @@ def machine_name(testbed: str | None = None) -> str:
     return (testbed or _slug(f"{processor()} {cores()}c"))[:64]
 
 
+def host_name(machine: Machine) -> str:
+    """Return the name of the machine of a report: its testbed, without the GPU that the testbed of GPU cells names."""
+    if machine.gpu is None:
+        return machine.testbed
+    if machine.testbed == machine_name(_slug(machine.gpu.name)):
+        return machine_name(_slug(f"{machine.cpu} {machine.cores}c"))
+    return machine.testbed.removesuffix(f" {machine.gpu.name}")
+
+
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 

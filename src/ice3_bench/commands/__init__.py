@@ -7,7 +7,7 @@ from importlib import metadata
 from invoke.collection import Collection
 from invoke.program import Program
 
-from ice3_bench.commands import bench, bencher, comparing, looking, packing
+from ice3_bench.commands import bench, bencher, comparing, looking, packing, tabulating
 
 __all__ = ["namespace", "program"]
 
@@ -21,6 +21,7 @@ namespace = Collection(
     comparing.compare,
     looking.history_task,
     looking.report_task,
+    tabulating.table,
     packing.pack,
 )
 namespace.add_collection(Collection("bencher", bencher.archive, bencher.check, bencher.fork_upload, bencher.setup))

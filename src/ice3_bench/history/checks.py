@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from dataclasses import dataclass
 from math import hypot
@@ -191,11 +190,4 @@ def change(after: Benchmark, before: Benchmark) -> Change | None:
     new, old = after.measures.get("latency"), before.measures.get("latency")
     if new is None or old is None or after.clock != before.clock:
         return None
-    return Change(new.value / old.value - 1.0, hypot(_spread(after), _spread(before)))
-
-
-def _spread(benchmark: Benchmark) -> float:
-    if benchmark.rounds is None:
-        return 0.0
-    times = benchmark.times
-    return statistics.median(times) / min(times) - 1.0
+    return Change(new.value / old.value - 1.0, hypot(after.spread, before.spread))

@@ -175,6 +175,24 @@ class History(Database):
             ).fetchall()
         return [self.parsed(*row) for row in rows]
 
+    def latest_of_each_benchmark(self) -> list[Report]:
+        """Return the last report of each cell, and that with the last values of each benchmark, newest first.
+
+        As in ``latest_of_each``, every machine and every settings count apart.
+        """
+        with self.explained():
+            rows = self.connection.execute(
+                "SELECT id, report FROM run WHERE number IN (SELECT max(number) FROM run GROUP BY comparability, cell"
+                " UNION SELECT max(number) FROM run JOIN metric ON run = number GROUP BY comparability, benchmark)"
+                " ORDER BY number DESC"
+            ).fetchall()
+        return [self.parsed(*row) for row in rows]
+
+    def count(self) -> int:
+        """Return the number of runs."""
+        with self.explained():
+            return int(self.connection.execute("SELECT count(*) FROM run").fetchone()[0])
+
     def _number(self, run_id: str) -> int:
         """Position of a run in the history; one past the end when it is not stored."""
         with self.explained():

@@ -166,6 +166,8 @@ class Settings(_Strict):
     default_port: dict[str, Any] = Field(default_factory=dict)
     """Keys of the backends that name no port."""
     backends: Annotated[tuple[Backend, ...], Field(min_length=1)]
+    reference: str | None = None
+    """Id of the backend that the table of all cells compares with; ``None``: none."""
     harness: str = "ice3-bench"
     """What the nox sessions install as the harness."""
     phyex: str | None = None
@@ -179,7 +181,7 @@ class Settings(_Strict):
     history: HistoryPolicy = HistoryPolicy()
 
     @model_validator(mode="after")
-    def _unique(self) -> Self:
+    def _consistent(self) -> Self:
         for what in ("name", "id"):
             values = [getattr(backend, what) for backend in self.backends]
             doubled = sorted({value for value in values if values.count(value) > 1})
@@ -188,6 +190,9 @@ class Settings(_Strict):
         for backend in self.backends:
             if backend.compiler and backend.compiler not in self.flags:
                 raise ValueError(f"[tool.ice3-bench.flags.{backend.compiler}] is missing: '{backend.name}' needs it")
+        ids = [backend.id for backend in self.backends]
+        if self.reference is not None and self.reference not in ids:
+            raise ValueError(f"reference '{self.reference}' is not the id of a backend: expected one of {quoted(ids)}")
         return self
 
     @property

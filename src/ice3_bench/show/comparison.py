@@ -11,10 +11,11 @@ from rich.text import Text
 
 from ice3_bench.compare.verdict import Verdict
 from ice3_bench.show.console import Fitting
+from ice3_bench.show.markdown import markdown_table
 from ice3_bench.text import count, duration, size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from ice3_bench.compare.calibration import Calibration
     from ice3_bench.compare.result import BenchmarkComparison, CellComparison, Comparison
@@ -155,21 +156,15 @@ def comparison_markdown(comparison: Comparison, literal: Callable[[str], str] = 
     literal
         Makes text that Markdown would interpret literal.
     """
-
-    def line(entries: Iterable[str]) -> str:
-        return "| " + " | ".join(literal(entry).replace("|", "\\|").replace("\n", " ") for entry in entries) + " |"
-
     headings = _headings(comparison)
-    rows = [line(_row(benchmark, len(headings))) for benchmark in comparison.benchmarks]
+    rows = ([literal(entry) for entry in _row(one, len(headings))] for one in comparison.benchmarks)
     title = f"CPU time of {comparison.contender.text} against {comparison.base.text}: {_summary(comparison)}"
     below = [*_remarks(comparison), f"Calibration: {comparison.calibration}."]
     return "\n".join(
         [
             literal(title),
             "",
-            line(headings),
-            "| " + " | ".join("---" for _ in headings) + " |",
-            *rows,
+            *markdown_table([literal(heading) for heading in headings], rows),
             "",
             *(f"- {literal(remark.replace(chr(10), ' '))}" for remark in below),
             "",

@@ -6,6 +6,7 @@ import statistics
 from typing import TYPE_CHECKING
 
 from ice3_bench.names import BenchmarkName, domain_text
+from ice3_bench.show.markdown import literal, markdown_table
 from ice3_bench.show.remarks import marks, remarks
 from ice3_bench.text import short
 
@@ -24,7 +25,7 @@ def gpu_table(reports: Iterable[Report]) -> str:
     """Make the table of GPU cells in Markdown: one line for each benchmark, and below it what it was measured with."""
     reports = sorted(reports, key=lambda report: report.cell)
     rows = [_row(report, benchmark) for report in reports for benchmark in report.benchmarks]
-    lines = ["| " + " | ".join(row) + " |" for row in (TABLE, ["---"] * len(TABLE), *rows)]
+    lines = markdown_table(TABLE, ([literal(cell) for cell in row] for row in rows))
     said = [f"{report.cell}: {remark}\n" for report in reports for remark in remarks(report)]
     return "\n".join([*lines, "", *dict.fromkeys(_provenance(report) for report in reports), *said, ""])
 

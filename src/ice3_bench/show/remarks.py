@@ -25,8 +25,8 @@ def _sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def remarks(report: Report) -> list[str]:
-    """Say what a reader of the results must know: which outputs are wrong or missing, which timings are marked."""
+def doubts(report: Report) -> list[str]:
+    """Say why benchmarks are marked: which outputs are wrong, and which timings are doubtful."""
     said = []
     for component in dict.fromkeys(entry.component for entry in report.accuracy):
         wrong = wrong_outputs(report.accuracy, component)
@@ -39,6 +39,14 @@ def remarks(report: Report) -> list[str]:
             f"the worst is {worst.field} with an error of {worst.error:.1e} (tolerance {worst.tolerance:.0e}, "
             f"{worst.data_set})."
         )
+    return said + [
+        f"{one.label}: its timing is doubtful: {_sentence(one.marked)}" for one in report.benchmarks if one.marked
+    ]
+
+
+def remarks(report: Report) -> list[str]:
+    """Say what a reader of the results must know: what is in doubt, and which outputs are missing."""
+    said = doubts(report)
     said += [f"{one.component} on {one.data_set}: n/a, {_sentence(one.reason)}" for one in report.not_run]
     said += [
         f"{component}: {count(len(outputs), 'output is', 'outputs are')} not produced: {', '.join(outputs)}."
@@ -50,6 +58,5 @@ def remarks(report: Report) -> list[str]:
             f"{count(report.left_out, 'cell was', 'cells were')} not compared: an input that the port ignores is not "
             "zero there."
         )
-    said += [f"{one.label}: its timing is doubtful: {_sentence(one.marked)}" for one in report.benchmarks if one.marked]
     said += [f"{one.label}: {remark}" for one in report.benchmarks for remark in one.remarks]
     return [*said, *report.remarks]

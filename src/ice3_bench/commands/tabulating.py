@@ -1,0 +1,87 @@
+"""The command that shows the newest results of all cells as one table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
+from invoke.tasks import task
+
+from ice3_bench.bencher.upload import HISTORY
+from ice3_bench.cell.machine import machine_name
+from ice3_bench.commands.common import Surroundings, arguments, explained
+from ice3_bench.errors import UsageError
+from ice3_bench.history.newest import Conditions, newest
+from ice3_bench.history.reference import reference_of
+from ice3_bench.history.series import opened
+from ice3_bench.show.cells import Summary, cells_csv, cells_markdown, cells_table
+from ice3_bench.show.console import make_console
+from ice3_bench.text import quoted
+
+if TYPE_CHECKING:
+    from ice3_bench.history.newest import Result
+    from ice3_bench.history.reference import Reference
+    from ice3_bench.settings.matrix import Settings
+
+
+def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="nox -s bench-table --", description="Show the newest results of all cells.")
+    parser.add_argument(
+        "--reference",
+        metavar="CELL",
+        help="cell to compare with; a backend: its cell of the same precision (default: 'reference' in pyproject.toml)",
+    )
+    parser.add_argument("--format", choices=("terminal", "markdown", "csv"), default="terminal", help="what to print")
+    parser.add_argument("--benchmarks", nargs="+", default=[], help="only benchmarks whose name contains one of these")
+    parser.add_argument("--machine", default=machine_name(settings.testbed), help="its results (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=settings.threads, help="results with so many threads")
+    parser.add_argument("--profile", choices=("production", "strict"), default="production", help="compiler flags")
+    return parser.parse_args(given)
+
+
+def _reference(
+    settings: Settings, given: str | None, conditions: Conditions, results: list[Result]
+) -> tuple[Reference | None, str]:
+    """Return the reference, or None and the sentence that says how to get one."""
+    name = given or settings.reference
+    if name is None:
+        return None, "Nothing is compared: --reference CELL, or 'reference' in [tool.ice3-bench], names the reference."
+    reference = reference_of(settings, name)
+    if reference.measured(results):
+        return reference, ""
+    command = conditions.command(reference.sessions, settings)
+    lacking = f"The reference {name} was not measured {conditions.text}: {command}."
+    if given:
+        raise UsageError(lacking)
+    return None, f"Nothing is compared. {lacking}"
+
+
+@task
+@explained
+def table(_context: Context) -> None:
+    """Show the newest results of all cells on this machine as one table. Arguments after --: see -- --help."""
+    surroundings = Surroundings.read()
+    settings = surroundings.settings
+    options = _parse(arguments(), settings)
+    conditions = Conditions(options.machine, options.threads, options.profile)
+    with opened(surroundings.results / HISTORY) as history:
+        found = newest(history, settings, conditions)
+    reference, lacking = _reference(settings, options.reference, conditions, found.results)
+    shown = [
+        one
+        for one in found.results
+        if not options.benchmarks or any(part in one.benchmark.name for part in options.benchmarks)
+    ]
+    if not shown:
+        raise UsageError(
+            f"No benchmark is selected: there are {quoted([one.benchmark.name for one in found.results])}."
+        )
+    summary = Summary(shown, conditions, reference, reference.ratios(found.results) if reference else {})
+    if options.format == "terminal":
+        make_console().print(cells_table(summary))
+    else:
+        print(cells_markdown(summary) if options.format == "markdown" else cells_csv(summary), end="")
+    for line in filter(None, (lacking, *found.left_out)):
+        print(line, file=sys.stderr)

@@ -1,0 +1,163 @@
+"""The newest results of all cells that were measured under the same conditions, and what does not belong to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ice3_bench.cell.machine import host_name
+from ice3_bench.components import base_of
+from ice3_bench.errors import UsageError
+from ice3_bench.names import BenchmarkName
+from ice3_bench.text import count
+from ice3_probe.messages import COMPONENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ice3_bench.history.store import History
+    from ice3_bench.report import Benchmark, Report
+    from ice3_bench.settings.matrix import Cell, Settings
+
+LEFT_OUT = {
+    "cell": "the matrix has no such cell: {}",
+    "machine": "measured on another machine: {} (--machine NAME shows one)",
+    "threads": "measured with another number of threads: {} (--threads NUMBER)",
+    "profile": "measured with another profile: {} (--profile NAME)",
+}
+"""Why runs are left out, by the condition that they break."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What results in one table have in common.
+
+    Attributes
+    ----------
+    machine
+        Name of the machine; its GPUs belong to it.
+    threads
+        Threads of CPU cells. A GPU cell is timed on its device, so any number will do.
+    profile
+        Compiler flags of the cells that have a compiler.
+    """
+
+    machine: str
+    threads: int
+    profile: str
+
+    @property
+    def text(self) -> str:
+        """The conditions as in a sentence."""
+        return f"on '{self.machine}' with {count(self.threads, 'thread')} and the profile {self.profile}"
+
+    def command(self, sessions: Iterable[str], settings: Settings) -> str:
+        """Return the command that measures under these conditions; the machine is not in it."""
+        options = [
+            *(["--threads", str(self.threads)] if self.threads != settings.threads else []),
+            *(["--profile", self.profile] if self.profile != "production" else []),
+        ]
+        return " ".join(["nox -s", *sessions, *(["--", *options] if options else [])])
+
+    def broken_by(self, report: Report, cell: Cell | None) -> tuple[str, str] | None:
+        """Return which condition a report does not meet, and what it has instead; None if it meets all.
+
+        Parameters
+        ----------
+        cell
+            The cell in the matrix; None if it has none of this id.
+        """
+        machine, protocol = host_name(report.machine), report.protocol
+        if cell is None:
+            return "cell", report.cell
+        if machine != self.machine:
+            return "machine", machine
+        if report.device == "cpu" and protocol.threads != self.threads:
+            return "threads", str(protocol.threads)
+        if cell.backend.compiler is not None and protocol.profile != self.profile:
+            return "profile", protocol.profile
+        return None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A benchmark in the newest report that has it."""
+
+    report: Report
+    benchmark: Benchmark
+
+    @cached_property
+    def name(self) -> BenchmarkName:
+        """The parts of the benchmark's name."""
+        return BenchmarkName.parse(self.benchmark.name)
+
+    @property
+    def per_point(self) -> float | None:
+        """Latency in ns per grid point; None if the benchmark failed."""
+        latency = self.benchmark.measures.get("latency")
+        return None if latency is None or self.benchmark.error is not None else latency.value / self.benchmark.points
+
+    @property
+    def order(self) -> Any:  # noqa: ANN401 (a sort key)
+        """Component, size of the domain and mix, then the fastest first; what failed comes last."""
+        name, time = self.name, self.per_point
+        bases = list(COMPONENTS)
+        base = base_of(name.component)
+        place = bases.index(base) if base in bases else len(bases)
+        among = (place, name.component, self.benchmark.points, name.domain, name.mix or "")
+        return *among, time is None, time or 0.0, self.report.cell
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest results, in the order of the table.
+
+    Attributes
+    ----------
+    left_out
+        A sentence on each kind of runs that are left out.
+    """
+
+    results: list[Result]
+    left_out: list[str]
+
+
+def newest(history: History, settings: Settings, conditions: Conditions) -> Newest:
+    """Return the newest result of every benchmark of every cell of the matrix under these conditions.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    cells = {cell.id: cell for cell in settings.cells}
+    found: dict[str, Result] = {}
+    broken: list[tuple[str, str]] = []
+    for report in history.latest_of_each_benchmark():
+        condition = conditions.broken_by(report, cells.get(report.cell))
+        if condition is not None:
+            broken.append(condition)
+            continue
+        for benchmark in report.benchmarks:
+            found.setdefault(benchmark.name, Result(report, benchmark))
+    used = {result.report.id for result in found.values()}
+    left_out = _sentences(broken, older=history.count() - len(used) - len(broken))
+    if not found:
+        first = f"measure a cell first, for example {conditions.command([settings.cells[0].session], settings)}."
+        raise UsageError(" ".join([f"{history.path} holds no result {conditions.text}: {first}", *left_out]))
+    return Newest(sorted(found.values(), key=lambda result: result.order), left_out)
+
+
+def _sentences(broken: Iterable[tuple[str, str]], older: int) -> list[str]:
+    names: dict[str, set[str]] = {}
+    for condition, name in broken:
+        names.setdefault(condition, set()).add(name)
+    said = [
+        f"Left out, since {sentence.format(', '.join(sorted(names[condition])))}."
+        for condition, sentence in LEFT_OUT.items()
+        if condition in names
+    ]
+    if older > 0:
+        said.append(f"Left out, since measured again later: {count(older, 'run')} (nox -s bench-history shows them).")
+    return said
