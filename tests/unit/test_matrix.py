@@ -73,7 +73,7 @@ def write_project(folder: Path, old: str, new: str) -> Path:
         ('domains = ["4x4x20"]', 'domains = ["4x4"]', "50x50x60"),
         ('device = "gpu"', 'device = "tpu"', "device"),
         ("threads = 1\n", "threads = 0\n", "threads"),
-        ("threads = 1\n", 'threads = 1\nreference = "pascal"\n', "'pascal' is not the id of a backend: expected"),
+        ('reference = "fortran"', 'reference = "pascal"', "'pascal' is not the id of a backend: expected"),
         ("[tool.ice3-bench", "[tool.ice3-bunch", "no table"),
         ('id = "numpy"', "id = ", "not valid TOML"),
         ("strict = [", "strikt = [", "strikt"),

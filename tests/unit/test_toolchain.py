@@ -148,3 +148,24 @@ def test_every_source_that_the_matrix_names_exists(settings: Settings) -> None:
         return all(list(project.glob(pattern)) for pattern in backend.compiled_sources)
 
     assert all(names(backend) for backend in settings.backends)
+
+
+def test_another_fortran_compiler_has_another_folder(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    fortran = given.with_backend(compiler="fc")
+    monkeypatch.setattr(toolchain, "fortran_version", lambda: "GNU Fortran 12")
+    before = fortran.folder
+    monkeypatch.setattr(toolchain, "fortran_version", lambda: "GNU Fortran 13")
+    newer = fortran.folder
+    assert newer != before
+    monkeypatch.setenv("FFLAGS", "-fno-inline")
+    assert fortran.folder not in (before, newer)
+
+
+def test_the_fortran_compiler_is_the_one_that_fc_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = tmp_path / "myfort"
+    compiler.write_text("#!/bin/sh\necho 'My Fortran 7'\n", encoding="utf-8")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("FC", f"{compiler} -q")
+    assert toolchain.fortran_version() == "My Fortran 7"
+    monkeypatch.setenv("FC", "no-such-compiler")
+    assert toolchain.fortran_version() is None

@@ -163,7 +163,7 @@ def make_job(
     """
     backend = cell.backend
     arguments = {"compiler": backend.compiler, "compile-args": shlex.join(compile_args)} if backend.compiler else {}
-    if backend.compiler == "fortran":
+    if backend.compiler == "fc":
         arguments |= {"profile": profile, **({"phyex": str(phyex)} if phyex else {})}
     return messages.Job(
         port=str(port_file(project, backend)) if backend.port_is_file else backend.port,

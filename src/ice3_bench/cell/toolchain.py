@@ -99,7 +99,7 @@ def compilers(backend: Backend) -> str | None:
     """Return the versions of the compilers that a backend uses; None if there is none, or it uses none."""
     if backend.compiler is None:
         return None
-    versions = {"cxx": (compiler_version,), "nvcc": (nvcc_version, compiler_version), "fortran": (fortran_version,)}
+    versions = {"cxx": (compiler_version,), "nvcc": (nvcc_version, compiler_version), "fc": (fortran_version,)}
     return ", ".join(filter(None, (version() for version in versions[backend.compiler]))) or None
 
 

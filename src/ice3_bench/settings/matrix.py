@@ -59,7 +59,7 @@ def _python(version: str) -> str:
 
 Domain = Annotated[str, AfterValidator(_domain)]
 Component = Annotated[str, AfterValidator(_component)]
-Compiler = Literal["cxx", "nvcc", "fortran"]
+Compiler = Literal["cxx", "nvcc", "fc"]
 
 
 class Backend(_Strict):
