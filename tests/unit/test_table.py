@@ -306,7 +306,7 @@ def test_the_console_shows_the_cells_below_each_benchmark(mixed: Summary, width:
     text = " ".join(" ".join(lines).split())
     for told in (
         "laptop (A Processor (1/2), 2 cores), 1 thread, ",
-        ", the commits below",
+        ", several commits",
         "faster: times faster than numpy in the same precision",
         "Commit 9999999999 with uncommitted changes: gt_cpu_ifirst-float64.",
         "Commit 0123456789: numpy-float64.",

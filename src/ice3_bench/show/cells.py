@@ -66,7 +66,7 @@ class Summary:
                 count(self.conditions.threads, "thread"),
                 *([] if self.conditions.profile == "production" else [f"profile {self.conditions.profile}"]),
                 " to ".join(dict.fromkeys((dates[0], dates[-1]))),
-                f"commit {commits.pop()}" if len(commits) == 1 else "the commits below",
+                f"commit {commits.pop()}" if len(commits) == 1 else "several commits",
             ]
         )
 
