@@ -41,7 +41,7 @@ class BenchmarkName:
     Attributes
     ----------
     component
-        A component, or a variant of one such as ``ice_adjust:modular``.
+        A component, or a part or variant of one such as ``ice_adjust:modular``.
     backend
         Id of the backend, without colon.
     mix

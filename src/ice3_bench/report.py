@@ -61,7 +61,7 @@ class Benchmark(Record):
     name: str
     """``component/backend/precision/domain``, with ``/mix`` if the component has several."""
     component: str
-    """Component, or a variant of one such as ``ice_adjust:modular``."""
+    """Component, or a part or variant of one such as ``ice_adjust:modular``."""
     domain: tuple[int, int, int]
     clock: Literal["cpu", "wall", "kernel"] = "cpu"
     """The clock of ``latency``: CPU time with one thread, wall time with several, time on the device in GPU cells."""

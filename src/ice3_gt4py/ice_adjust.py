@@ -38,6 +38,36 @@ def _moment_kinks() -> dict[str, float]:
     return {f"K{number:02d}": 0.5 * (after - before) for number, (before, after) in enumerate(pairwise(slopes))}
 
 
+def externals(options: IceAdjustOptions, build: Build, *, adjusted_state: bool = False) -> dict[str, Any]:
+    """Constants and options under the names that the functions of the stencils use."""
+    slope, intercept = ice_threshold_law(options)
+    return {
+        **thermodynamic_externals(build.precision),
+        **_moment_kinks(),
+        "EPSILO": constants.RD / constants.RV,
+        "OVER_EPSILO": constants.RV / constants.RD,
+        "OVER_RV": 1.0 / constants.RV,
+        "CRIAUTC": options.XCRIAUTC,
+        "CRIAUTI": options.XCRIAUTI,
+        "ACRIAUTI": slope,
+        "BCRIAUTI": intercept,
+        "TMAXMIX": options.XTMAXMIX,
+        "TMINMIX": options.XTMINMIX,
+        "SUBGRID": options.LSUBG_COND,
+        "GAUSSIAN": options.CCONDENS == "GAUS",
+        "LAMBDA3": options.CLAMBDA3 == "CB",
+        "FRAC_S": options.CFRAC_ICE_ADJUST == "S",
+        "FRAC_T": options.CFRAC_ICE_ADJUST == "T",
+        "FRAC_O": options.CFRAC_ICE_ADJUST == "O",
+        "MF_TRIANGLE": options.CSUBG_MF_PDF == "TRIANGLE",
+        "STATNW": options.LSTATNW,
+        "HEIGHT_QS": options.LSUBG_COND and options.LSTATNW and options.LHGT_QS,
+        "CONDBORN": options.LCONDBORN,
+        "WITH_SRCS": options.OCOMPUTE_SRC,
+        "STATE_OUT": adjusted_state,
+    }
+
+
 class IceAdjust:
     """The saturation adjustment, built once for a domain and called with fields.
 
@@ -78,33 +108,7 @@ class IceAdjust:
             for field in active(ICE_ADJUST, asdict(options))
             if adjusted_state or not field.name.startswith("out_")
         )
-        slope, intercept = ice_threshold_law(options)
-        externals: dict[str, Any] = {
-            **thermodynamic_externals(build.precision),
-            **_moment_kinks(),
-            "EPSILO": constants.RD / constants.RV,
-            "OVER_EPSILO": constants.RV / constants.RD,
-            "OVER_RV": 1.0 / constants.RV,
-            "CRIAUTC": options.XCRIAUTC,
-            "CRIAUTI": options.XCRIAUTI,
-            "ACRIAUTI": slope,
-            "BCRIAUTI": intercept,
-            "TMAXMIX": options.XTMAXMIX,
-            "TMINMIX": options.XTMINMIX,
-            "SUBGRID": options.LSUBG_COND,
-            "GAUSSIAN": options.CCONDENS == "GAUS",
-            "LAMBDA3": options.CLAMBDA3 == "CB",
-            "FRAC_S": options.CFRAC_ICE_ADJUST == "S",
-            "FRAC_T": options.CFRAC_ICE_ADJUST == "T",
-            "FRAC_O": options.CFRAC_ICE_ADJUST == "O",
-            "MF_TRIANGLE": options.CSUBG_MF_PDF == "TRIANGLE",
-            "STATNW": options.LSTATNW,
-            "HEIGHT_QS": options.LSUBG_COND and options.LSTATNW and options.LHGT_QS,
-            "CONDBORN": options.LCONDBORN,
-            "WITH_SRCS": options.OCOMPUTE_SRC,
-            "STATE_OUT": adjusted_state,
-        }
-        stencil = build.stencil(ice_adjust, externals)
+        stencil = build.stencil(ice_adjust, externals(options, build, adjusted_state=adjusted_state))
         origin = {field.name: (0,) * len(field.dims) for field in ICE_ADJUST}
         self._run = freeze(stencil, origin=origin, domain=domain)
         row = (domain[0] * domain[1], 1, domain[2])

@@ -125,6 +125,12 @@ def _ice_adjust(case: Case, build: Build, *, adjusted_state: bool = False) -> Co
     return IceAdjust(case.domain, build, options, adjusted_state=adjusted_state)
 
 
+def _modular(case: Case, build: Build) -> Component:
+    from ice3_gt4py.ice_adjust_modular import IceAdjustModular  # noqa: PLC0415
+
+    return IceAdjustModular(case.domain, build, select(IceAdjustOptions, case.options))
+
+
 def _rain_ice(case: Case, build: Build, *, fluxes: bool = False) -> Component:
     from ice3_gt4py.rain_ice import RainIce  # noqa: PLC0415
 
@@ -138,17 +144,25 @@ def _microphysics(case: Case, build: Build) -> Component:
     return Microphysics(case.domain, build, adjustment, rain)
 
 
-def _process_rates(case: Case, build: Build) -> Component:
-    from ice3_gt4py.process_rates import ProcessRates  # noqa: PLC0415
+def _sedimentation(case: Case, build: Build) -> Component:
+    from ice3_gt4py.sedimentation import Sedimentation  # noqa: PLC0415
 
-    return ProcessRates(case.domain, build, select(RainIceOptions, case.options))
+    return Sedimentation(case.domain, build, select(RainIceOptions, case.options))
+
+
+def _tendencies(case: Case, build: Build) -> Component:
+    from ice3_gt4py.tendencies import Tendencies  # noqa: PLC0415
+
+    return Tendencies(case.domain, build, select(RainIceOptions, case.options))
 
 
 _COMPONENTS: dict[str, Callable[[Case, Build], Component]] = {
     "ice_adjust": _ice_adjust,
     "ice_adjust:adjusted_state": partial(_ice_adjust, adjusted_state=True),
+    "ice_adjust:modular": _modular,
     "rain_ice": _rain_ice,
     "rain_ice:fluxes": partial(_rain_ice, fluxes=True),
+    "rain_ice:sedimentation": _sedimentation,
+    "rain_ice:tendencies": _tendencies,
     "microphysics": _microphysics,
-    "process_rates": _process_rates,
 }

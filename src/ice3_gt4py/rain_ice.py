@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ice3_gt4py import lookup, supported
-from ice3_gt4py.compilation import freeze
 from ice3_gt4py.externals import externals
 from ice3_gt4py.lookup import table_arguments
+from ice3_gt4py.slabs import Slabs
 from ice3_gt4py.stencils.microphysics import microphysics
 from ice3_gt4py.stencils.microphysics_by_point import microphysics_by_point
 from ice3_gt4py.stencils.sedimentation import deposition_down, deposition_up, sedimentation_down, sedimentation_up
@@ -16,19 +16,17 @@ from ice3_gt4py.storages import check, is_one_row
 from ice3_probe.contract import RAIN_ICE, RainIceOptions, active
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from ice3_gt4py.compilation import Build
     from ice3_probe.contract import Field, Shape
 
-SLAB = 384
-"""Columns that a call takes through both stencils before the next ones: their fields and temporaries stay in cache."""
-
-_FLUXES = tuple(field for field in RAIN_ICE if field.name.startswith("fpr_"))
+FLUXES = tuple(field for field in RAIN_ICE if field.name.startswith("fpr_"))
+"""Outputs that a model step does not need."""
 _TIMES = ("tstep", "over_tstep")
-_FALLING = (
+FALLING = (
     "rhodref", "pabs", "dzz", "tht", "rcs", "rrs", "ris", "rss", "rgs", "sea", "town", "inprc", "inprr", "inprs",
-    "inprg", *(field.name for field in _FLUXES), "flux_i", *_TIMES,
+    "inprg", *(field.name for field in FLUXES), "flux_i", *_TIMES,
 )  # fmt: skip
 _POINTWISE = (
     "exn", "exnref", "rhodref", "pabs", "tht", "rvt", "rct", "rrt", "rit", "rst", "rgt", "sigs", "cit", "ths", "rvs",
@@ -36,6 +34,26 @@ _POINTWISE = (
 )  # fmt: skip
 _DEPOSITED = ("rhodref", "dzz", "rct", "rcs", "inprc", "indep")
 """Arguments of the stencils."""
+
+
+def stencil_externals(options: RainIceOptions, build: Build, *, fluxes: bool) -> dict[str, Any]:
+    """Constants and options of all stencils of RainIce: a part of it takes the same, and so shares their cache."""
+    return externals(options, build) | {
+        "DROPLETS": options.LSEDIC,
+        "FLUXES": fluxes,
+        "VDEPOSC": options.XVDEPOSC,
+        "LIMITED_TIME": options.XTSTEP_TS > 0.0,
+        "LIMITED_CHANGE": options.XMRSTEP > 0.0,
+        "XMRSTEP": options.XMRSTEP,
+    }
+
+
+def falling_arguments(domain: Shape, build: Build, *, fluxes: bool) -> dict[str, Any]:
+    """Arguments of the sedimentation that are no fields of RainIce, and ``None`` for the fluxes if it lacks them."""
+    from gt4py import storage  # noqa: PLC0415 (importing GT4Py takes seconds)
+
+    flux_i = storage.zeros(domain[:2], dtype=build.dtype, backend=build.backend, dimensions=("I", "J"))
+    return {"flux_i": flux_i, **({} if fluxes else dict.fromkeys(field.name for field in FLUXES))}
 
 
 class RainIce:
@@ -78,30 +96,17 @@ class RainIce:
         fluxes: bool = False,
         top_first: bool = True,
     ) -> None:
-        from gt4py import storage  # noqa: PLC0415 (importing GT4Py takes seconds)
-
         self.domain, self.build = domain, build
         options = self._options = options or RainIceOptions()
         supported.require_supported(options, supported.RAIN_ICE)
         self.fields: tuple[Field, ...] = tuple(
-            field for field in active(RAIN_ICE, asdict(options)) if fluxes or field not in _FLUXES
+            field for field in active(RAIN_ICE, asdict(options)) if fluxes or field not in FLUXES
         )
-        constants = externals(options, build) | {
-            "DROPLETS": options.LSEDIC,
-            "FLUXES": fluxes,
-            "VDEPOSC": options.XVDEPOSC,
-            "LIMITED_TIME": options.XTSTEP_TS > 0.0,
-            "LIMITED_CHANGE": options.XMRSTEP > 0.0,
-            "XMRSTEP": options.XMRSTEP,
-        }
+        constants = stencil_externals(options, build, fluxes=fluxes)
         by_point = options.XTSTEP_TS > 0.0 or options.XMRSTEP > 0.0 or build.loops == "by-point"
-        self._constants: dict[str, Any] = table_arguments(domain, build)
-        self._constants |= {} if fluxes else dict.fromkeys(field.name for field in _FLUXES)
-        self._constants["flux_i"] = storage.zeros(
-            domain[:2], dtype=build.dtype, backend=build.backend, dimensions=("I", "J")
-        )
+        self._constants = table_arguments(domain, build) | falling_arguments(domain, build, fluxes=fluxes)
         stencils: list[tuple[Callable[..., None], tuple[str, ...]]] = [
-            (sedimentation_down if top_first else sedimentation_up, _FALLING),
+            (sedimentation_down if top_first else sedimentation_up, FALLING),
             (microphysics_by_point, (*_POINTWISE, "interval_between", "evaluations"))
             if by_point
             else (microphysics, _POINTWISE),
@@ -109,10 +114,7 @@ class RainIce:
         if options.LDEPOSC:
             stencils.append((deposition_down if top_first else deposition_up, _DEPOSITED))
         built = [(build.stencil(definition, constants), names) for definition, names in stencils]
-        columns = domain[0] * domain[1]
-        slab = columns if build.on_device else SLAB
-        self._steps = _freeze(built, domain, slab)
-        self._steps_of_row = _freeze(built, (columns, 1, domain[2]), slab)
+        self._slabs = Slabs(built, domain, build)
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
         """Advance ``state`` in place over ``timestep`` seconds.
@@ -130,29 +132,4 @@ class RainIce:
         parts = max(1, int(timestep / limit)) if limit > 0.0 else 1
         arguments["interval_between"] = scalar(timestep / parts)
         arguments["evaluations"] = scalar(max(self._options.NMAXITER_MICRO, parts))
-        for step, names in self._steps_of_row if one_row else self._steps:
-            step(**{name: arguments[name] for name in names})
-
-
-def _freeze(
-    stencils: Iterable[tuple[Any, tuple[str, ...]]], domain: Shape, size: int
-) -> list[tuple[Callable[..., None], tuple[str, ...]]]:
-    """Fix the stencils on slab after slab of about ``size`` columns, which are part of a row or whole rows."""
-    i, j, k = domain
-    if j == 1:
-        slabs = [((first, 0), (min(size, i - first), 1)) for first in range(0, i, size)]
-    else:
-        rows = max(1, size // i)
-        slabs = [((0, first), (i, min(rows, j - first))) for first in range(0, j, rows)]
-    return [
-        (freeze(stencil, origin=_origins(names, origin), domain=(*shape, k)), names)
-        for origin, shape in slabs
-        for stencil, names in stencils
-    ]
-
-
-def _origins(names: Iterable[str], origin: tuple[int, int]) -> dict[str, tuple[int, ...]]:
-    """Origin of each argument, on a slab of columns that begins at ``origin``."""
-    flat = {field.name for field in RAIN_ICE if field.dims == "ij"} | {"flux_i"}
-    origins: dict[str, tuple[int, ...]] = {name: origin if name in flat else (*origin, 0) for name in names}
-    return origins | {"level": (0,), "tables": (0,)}
+        self._slabs.run(arguments, one_row=one_row)

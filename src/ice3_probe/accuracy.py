@@ -55,8 +55,8 @@ def check_all(job: Job, port: Port, started: Callable[[str], None]) -> Iterator[
         names = [name for name in job.checked if component_of(name).name == data.component]
         if not names and job.data_sets:
             raise DataSetError(
-                f"{data.name} holds {data.component}, which this cell does not have: 'components' of its backend names "
-                f"{', '.join(job.checked)}."
+                f"{data.name} holds {data.component}, which is not checked here: 'components' of the backend, or "
+                f"--components, names {', '.join(job.checked)}."
             )
         for name in names:
             started(f"{name} on {data.name}")
@@ -69,7 +69,7 @@ def check(data: DataSet, port: Port, cell: Cell, component: str, profile: str = 
     Parameters
     ----------
     component
-        Component or variant; it must be of the data set's kind.
+        Component, part or variant; it must be of the data set's kind.
     profile
         ``production`` or ``strict``: the tolerances of float64.
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def build_all(job: Job, started: Callable[[str], None]) -> Iterator[Built | Failure]:
     """Build every component of a job, several at once.
 
-    What is timed is built on the first domain that it is timed on, since some ports compile for each shape. Variants
-    and chains come after the components whose compiled parts they share.
+    What is timed is built on the first domain that it is timed on, since some ports compile for each shape. Variants,
+    parts and chains come after the components whose compiled stencils they share.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def build_all(job: Job, started: Callable[[str], None]) -> Iterator[Built | Fail
     order = list(COMPONENTS)
     names.sort(key=lambda name: order.index(component_of(name).name))
     waiting = [first.get(name) or Benchmark(name, name, SMALLEST, "rich") for name in names]
-    own = [one for one in waiting if ":" not in one.component and not component_of(one.component).parts]
+    own = [one for one in waiting if ":" not in one.component and not component_of(one.component).links]
     for group in (own, [one for one in waiting if one not in own]):
         if group:
             started(", ".join(one.component for one in group))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from ice3_probe.fields import ICE_ADJUST, MICROPHYSICS, PROCESS_RATES, RAIN_ICE
-from ice3_probe.messages import PARTS
+from ice3_probe.fields import ICE_ADJUST, MICROPHYSICS, RAIN_ICE, SEDIMENTATION, TENDENCIES
+from ice3_probe.messages import CHAINS, base_of
 from ice3_probe.options import IceAdjustOptions, RainIceOptions
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Component:
-    """A component of ICE3.
+    """A component of ICE3, or a part of one.
 
     Attributes
     ----------
@@ -31,9 +31,9 @@ class Component:
     kinds: tuple[type[IceAdjustOptions | RainIceOptions], ...]
 
     @property
-    def parts(self) -> tuple[str, ...]:
+    def links(self) -> tuple[str, ...]:
         """Components that it calls one after the other; empty if it is not a chain."""
-        return PARTS.get(self.name, ())
+        return CHAINS.get(self.name, ())
 
     @property
     def inputs(self) -> tuple[Field, ...]:
@@ -56,20 +56,21 @@ COMPONENTS: dict[str, Component] = {
         Component("rain_ice", RAIN_ICE, (RainIceOptions,)),
         Component("ice_adjust", ICE_ADJUST, (IceAdjustOptions,)),
         Component("microphysics", MICROPHYSICS, (IceAdjustOptions, RainIceOptions)),
-        Component("process_rates", PROCESS_RATES, (RainIceOptions,)),
+        Component("rain_ice:sedimentation", SEDIMENTATION, (RainIceOptions,)),
+        Component("rain_ice:tendencies", TENDENCIES, (RainIceOptions,)),
     )
 }
 
 
 def component_of(name: str) -> Component:
-    """Return the component of ``name``, which may be a variant such as ``ice_adjust:modular``.
+    """Return the component or the part called ``name``, or the component that it is a variant of.
 
     Raises
     ------
     KeyError
         If there is none; the message lists the known ones.
     """
-    base = name.partition(":")[0]
+    base = base_of(name)
     if base not in COMPONENTS:
         raise KeyError(f"There is no component '{base}': there are {', '.join(COMPONENTS)}.")
     return COMPONENTS[base]

@@ -12,7 +12,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ice3_probe.fields import ICE_ADJUST, MICROPHYSICS, PROCESS_RATES, RAIN_ICE, Field, Shape, active
+from ice3_probe.fields import (
+    ICE_ADJUST,
+    MICROPHYSICS,
+    RAIN_ICE,
+    SEDIMENTATION,
+    TENDENCIES,
+    Field,
+    Shape,
+    active,
+)
 from ice3_probe.options import IceAdjustOptions, Option, RainIceOptions, from_phyex, select
 
 if TYPE_CHECKING:
@@ -27,6 +36,8 @@ __all__ = [
     "MICROPHYSICS",
     "PROCESS_RATES",
     "RAIN_ICE",
+    "SEDIMENTATION",
+    "TENDENCIES",
     "Case",
     "Cell",
     "Field",
@@ -42,6 +53,9 @@ __all__ = [
     "from_phyex",
     "select",
 ]
+
+PROCESS_RATES = TENDENCIES
+"""What the ports of older revisions import, which comparisons still measure."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +94,8 @@ class Case:
     Attributes
     ----------
     component
-        Name in ``[tool.ice3-bench]``: a component, or a variant of one such as ``ice_adjust:modular``.
+        Name in ``[tool.ice3-bench]``: a component, a part such as
+        ``rain_ice:sedimentation``, or a variant such as ``ice_adjust:modular``.
     domain
         Points (i, j, k).
     timestep

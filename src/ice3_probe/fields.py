@@ -146,7 +146,15 @@ RAIN_ICE: tuple[Field, ...] = (
 )
 """RainIce (PHYEX: RAIN_ICE). ``fpr_*`` is the flux through the bottom of each layer."""
 
-PROCESS_RATES: tuple[Field, ...] = (
+_FALLING = (
+    "rhodref", "pabs", "dzz", "tht", "sea", "town", "rcs", "rrs", "ris", "rss", "rgs", "inprc", "inprr", "inprs",
+    "inprg", "fpr_c", "fpr_r", "fpr_i", "fpr_s", "fpr_g",
+)  # fmt: skip
+
+SEDIMENTATION: tuple[Field, ...] = tuple(field for field in RAIN_ICE if field.name in _FALLING)
+"""The sedimentation of RainIce (PHYEX: ICE4_SEDIMENTATION): its sources, rates at the surface and fluxes."""
+
+TENDENCIES: tuple[Field, ...] = (
     *(field for field in _SURROUNDINGS if field.name != "exnref"),
     *_STATE,
     replace(_CIT, intent="in"),
@@ -160,7 +168,7 @@ PROCESS_RATES: tuple[Field, ...] = (
         )
     ),
 )  # fmt: skip
-"""The process rates of the initial state (PHYEX: ICE4_TENDENCIES); ``*_mr`` are the instantaneous processes."""
+"""The process rates of RainIce in the initial state (PHYEX: ICE4_TENDENCIES); ``*_mr`` are instantaneous."""
 
 _ADJUSTED = ("tht", "rvt", "rct", "rit")
 """State that RainIce takes from the adjustment: an output of the chain, not an input."""

@@ -26,12 +26,27 @@ MIXES = ("rich", "typical")
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "ice_adjust": (),
     "rain_ice": MIXES,
+    "rain_ice:sedimentation": MIXES,
+    "rain_ice:tendencies": MIXES,
     "microphysics": MIXES,
-    "process_rates": (),
 }
-"""Components by name, each with the weather mixes that its cost depends on."""
-PARTS: dict[str, tuple[str, ...]] = {"microphysics": ("ice_adjust", "rain_ice")}
+"""Components and parts of them by name, each with the weather mixes that its cost depends on.
+
+Other names with a colon are variants: a component with another organisation, such as ``ice_adjust:modular``.
+"""
+FORMER = {"process_rates": "rain_ice:tendencies"}
+"""What revisions call a component that had another name then; they are still compared."""
+CHAINS: dict[str, tuple[str, ...]] = {"microphysics": ("ice_adjust", "rain_ice")}
 """Components that a chain calls one after the other, by the name of the chain."""
+
+
+def base_of(component: str) -> str:
+    """Return the component, or the part of one, that ``component`` is or is a variant of.
+
+    It is ``ice_adjust`` for ``ice_adjust:modular``, and ``rain_ice:sedimentation`` for itself.
+    """
+    component = FORMER.get(component, component)
+    return component if component in COMPONENTS else component.partition(":")[0]
 
 
 class MessageError(ValueError):
@@ -43,7 +58,7 @@ class MessageError(ValueError):
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A component, or a variant of one, on a domain in a weather mix.
+    """A component, or a part or variant of one, on a domain in a weather mix.
 
     Attributes
     ----------
@@ -66,7 +81,7 @@ class Job:
     port
         File or module with ``create``.
     checked
-        Components and variants whose accuracy is checked; those that are timed, and perhaps others.
+        Components, parts and variants whose accuracy is checked; those that are timed, and perhaps others.
     data_sets
         Files with reference data; empty: those of the probe.
     profile
@@ -217,7 +232,7 @@ class Built:
     Attributes
     ----------
     component
-        Component or variant.
+        Component, part or variant.
     cached
         Whether it was loaded from the cache; only other times are compile times.
     """

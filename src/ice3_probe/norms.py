@@ -70,7 +70,12 @@ def norm_of(
     profile
         ``production`` or ``strict``: the tolerances of float64.
     """
-    of_component = {"ice_adjust": _ice_adjust, "rain_ice": _rain_ice, "process_rates": _process_rates}
+    of_component = {
+        "ice_adjust": _ice_adjust,
+        "rain_ice": _rain_ice,
+        "rain_ice:sedimentation": _rain_ice,
+        "rain_ice:tendencies": _tendencies,
+    }
     return of_component[data.component](data, field, outputs, precision, profile)
 
 
@@ -156,10 +161,10 @@ def _rain_ice_scale(reference: Array, field: str, timestep: float) -> Array:
     return np.asarray(size + floor)
 
 
-# Process rates --------------------------------------------------------------------------------------------------------
+# Tendencies --------------------------------------------------------------------------------------------------------
 
 
-def _process_rates(
+def _tendencies(
     data: DataSet, field: str, _outputs: Mapping[str, NDArray[np.floating]], precision: str, profile: str
 ) -> Norm | None:
     reference = data.reference(f"pr_{field.upper()}")

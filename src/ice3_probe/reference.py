@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 DATA = Path(__file__).parent / "data"
-"""Folder of the data sets that come with the probe: 32 columns and 60 levels, one file for each component."""
+"""Folder of the data sets that come with the probe: 32 columns, one file for each component and part."""
 _NOT_STORED = "all_zero_outputs_not_stored"
 
 
@@ -69,12 +69,12 @@ class DataSet:
         if "in_rc_mf" in self.variables:
             return "ice_adjust"
         if "in_dzz" in self.variables:
-            return "rain_ice"
+            return "rain_ice" if "in_rvt" in self.variables else "rain_ice:sedimentation"
         if any(name.startswith("pr_") for name in (*self.variables, *self.zeros)):
-            return "process_rates"
+            return "rain_ice:tendencies"
         raise DataSetError(
-            f"{self.name} belongs to no known component: it has neither in_rc_mf (IceAdjust), nor in_dzz (RainIce), "
-            "nor pr_* (process rates)."
+            f"{self.name} belongs to no known component: it has neither in_rc_mf (IceAdjust), nor in_dzz (RainIce; its "
+            "sedimentation if there is no in_rvt), nor pr_* (its tendencies)."
         )
 
     @property

@@ -35,5 +35,7 @@ EVERY = [
 """Every CPU backend; of compiled ones with the same requirements, all but the first are slow."""
 SOME = [*_PYTHON, _FIRST]
 """The backends without a compiler, and the first with one."""
+SOME_SLOWLY = [*_PYTHON, pytest.param(COMPILED[0], marks=[pytest.mark.compiled, pytest.mark.slow])]
+"""The same, for what takes long to compile and is not measured by default."""
 OTHERS = [pytest.param(name, marks=[pytest.mark.compiled, pytest.mark.slow]) for name in COMPILED[1:]]
 """The other compiled ones: they take long."""

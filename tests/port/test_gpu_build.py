@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 ARCHITECTURE = "90"  # Hopper
 COMPONENTS = (
-    "ice_adjust", "ice_adjust:adjusted_state", "rain_ice", "rain_ice:fluxes", "microphysics", "process_rates",
+    "ice_adjust", "ice_adjust:adjusted_state", "ice_adjust:modular", "rain_ice", "rain_ice:fluxes",
+    "rain_ice:sedimentation", "rain_ice:tendencies", "microphysics",
 )  # fmt: skip
 CELLS = [(backend, precision) for backend in GPU for precision in ("float64", "float32")]
 

@@ -12,6 +12,7 @@ from tests.port.matrix import VECTORISING
 
 from ice3_gt4py.autoconversion import ice_threshold_law
 from ice3_gt4py.ice_adjust import IceAdjust
+from ice3_gt4py.ice_adjust_modular import IceAdjustModular
 from ice3_gt4py.storages import from_arrays
 from ice3_probe.atmosphere import synthetic_atmosphere
 from ice3_probe.contract import IceAdjustOptions, Unsupported
@@ -104,6 +105,26 @@ def test_an_unsupported_option_is_named(make_build: Callable[..., Build], option
 def test_every_option_conserves_water_and_heat(make_build: Callable[..., Build], options: dict[str, Any]) -> None:
     before, after, _ = adjust(make_build("numpy"), IceAdjustOptions(**options))
     assert_conserved(before, after)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"CCONDENS": "GAUS"}, {"LSUBG_COND": False}, {"LSTATNW": True, "LHGT_QS": True}, {"OCOMPUTE_SRC": False}],
+    ids=str,
+)
+def test_the_modular_adjustment_is_the_fused_one(make_build: Callable[..., Build], options: dict[str, Any]) -> None:
+    build, domain = make_build("numpy"), (7, 5, 30)
+    before = synthetic_atmosphere(domain)
+    before["weight_mf_cloud"] += 0.1
+    results = []
+    for kind in (IceAdjust, IceAdjustModular):
+        component = kind(domain, build, IceAdjustOptions(**options))
+        results.append(from_arrays(component.fields, before, domain, build))
+        component(results[-1], 50.0)
+    fused, modular = results
+    assert fused.keys() == modular.keys()
+    for name, array in fused.items():
+        np.testing.assert_allclose(modular[name], array, rtol=1e-12, atol=1e-18, err_msg=name)
 
 
 Fields = dict[str, Any]

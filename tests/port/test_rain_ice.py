@@ -13,10 +13,11 @@ from tests.port.matrix import VECTORISING
 from ice3_gt4py import constants
 from ice3_gt4py.ice_adjust import IceAdjust
 from ice3_gt4py.microphysics import Microphysics
-from ice3_gt4py.process_rates import ProcessRates
 from ice3_gt4py.rain_ice import RainIce
+from ice3_gt4py.sedimentation import Sedimentation
 from ice3_gt4py.storages import from_arrays
 from ice3_gt4py.supported import RAIN_ICE as SUPPORTED
+from ice3_gt4py.tendencies import Tendencies
 from ice3_probe.atmosphere import synthetic_atmosphere
 from ice3_probe.contract import RainIceOptions, Unsupported
 
@@ -34,9 +35,9 @@ Fields = dict[str, Any]
 
 
 @pytest.mark.parametrize("option", sorted(SUPPORTED))
-@pytest.mark.parametrize("component", [RainIce, ProcessRates])
+@pytest.mark.parametrize("component", [RainIce, Sedimentation, Tendencies])
 def test_an_unsupported_option_is_named(
-    make_build: Callable[..., Build], component: type[RainIce | ProcessRates], option: str
+    make_build: Callable[..., Build], component: type[RainIce | Sedimentation | Tendencies], option: str
 ) -> None:
     value = SUPPORTED[option][0]
     other: Any = (not value) if isinstance(value, bool) else (7 if isinstance(value, int) else "OLD")
@@ -47,7 +48,7 @@ def test_an_unsupported_option_is_named(
 def test_without_warm_processes_no_rain_forms_or_evaporates(make_build: Callable[..., Build]) -> None:
     build = make_build("numpy")
     domain = (4, 3, 30)
-    component = ProcessRates(domain, build, RainIceOptions(LWARM=False))
+    component = Tendencies(domain, build, RainIceOptions(LWARM=False))
     state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)
     component(state)
     assert not np.any([state[name] for name in ("rcautr", "rcaccr", "rrevav")])
@@ -161,10 +162,25 @@ def test_slabs_of_columns_do_not_change_the_result(
     make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, after = step(make_build("numpy"))
-    monkeypatch.setattr("ice3_gt4py.rain_ice.SLAB", 14)
+    monkeypatch.setattr("ice3_gt4py.slabs.SLAB", 14)
     _, slabbed = step(make_build("numpy"))
     for name in (*SPECIES, "ths", "cit", "inprr", "fpr_s"):
         np.testing.assert_allclose(slabbed[name], after[name], rtol=1e-13, atol=1e-22)
+
+
+def test_without_active_points_rain_ice_is_its_sedimentation(make_build: Callable[..., Build]) -> None:
+    """What falls into air without hydrometeors stays what it is: the state is dry, the sources are not."""
+    build, domain = make_build("numpy"), (5, 4, 30)
+    before = synthetic_atmosphere(domain)
+    for name in ("rvt", "rct", "rrt", "rit", "rst", "rgt", "cit"):
+        before[name] = np.zeros(domain)
+    _, after = step(build, before=before)
+    part = Sedimentation(domain, build)
+    fallen = from_arrays(part.fields, before, domain, build)
+    part(fallen, TIMESTEP)
+    for name in ("rcs", "rrs", "ris", "rss", "rgs", "inprc", "inprr", "inprs", "inprg"):
+        np.testing.assert_allclose(after[name], fallen[name], rtol=1e-13, atol=1e-22, err_msg=name)
+        assert fallen[name].any()
 
 
 def test_the_chain_is_the_components_one_after_the_other(make_build: Callable[..., Build]) -> None:
@@ -208,7 +224,7 @@ def test_fields_may_be_parts_of_larger_arrays(
     make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their columns are then not one row, and the slabs are rows."""
-    monkeypatch.setattr("ice3_gt4py.rain_ice.SLAB", 14)
+    monkeypatch.setattr("ice3_gt4py.slabs.SLAB", 14)
     build, domain = make_build(VECTORISING[0]), (7, 5, 30)
     component = RainIce(domain, build, fluxes=True)
     state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)

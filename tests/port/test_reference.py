@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.port.matrix import COMPILED, EVERY, OTHERS, PROJECT, SOME, VECTORISING
+from tests.port.matrix import COMPILED, EVERY, OTHERS, PROJECT, SOME, SOME_SLOWLY, VECTORISING
 
 from ice3_gt4py import constants
 from ice3_gt4py.parameters import Parameters
@@ -25,14 +25,16 @@ if TYPE_CHECKING:
 
     Check = Callable[..., Checked]
 
-ADJUSTMENT, WHOLE_CALL, RATES = (
-    DATA / f"{name}.nc" for name in ("ice_adjust_lite", "rain_ice_lite", "ice4_tendencies_lite")
+ADJUSTMENT, WHOLE_CALL, SEDIMENTATION, TENDENCIES = (
+    DATA / f"{name}_lite.nc" for name in ("ice_adjust", "rain_ice", "ice4_sedimentation", "ice4_tendencies")
 )
 VARIANTS = sorted((PROJECT / "tests/data/variants").glob("*.nc"))
 VECTORS: dict[str, Any] = json.loads((PROJECT / "tests/data/ice_adjust_vectors.json").read_text(encoding="utf-8"))
 """20 points chosen for the branches of the scheme, and the Fortran's outputs under 7 sets of options."""
 SINGLE_PRECISION = ["numpy", pytest.param(VECTORISING[0], marks=pytest.mark.compiled)]
 COMPONENTS = {"ice_adjust": ADJUSTMENT, "rain_ice": WHOLE_CALL}
+CHOSEN = {"ice_adjust:modular": ADJUSTMENT, "rain_ice:sedimentation": SEDIMENTATION, "rain_ice:tendencies": TENDENCIES}
+"""Variants and parts that are timed if a user asks for it."""
 
 
 @pytest.fixture
@@ -88,16 +90,34 @@ def test_the_fluxes_are_not_produced_unless_asked_for(accuracy: Check) -> None:
 
 @pytest.mark.parametrize("backend", ["numpy", *OTHERS])
 def test_every_initial_rate_agrees(accuracy: Check, backend: str) -> None:
-    result = accuracy(RATES, "process_rates", (backend,))
+    result = accuracy(TENDENCIES, "rain_ice:tendencies", (backend,))
     assert not failed(result)
     assert len(result.fields) == 32
 
 
+@pytest.mark.parametrize("backend", SOME_SLOWLY)
+def test_the_modular_adjustment_agrees_as_the_fused_one_does(accuracy: Check, backend: str) -> None:
+    result = accuracy(ADJUSTMENT, "ice_adjust:modular", (backend,))
+    assert not failed(result)
+    assert len(result.fields) == 10
+
+
+@pytest.mark.parametrize("backend", SOME_SLOWLY)
+def test_the_sedimentation_alone_agrees(accuracy: Check, backend: str) -> None:
+    result = accuracy(SEDIMENTATION, "rain_ice:sedimentation", (backend,))
+    assert not failed(result)
+    assert {field.field for field in result.fields} == {
+        *("rcs", "rrs", "ris", "rss", "rgs"),
+        *("inprc", "inprr", "inprs", "inprg"),
+    }
+    assert max(field.maximum for field in result.fields) < 1e-11, "nothing but the sedimentation acts"
+
+
 @pytest.mark.compiled
 @pytest.mark.slow  # and what the accuracy pass of every bench session checks
-@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize("component", [*COMPONENTS, *CHOSEN])
 def test_the_production_profile_is_within_its_tolerance(accuracy: Check, component: str) -> None:
-    assert not failed(accuracy(COMPONENTS[component], component, (COMPILED[0],), "production"))
+    assert not failed(accuracy((COMPONENTS | CHOSEN)[component], component, (COMPILED[0],), "production"))
 
 
 # Other options --------------------------------------------------------------------------------------------------------
@@ -148,6 +168,11 @@ def test_float32_is_within_the_errors_of_the_fortran_in_float32(accuracy: Check,
     result = accuracy(COMPONENTS[component], component, (backend, "float32"), "production")
     assert not failed(result)
     assert max(field.maximum for field in result.fields) > 1e-9, "not computed in float32"
+
+
+@pytest.mark.parametrize("component", CHOSEN)
+def test_variants_and_parts_agree_in_float32_too(accuracy: Check, component: str) -> None:
+    assert not failed(accuracy(CHOSEN[component], component, ("numpy", "float32"), "production"))
 
 
 # Wrong physics --------------------------------------------------------------------------------------------------------

@@ -179,6 +179,8 @@ def test_ports_see_no_secret_and_nothing_of_the_users_python(place: Place) -> No
     ("arguments", "told"),
     [
         (("--domain", "9x9"), "50x50x60"),
+        (("--components", "hail"), "--components hail: unknown component 'hail': expected 'ice_adjust'"),
+        (("--components", "ice_adjust,"), "--components ice_adjust,: unknown component ''"),
         (("--threads", "0"), "at least one thread"),
         (("--threads", "many"), "threads"),
         (("--device", "-1"), "--device"),
@@ -199,7 +201,7 @@ def test_wrong_arguments_are_named(settings: Settings, arguments: tuple[str, ...
 def test_help_shows_the_options_and_measures_nothing(place: Place) -> None:
     run = place.bench("--help")
     assert run.returncode == Exit.OK
-    for option in ("--threads", "--device", "--profile", "--quiet", "--domain"):
+    for option in ("--threads", "--device", "--profile", "--quiet", "--domain", "--components"):
         assert option in run.stdout
     assert place.nothing_is_stored()
 
@@ -208,6 +210,24 @@ def test_an_unknown_backend_lists_the_known_ones(place: Place) -> None:
     run = place.bench(backend="gt:tpu")
     assert run.returncode == Exit.USAGE
     assert "'a fake'" in run.stderr
+
+
+def test_chosen_components_alone_are_built_checked_and_measured(place: Place) -> None:
+    run = place.bench("--components", "rain_ice")
+    assert run.returncode == Exit.OK, run.stderr
+    report = load_report(place.results / CELL / "report.json")
+    assert [benchmark.name for benchmark in report.benchmarks] == NAMES[1:]
+    assert {build.component for build in report.stencils} == {"rain_ice"}
+    assert {entry.component for entry in report.accuracy} == {"rain_ice"}
+
+
+@pytest.mark.parametrize("chosen", ["ice_adjust,ice_adjust:modular", "rain_ice:sedimentation"])
+def test_a_variant_or_part_that_the_port_lacks_is_named(place: Place, chosen: str) -> None:
+    run = place.bench("--components", chosen)
+    assert run.returncode == Exit.USAGE
+    lacking = chosen.rpartition(",")[2]
+    assert f"The port has no component '{lacking}': it has ice_adjust, rain_ice." in run.stderr
+    assert place.nothing_is_stored()
 
 
 def test_the_accuracy_alone(place: Place) -> None:
@@ -220,6 +240,9 @@ def test_the_accuracy_alone(place: Place) -> None:
     assert wrong.returncode == Exit.FAILED
     (checked,) = json.loads(wrong.stdout)
     assert [field["passed"] for field in checked["fields"]] == [False]
+    lacking = place.harness(*words, "--components", "ice_adjust:modular")
+    assert lacking.returncode == Exit.USAGE
+    assert "The port has no component 'ice_adjust:modular'" in lacking.stderr
     missing = place.harness(*words, "--file", "no.nc")
     assert missing.returncode == Exit.USAGE
     assert "no.nc cannot be read as netCDF-4" in missing.stderr

@@ -13,7 +13,6 @@ import pytest
 from ice3_bench.cell.records import field_errors
 from ice3_bench.compare.accuracy import Accuracy, compare_accuracy
 from ice3_bench.compare.calibration import Calibration, Trials, known, place
-from ice3_bench.compare.cases import checked as components_checked
 from ice3_bench.compare.cases import counted, cpu_cells, default_cell, select
 from ice3_bench.compare.instructions import require_valgrind
 from ice3_bench.compare.pairs import Pairs, Protocol, judge, measure
@@ -29,6 +28,7 @@ from ice3_bench.compare.result import (
 )
 from ice3_bench.compare.sides import LABELS, Label, Sides
 from ice3_bench.compare.verdict import Decision, Rule, Verdict
+from ice3_bench.components import checked_with
 from ice3_bench.errors import UsageError
 from ice3_bench.show.comparison import comparison_markdown, comparison_table
 from ice3_bench.show.console import make_console
@@ -129,6 +129,20 @@ def test_the_benchmarks_are_those_of_the_matrix(settings: Settings) -> None:
         select([cell], None, ["hail"])
 
 
+def test_chosen_components_replace_those_of_the_cell(settings: Settings) -> None:
+    cell = settings.cell_by_id("numpy-float64")
+    chosen = select([cell], components=["ice_adjust:modular", "rain_ice:sedimentation"])[cell.id]
+    assert [one.name for one in chosen] == [
+        "ice_adjust:modular/numpy/float64/16x16x60",
+        "rain_ice:sedimentation/numpy/float64/16x16x60/rich",
+        "rain_ice:sedimentation/numpy/float64/16x16x60/typical",
+    ]
+    assert checked_with(chosen, cell.backend) == (
+        *("ice_adjust:modular", "rain_ice:sedimentation", "ice_adjust", "ice_adjust:adjusted_state"),
+    )
+    assert not {"ice_adjust:modular", "rain_ice:sedimentation"} & {one.component for one in select([cell])[cell.id]}
+
+
 def test_instructions_are_counted_on_a_small_domain() -> None:
     large = Benchmark("rain_ice/x/float64/50x50x60/typical", "rain_ice", (50, 50, 60), "typical")
     assert counted(large) == Benchmark("rain_ice/x/float64/16x16x60/typical", "rain_ice", (16, 16, 60), "typical")
@@ -149,12 +163,12 @@ def test_the_default_cell_is_compiled_and_of_this_matrix(settings: Settings) -> 
         default_cell(settings.select(["gpu"]))
 
 
-def test_with_a_chain_its_parts_and_their_variants_are_checked(settings: Settings) -> None:
+def test_with_a_chain_its_links_and_their_variants_are_checked(settings: Settings) -> None:
     cell = settings.cell("numpy", "float64")
     chain = select([cell], "4x4x20", ["microphysics"])[cell.id]
-    assert set(components_checked(cell, chain)) == set(cell.backend.checked) - {"process_rates"}
+    assert set(checked_with(chain, cell.backend)) == set(cell.backend.checked) - {"rain_ice:tendencies"}
     part = select([cell], "4x4x20", ["ice_adjust"])[cell.id]
-    assert components_checked(cell, part) == ("ice_adjust", "ice_adjust:adjusted_state")
+    assert checked_with(part, cell.backend) == ("ice_adjust", "ice_adjust:adjusted_state")
 
 
 def test_without_valgrind_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,14 +353,15 @@ def test_wrong_physics_marks_the_lines_of_cells_that_report_it(policy: str, mark
     [
         ("ice_adjust:modular", {"ice_adjust", "ice_adjust:modular", "microphysics"}),
         ("rain_ice", {"rain_ice", "microphysics"}),
-        ("process_rates", set()),
+        ("rain_ice:tendencies", {"rain_ice:tendencies"}),
+        ("process_rates", {"rain_ice:tendencies"}),  # as older reports call it
     ],
 )
-def test_wrong_physics_marks_variants_and_chains_too(
+def test_wrong_physics_marks_variants_and_chains_but_not_the_whole_of_a_part(
     wrong: str, marked: set[str], make_report: Callable[..., Report]
 ) -> None:
     """In a comparison and in a report alike."""
-    components = ("ice_adjust", "ice_adjust:modular", "rain_ice", "microphysics")
+    components = ("ice_adjust", "ice_adjust:modular", "rain_ice", "rain_ice:tendencies", "microphysics")
     cell = CellComparison(cell="x", accuracy_policy="report")
     cell.benchmarks = [BenchmarkComparison(name=one, component=one) for one in components]
     found = Accuracy((checked(component=wrong, rvs=1e-3),))

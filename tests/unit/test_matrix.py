@@ -7,7 +7,7 @@ import pytest
 
 from ice3_bench.errors import UsageError
 from ice3_bench.names import parse_domain
-from ice3_bench.settings.matrix import find_project, load_settings
+from ice3_bench.settings.matrix import find_project, load_settings, parse_components
 
 if TYPE_CHECKING:
     from ice3_bench.settings.matrix import Settings
@@ -157,10 +157,22 @@ def test_flags_follow_the_architecture(
 def test_backends_with_a_port_take_nothing_from_the_default_port(settings: Settings) -> None:
     ours, example = settings.backend("numpy"), settings.backend("numpy_port")
     assert (ours.port, ours.pythonpath) == ("ice3_gt4py.port", ("src",))
-    assert "process_rates" in ours.checked
-    assert "process_rates" not in ours.components
+    assert "rain_ice:tendencies" in ours.checked
+    assert "rain_ice:tendencies" not in ours.components
     assert example.checked == ("ice_adjust",)
     assert settings.backend("dace_cpu").requirements != ours.requirements
+
+
+def test_parts_are_known_and_so_is_their_name_in_older_revisions(tmp_path: Path) -> None:
+    old, new = "ice_adjust:modular", 'rain_ice:sedimentation", "process_rates'
+    (tmp_path / "pyproject.toml").write_text(MINIMAL.replace(old, new), encoding="utf-8")
+    assert load_settings(tmp_path).backends[0].components == ("rain_ice:sedimentation", "process_rates")
+
+
+def test_chosen_components_are_read_once_each_and_in_order() -> None:
+    assert parse_components("rain_ice:tendencies, ice_adjust,ice_adjust") == ("rain_ice:tendencies", "ice_adjust")
+    with pytest.raises(UsageError, match="unknown component 'ice_adjust:': expected 'ice_adjust', 'rain_ice'"):
+        parse_components("ice_adjust,ice_adjust:")
 
 
 def test_the_project_is_found_from_below(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a report says of the accuracy of each benchmark: its own component's, or that of a chain's parts."""
+"""What a report says of the accuracy of each benchmark: its own component's, or that of a chain's links."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FOUND = [
     entry("ice_adjust:modular", 2e-15),
     entry("rain_ice", 1e-3),
     entry("rain_ice", 1e-2, "rcs"),
-    entry("process_rates", 1.0),
+    entry("rain_ice:tendencies", 1.0),
 ]
 
 
@@ -41,7 +41,8 @@ FOUND = [
         ("ice_adjust", FOUND, 1e-15, 0),
         ("ice_adjust:modular", FOUND, 2e-15, 0),
         ("rain_ice", FOUND, 1e-2, 2),
-        ("microphysics", FOUND, 1e-2, 2),  # that of its parts, not of process_rates
+        ("rain_ice:tendencies", FOUND, 1.0, 1),
+        ("microphysics", FOUND, 1e-2, 2),  # that of its links, not of a part of one
         ("microphysics", FOUND[:1], 1e-15, 0),
         ("microphysics", [*FOUND, entry("microphysics", 1e-14)], 1e-14, 0),
     ],
@@ -59,7 +60,7 @@ def test_a_benchmark_has_the_error_of_its_component(
     [
         ("ice_adjust:other", FOUND),
         ("ice_adjust", FOUND[2:]),
-        ("process_rates", FOUND[:4]),
+        ("rain_ice:sedimentation", FOUND),
         ("microphysics", FOUND[4:]),
         ("microphysics", []),
     ],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from ice3_bench.cell.passes import STABILISING_FLAGS
 from ice3_bench.errors import UsageError
 from ice3_bench.names import parse_domain
+from ice3_bench.settings.matrix import parse_components
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,8 @@ class Options:
         Domains that replace those of the cell; empty: those of the cell.
     device
         Number of the GPU.
+    components
+        Components that replace those of the cell; empty: those of the cell.
     pytest_args
         What reaches pytest.
     """
@@ -44,6 +47,7 @@ class Options:
     device: int | None = None
     profile: Literal["production", "strict"] = "production"
     domains: tuple[Domain, ...] = ()
+    components: tuple[str, ...] = ()
     pytest_args: tuple[str, ...] = ()
 
 
@@ -66,6 +70,9 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     parser.add_argument("--device", type=int, help="which GPU, in nvidia-smi's order")
     parser.add_argument("--profile", choices=("production", "strict"), default="production", help="compiler flags")
     parser.add_argument("--domain", action="append", default=[], help="16x16x30 instead of the cell's; repeatable")
+    parser.add_argument(
+        "--components", type=parse_components, default=(), help="ice_adjust,ice_adjust:modular instead of the cell's"
+    )
     try:
         given, rest = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
@@ -81,4 +88,4 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
                 "the cells; flags and compiler arguments are in [tool.ice3-bench] of pyproject.toml."
             )
     domains = tuple(dict.fromkeys(parse_domain(domain) for domain in given.domain))
-    return Options(given.quiet, given.threads, given.device, given.profile, domains, tuple(rest))
+    return Options(given.quiet, given.threads, given.device, given.profile, domains, given.components, tuple(rest))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ice3_bench.cell.processes import Interpreter
-from ice3_bench.components import base_of
+from ice3_bench.components import checked_with
 from ice3_bench.errors import UsageError
 from ice3_bench.names import BenchmarkName
 from ice3_probe import messages
@@ -124,13 +124,21 @@ def gpu_variables(gpu: int | None) -> dict[str, str]:
     return {} if gpu is None else {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(gpu)}
 
 
-def benchmarks_of(cell: Cell, domains: Iterable[tuple[int, int, int]]) -> tuple[messages.Benchmark, ...]:
-    """Return the benchmarks of a cell: every component on each domain, in each weather mix that its cost depends on."""
+def benchmarks_of(
+    cell: Cell, domains: Iterable[tuple[int, int, int]], components: Sequence[str] = ()
+) -> tuple[messages.Benchmark, ...]:
+    """Return the benchmarks of a cell: every component on each domain, in each weather mix that its cost depends on.
+
+    Parameters
+    ----------
+    components
+        Instead of those of the cell.
+    """
     backend = cell.backend
     found = []
     for domain in domains:
-        for component in backend.components:
-            for mix in messages.COMPONENTS[base_of(component)] or (None,):
+        for component in components or backend.components:
+            for mix in messages.COMPONENTS[messages.base_of(component)] or (None,):
                 name = BenchmarkName(component, backend.id, cell.precision, domain, mix)
                 found.append(messages.Benchmark(name.text, component, domain, mix or messages.MIXES[0]))
     return tuple(found)
@@ -176,7 +184,7 @@ def make_job(
             settings={**backend.settings, **arguments},
         ),
         benchmarks=tuple(benchmarks),
-        checked=backend.checked,
+        checked=checked_with(benchmarks, backend),
         data_sets=tuple(data_sets),
         profile=profile,
     )

@@ -6,9 +6,10 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ice3_bench.components import base_of, parts_of
+from ice3_bench.components import links_of
 from ice3_bench.report import Benchmark, FieldError, Metric, NotRun, Rounds, StencilBuild, wrong_outputs
 from ice3_probe import messages
+from ice3_probe.messages import base_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -111,7 +112,7 @@ def add_memory(benchmarks: Iterable[Benchmark], answers: Answers, dumps: Path) -
 
 
 def add_accuracy(benchmarks: Iterable[Benchmark], accuracy: Sequence[FieldError], *, count_wrong: bool) -> None:
-    """Give each benchmark the error of its component, and a chain that of the worst of its parts.
+    """Give each benchmark the error of its component, and a chain that of the worst of its links.
 
     A benchmark whose component was not compared gets none.
 
@@ -121,9 +122,9 @@ def add_accuracy(benchmarks: Iterable[Benchmark], accuracy: Sequence[FieldError]
         Whether outputs out of tolerance are a measure: in cells that report their accuracy.
     """
     for benchmark in benchmarks:
-        parts = parts_of(benchmark.component)
+        links = links_of(benchmark.component)
         own = [entry for entry in accuracy if entry.component == benchmark.component]
-        own = own or [entry for entry in accuracy if base_of(entry.component) in parts]
+        own = own or [entry for entry in accuracy if base_of(entry.component) in links]
         if not own:
             continue
         benchmark.measures["accuracy"] = Metric(value=max(entry.error for entry in own))

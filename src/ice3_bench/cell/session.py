@@ -100,7 +100,7 @@ def prepare(
         ),
         threads=options.threads,
         profile=options.profile,
-        benchmarks=benchmarks_of(cell, domains),
+        benchmarks=benchmarks_of(cell, domains, options.components),
         gpu=options.device,
         pytest_args=options.pytest_args,
     )
@@ -250,11 +250,12 @@ def require_right_physics(accuracy: list[FieldError], cell: Cell) -> None:
     beyond = f"the tolerance {worst.tolerance:.0e}" if worst.error > worst.tolerance else "any cell may"
     where = "" if worst.column is None else f" at column {worst.column}, level {worst.level}"
     maximum = worst.error if worst.maximum is None else worst.maximum
+    chosen = "" if worst.component in cell.backend.checked else f" --components {worst.component}"
     raise PassError(
         f"Wrong physics: '{worst.field}' of {worst.component} differs from {worst.data_set} by {maximum:.2e}"
         f"{where}, more than {beyond}; {len(wrong)} of {count(len(accuracy), 'field')} are out of tolerance. "
         "Nothing was timed or stored. See every field with\n    "
-        f"{program('ice3-bench')} accuracy --backend {cell.backend.id} --precision {cell.precision}"
+        f"{program('ice3-bench')} accuracy --backend {cell.backend.id} --precision {cell.precision}{chosen}"
     )
 
 

@@ -23,6 +23,7 @@ from ice3_bench.errors import BenchError, Exit, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.history.checks import check, summary
 from ice3_bench.history.store import History
+from ice3_bench.settings.matrix import parse_components
 from ice3_bench.show.accuracy import accuracy_table
 from ice3_bench.show.console import make_console
 from ice3_bench.show.gpu import gpu_table
@@ -192,6 +193,7 @@ def _tell(checks: list[Check], report: Report) -> None:
     help={
         "backend": "name or id of the backend, such as gt_cpu_ifirst",
         "precision": "float32 or float64",
+        "components": "ice_adjust,ice_adjust:modular instead of the backend's",
         "file": "netCDF data set in the reference format; repeatable (default: those of the probe)",
         "strict": "build without vector mathematics and hold float64 to the specification's 1e-12",
         "as-json": "print JSON",
@@ -202,6 +204,7 @@ def accuracy(
     _context: Context,
     backend: str,
     precision: str,
+    components: str | None = None,
     file: list[str] | None = None,
     strict: bool = False,
     as_json: bool = False,
@@ -210,7 +213,11 @@ def accuracy(
     surroundings = Surroundings.read()
     settings = surroundings.settings
     cell = settings.cell(backend, precision)
-    options = Options(threads=settings.threads, profile="strict" if strict else "production")
+    options = Options(
+        threads=settings.threads,
+        profile="strict" if strict else "production",
+        components=parse_components(components) if components else (),
+    )
     results = surroundings.results / cell.id
     console = make_console(quiet=as_json)
     with own_folder(results, cell) as folder, console.status("checking the accuracy") as status:

@@ -27,6 +27,7 @@ from ice3_bench.compare.sides import Sides
 from ice3_bench.compare.workers import Crew, SideError
 from ice3_bench.errors import Interrupted, UsageError
 from ice3_bench.files import write_atomically
+from ice3_bench.settings.matrix import parse_components
 from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
 from ice3_bench.show.console import make_console
 from ice3_bench.text import listed
@@ -70,6 +71,12 @@ def _parse(given: list[str]) -> argparse.Namespace:
         help="ids, backends, precisions or tags; cpu: all here (default: the first compiled CPU cell in float64)",
     )
     parser.add_argument("--benchmarks", nargs="+", default=[], help="only benchmarks whose name contains one of these")
+    parser.add_argument(
+        "--components",
+        type=parse_components,
+        default=(),
+        help="ice_adjust,ice_adjust:modular instead of each backend's",
+    )
     parser.add_argument("--domain", help="domain instead of each backend's compare-domain, such as 100x100x90")
     parser.add_argument("--threads", type=_whole(1, 4096), help="OpenMP threads (default: those of pyproject.toml)")
     parser.add_argument("--budget", type=_positive, default=75.0, help="seconds for each benchmark")
@@ -108,6 +115,7 @@ def compare(_context: Context) -> None:
         protocol=Protocol(budget=options.budget),
         base=options.base,
         contender=options.contender,
+        components=options.components,
         benchmarks=options.benchmarks,
         domain=options.domain,
         total=options.total,

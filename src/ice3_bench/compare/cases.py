@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ice3_bench.cell.probe import benchmarks_of
-from ice3_bench.components import base_of, parts_of
 from ice3_bench.errors import UsageError
 from ice3_bench.names import BenchmarkName, parse_domain
 
@@ -47,20 +46,24 @@ def default_cell(cells: Sequence[Cell]) -> Cell:
     return (compiled or found)[0]
 
 
-def select(cells: Sequence[Cell], domain: str | None = None, wanted: Sequence[str] = ()) -> dict[str, list[Benchmark]]:
+def select(
+    cells: Sequence[Cell], domain: str | None = None, wanted: Sequence[str] = (), components: Sequence[str] = ()
+) -> dict[str, list[Benchmark]]:
     """Return the benchmarks of each cell, by its id: those whose name contains one of ``wanted``, if any is given.
 
     Parameters
     ----------
     domain
         Instead of the domain of comparisons of each backend.
+    components
+        Instead of the components of each backend.
 
     Raises
     ------
     UsageError
         If no name does; the message lists the names.
     """
-    known = {cell.id: benchmarks_of(cell, [_domain(cell, domain)]) for cell in cells}
+    known = {cell.id: benchmarks_of(cell, [_domain(cell, domain)], components) for cell in cells}
     chosen = {
         cell: [one for one in group if not wanted or any(part in one.name for part in wanted)]
         for cell, group in known.items()
@@ -69,18 +72,6 @@ def select(cells: Sequence[Cell], domain: str | None = None, wanted: Sequence[st
         names = ", ".join(one.name for group in known.values() for one in group)
         raise UsageError(f"No benchmark contains {' or '.join(wanted)}: there are {names}.")
     return {cell: group for cell, group in chosen.items() if group}
-
-
-def checked(cell: Cell, benchmarks: Sequence[Benchmark]) -> tuple[str, ...]:
-    """Return the components whose accuracy is compared: all, or those of the benchmarks if a component is left out.
-
-    Variants of the benchmarks' components and the parts of chains are among them.
-    """
-    components = {one.component for one in benchmarks}
-    if components >= set(cell.backend.components):
-        return cell.backend.checked
-    bases = {base for component in components for base in (base_of(component), *parts_of(component))}
-    return tuple(one for one in cell.backend.checked if base_of(one) in bases)
 
 
 def counted(benchmark: Benchmark) -> Benchmark:

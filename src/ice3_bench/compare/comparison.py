@@ -46,6 +46,8 @@ class Request:
         Revision; None: the merge base with the default branch.
     cells
         CPU cells.
+    components
+        Instead of those of each backend.
     benchmarks
         Only those whose name contains one of these, if any is given.
     domain
@@ -61,6 +63,7 @@ class Request:
     protocol: Protocol
     base: str | None = None
     contender: str = WORKTREE
+    components: Sequence[str] = ()
     benchmarks: Sequence[str] = ()
     domain: str | None = None
     total: float = 1200.0
@@ -100,7 +103,7 @@ def compare_revisions(
     deadline = time.monotonic() + request.total
     # Compiled cells are decided soon and come first; the slow ones get the rest of the total.
     cells = sorted(request.cells, key=lambda cell: cell.backend.compiler is None)
-    chosen = select(cells, request.domain, request.benchmarks)
+    chosen = select(cells, request.domain, request.benchmarks, request.components)
     cells = [cell for cell in cells if cell.id in chosen]
     with (
         checked_out(project, request.base or default_base(project)) as base,

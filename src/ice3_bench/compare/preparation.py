@@ -11,7 +11,6 @@ from ice3_bench.cell.probe import make_interpreter, make_job, phyex_checkout
 from ice3_bench.cell.processes import run
 from ice3_bench.cell.toolchain import stencil_cache
 from ice3_bench.compare.accuracy import Accuracy
-from ice3_bench.compare.cases import checked as checked_components
 from ice3_bench.compare.revisions import WORKTREE, require_port
 from ice3_bench.compare.sides import LABELS, Sides
 from ice3_bench.compare.workers import Side, SideError, ended
@@ -115,7 +114,6 @@ class Workshop:
             benchmarks=benchmarks,
             phyex=phyex_checkout(self.project, self.settings),
         )
-        job = replace(job, checked=checked_components(own, benchmarks))
         return _Prepared(Side(label, interpreter, job), environment, own, borrowed)
 
     @property

@@ -14,7 +14,7 @@ from ice3_bench.errors import UsageError
 from ice3_bench.names import parse_domain
 from ice3_bench.settings.policy import BencherPolicy, HistoryPolicy
 from ice3_bench.text import quoted
-from ice3_probe.messages import COMPONENTS
+from ice3_probe.messages import COMPONENTS, base_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,12 +40,19 @@ def _domain(text: str) -> str:
 
 
 def _component(name: str) -> str:
-    base, colon, variant = name.partition(":")
-    if base not in COMPONENTS or (colon and not re.fullmatch(r"[a-z0-9_-]+", variant)):
+    if base_of(name) not in COMPONENTS or not re.fullmatch(r"[a-z_]+(:[a-z0-9_-]+)?", name):
         raise ValueError(
             f"unknown component '{name}': expected {quoted(COMPONENTS)}, or a variant such as 'ice_adjust:modular'"
         )
     return name
+
+
+def parse_components(text: str) -> tuple[str, ...]:
+    """Read components, parts and variants that are separated by commas; raises UsageError if one is unknown."""
+    try:
+        return tuple(dict.fromkeys(_component(name.strip()) for name in text.split(",")))
+    except ValueError as error:
+        raise UsageError(f"--components {text}: {error}.") from None
 
 
 def _python(version: str) -> str:
@@ -82,7 +89,7 @@ class Backend(_Strict):
     python: Annotated[str, AfterValidator(_python)] | None = None
     """Version of Python; ``None``: that of the harness; ``current``: the harness's own environment."""
     components: Annotated[tuple[Component, ...], Field(min_length=1)] = ("ice_adjust", "rain_ice")
-    """Components, or variants of them, that are timed and whose accuracy is checked."""
+    """Components, or parts or variants of them, that are timed and whose accuracy is checked."""
     also_checked: tuple[Component, ...] = ()
     """Components whose accuracy is checked, but which are not timed."""
     accuracy: Literal["gate", "report"] = "gate"

@@ -1,4 +1,4 @@
-"""The process rates of the initial state, for those who study or test RainIce (PHYEX: ICE4_TENDENCIES)."""
+"""The part of RainIce that evaluates its processes, once, in the initial state (PHYEX: ICE4_TENDENCIES)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ice3_gt4py.compilation import freeze
 from ice3_gt4py.externals import externals
 from ice3_gt4py.stencils.process_rates import process_rates
 from ice3_gt4py.storages import check
-from ice3_probe.contract import PROCESS_RATES, RainIceOptions
+from ice3_probe.contract import TENDENCIES, RainIceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ice3_probe.contract import Field, Shape
 
 
-class ProcessRates:
+class Tendencies:
     """The process rates, built once for a domain and called with fields.
 
     Parameters
@@ -44,13 +44,13 @@ class ProcessRates:
         If the stencil does not compile.
     """
 
-    name = "process_rates"
+    name = "rain_ice:tendencies"
 
     def __init__(self, domain: Shape, build: Build, options: RainIceOptions | None = None) -> None:
         self.domain, self.build = domain, build
         options = options or RainIceOptions()
         supported.require_supported(options, supported.RAIN_ICE)
-        self.fields: tuple[Field, ...] = PROCESS_RATES
+        self.fields: tuple[Field, ...] = TENDENCIES
         self._tables = lookup.table_arguments(domain, build)
         stencil = build.stencil(process_rates, externals(options, build))
         origin: dict[str, tuple[int, ...]] = {field.name: (0, 0, 0) for field in self.fields}

@@ -1,0 +1,69 @@
+"""The part of RainIce that lets its species fall (PHYEX: ICE4_SEDIMENTATION): the stencil of RainIce, alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ice3_gt4py import supported
+from ice3_gt4py.rain_ice import FALLING, FLUXES, falling_arguments, stencil_externals
+from ice3_gt4py.slabs import Slabs
+from ice3_gt4py.stencils.sedimentation import sedimentation_down
+from ice3_gt4py.storages import check, is_one_row
+from ice3_probe.contract import SEDIMENTATION, RainIceOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ice3_gt4py.compilation import Build
+    from ice3_probe.contract import Field, Shape
+
+
+class Sedimentation:
+    """The sedimentation, built once for a domain and called with fields; like RainIce it writes no fluxes.
+
+    Parameters
+    ----------
+    domain
+        Points (i, j, k); level 0 is the model top.
+    build
+        Backend, precision and compiler arguments.
+    options
+        Values of PHYEX's options; those of its AROME test programs by default.
+
+    Attributes
+    ----------
+    fields
+        The fields that a call reads and writes, with names, units, dimensions and intent.
+
+    Raises
+    ------
+    Unsupported
+        If an option has a value that is not implemented.
+    CompilationError
+        If the stencil does not compile.
+    """
+
+    name = "rain_ice:sedimentation"
+
+    def __init__(self, domain: Shape, build: Build, options: RainIceOptions | None = None) -> None:
+        self.domain, self.build = domain, build
+        options = options or RainIceOptions()
+        supported.require_supported(options, supported.RAIN_ICE)
+        self.fields: tuple[Field, ...] = tuple(field for field in SEDIMENTATION if field not in FLUXES)
+        stencil = build.stencil(sedimentation_down, stencil_externals(options, build, fluxes=False))
+        self._slabs = Slabs([(stencil, FALLING)], domain, build)
+        self._constants = falling_arguments(domain, build, fluxes=False)
+
+    def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
+        """Let the species of ``state`` fall for ``timestep`` seconds, in place.
+
+        Raises
+        ------
+        ValueError
+            If a field is missing or has another shape or dtype than the component was built for.
+        """
+        check(self.fields, state, self.domain, self.build.dtype)
+        one_row = self.build.layout == "i-first" and is_one_row(state[field.name] for field in self.fields)
+        scalar = self.build.dtype.type
+        times = {"tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
+        self._slabs.run({**state, **self._constants, **times}, one_row=one_row)

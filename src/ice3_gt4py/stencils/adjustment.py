@@ -1,0 +1,61 @@
+"""Adjusted state and sources, and the mass-flux cloud: the last steps of IceAdjust (PHYEX: ICE_ADJUST).
+
+Mixing ratios in kg per kg of dry air, heats in J kg-1, sources per second.
+"""
+
+from gt4py.cartesian import gtscript
+
+from ice3_gt4py.stencils.distributions import triangle_content, triangle_fraction
+
+
+@gtscript.function
+def adjusted(t, rv, rc, ri, frac, content, lv, ls, over_cph):
+    """Temperature, vapour, liquid and ice once the condensate is ``content``."""
+    rc1 = (1.0 - frac) * content
+    ri1 = frac * content
+    t1 = t + ((rc1 - rc) * lv + (ri1 - ri) * ls) * over_cph
+    return t1, rv + rc + ri - rc1 - ri1, rc1, ri1
+
+
+@gtscript.function
+def adjusted_sources(rc, ri, rc1, ri1, lv, ls, over_cph_exnref, ths, rvs, rcs, ris, over_tstep):
+    """Sources of th, rv, rc, ri: liquid first, then ice with what vapour is left (Langlois 1973, Tao et al. 1989)."""
+    d = (rc1 - rc) * over_tstep
+    d = max(d, -rcs) if d < 0.0 else min(d, rvs)
+    vapour = rvs - d
+    e = (ri1 - ri) * over_tstep
+    e = max(e, -ris) if e < 0.0 else min(e, vapour)
+    return ths + (d * lv + e * ls) * over_cph_exnref, vapour - e, rcs + d, ris + e
+
+
+@gtscript.function
+def limited_by_vapour(liquid, ice, vapour):
+    """Liquid and ice of the mass-flux cloud, reduced in proportion to the vapour that there is."""
+    both = liquid + ice
+    short = both > vapour and both > 0.0
+    safe = both if both > 0.0 else 1.0
+    limited = liquid * vapour / safe
+    return limited if short else liquid, vapour - limited if short else ice
+
+
+@gtscript.function
+def with_mass_flux_part(fraction, content, w, y, cf_mf):
+    """Add what of the mass-flux cloud lies above an autoconversion threshold (Pergaud et al. 2009, Turner et al. 2012).
+
+    ``w`` is its content, and ``y`` the threshold times its fraction.
+    """
+    from __externals__ import MF_TRIANGLE
+
+    if __INLINED(MF_TRIANGLE):
+        fraction = min(1.0, fraction + triangle_fraction(w, y) * cf_mf)
+        content = content + triangle_content(w, y)
+    else:
+        fraction = min(1.0, fraction + cf_mf) if w > y else fraction
+        content = content + w if w > y else content
+    return fraction, content
+
+
+@gtscript.function
+def all_or_nothing(rcs, ris, over_tstep):
+    """Cloud fraction without subgrid condensation."""
+    return 1.0 if rcs + ris > 1e-12 * over_tstep else 0.0
