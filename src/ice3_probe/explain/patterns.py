@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -59,22 +59,19 @@ def best_pattern(wrong: Mask, compared: Mask, conditions: Mapping[str, Mask]) ->
     Pattern or None
         None if no condition is clearly better than chance.
     """
-    share = float(wrong.sum() / compared.sum())
-    tried = len(conditions) * (len(conditions) + 1) / 2
-    least = math.log(tried / CHANCE)
-    single = _narrowest(wrong, compared, conditions.items(), share, least)
+    telling = [one for one in conditions.items() if 0 < (one[1] & compared).sum() < compared.sum()]
+    single = _narrowest(wrong, compared, telling, float(wrong.sum() / compared.sum()))
     if single is None:
         return None
-    pairs = ((f"{a} and {b}", conditions[a] & conditions[b]) for a, b in combinations(conditions, 2))
-    return _narrowest(wrong, compared, pairs, single.precision, least) or single
+    pairs = [(f"{a} and {b}", in_a & in_b) for (a, in_a), (b, in_b) in combinations(telling, 2)]
+    return _narrowest(wrong, compared, pairs, single.precision) or single
 
 
-def _narrowest(
-    wrong: Mask, compared: Mask, conditions: Iterable[tuple[str, Mask]], share: float, least: float
-) -> Pattern | None:
+def _narrowest(wrong: Mask, compared: Mask, conditions: list[tuple[str, Mask]], share: float) -> Pattern | None:
     """Return the condition with the largest share of wrong cells, if it exceeds ``share`` and is no chance."""
     best = None
     number, cells = int(wrong.sum()), int(compared.sum())
+    least = math.log(max(len(conditions), 1) / CHANCE)
     for words, mask in conditions:
         met, both = int((mask & compared).sum()), int((mask & wrong).sum())
         recall, coverage = both / number, met / cells
