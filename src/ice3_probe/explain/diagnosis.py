@@ -28,6 +28,8 @@ LEAST_GAIN = 0.02
 """Share of the error, in decimal digits, that one more mistake must remove."""
 LEAST_CURED = 0.1
 """Share of the wrong values that mistakes must cure to be worth telling if they do not explain everything."""
+_HUGE = 1e100
+"""What a value that is not finite counts as, so that no port agrees with it."""
 _DIGITS = 20.0
 """Decimal digits that a value can be wrong by; also those of one that is not finite."""
 
@@ -74,14 +76,15 @@ class Trials:
         for sample in self._samples:
             computed = adjusted(sample.data, sample.case.options, scheme)
             for one in sample.compared:
-                norm, wanted = one.norm, computed[one.error.field]
-                errors = cell_errors(one.got, wanted, norm.scale, one.excluded)
+                wanted = np.nan_to_num(computed[one.error.field], nan=_HUGE, posinf=_HUGE, neginf=-_HUGE)
+                norm, scale = one.norm, np.maximum(one.norm.scale, np.abs(wanted))  # mistakes may make values large
+                errors = cell_errors(one.got, wanted, scale, one.excluded)
                 with np.errstate(divide="ignore"):
                     excess = np.log10(errors) - np.log10(norm.tolerance.value)
                 digits += float(np.clip(excess, 0.0, _DIGITS).sum())
                 wrong += int((excess > 0.0).sum())
                 values += int((~one.excluded).sum())
-                outputs += not compare("", one.got, wanted, norm.scale, norm.tolerance, one.excluded).passed
+                outputs += not compare("", one.got, wanted, scale, norm.tolerance, one.excluded).passed
         return Fit(digits / values, wrong / values, outputs)
 
 
