@@ -123,6 +123,12 @@ def test_mistakes_said_to_show_elsewhere_do_not_show_on_the_canonical_data(name:
     assert not sample_of(CANONICAL, tmp_path, name).wrong
 
 
+def test_the_guide_counts_the_mistakes() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "ports.md"
+    assert f"{len(MISTAKES)} known mistakes" in guide.read_text(encoding="utf-8")
+    assert len(NAMES) == len(MISTAKES)
+
+
 def test_no_data_set_has_the_option_o() -> None:
     paths = [CANONICAL, *VARIANTS.glob("adj_*.nc")]
     assert len(paths) > 1
