@@ -41,7 +41,7 @@ class IceAdjust:
     def __init__(self, case: Case, cell: Cell, options: numpy_ice3.Options) -> None:
         self.outputs = frozenset(field.name for field in active(ICE_ADJUST, case.options) if field.is_output)
         self._case, self._dtype, self._options = case, np.dtype(cell.precision), options
-        self._inputs: dict[str, NDArray[Any]] = {}
+        self._inputs: dict[str, Any] = {}
         self._results: dict[str, NDArray[Any]] = {}
 
     def load(self, fields: Mapping[str, NDArray[np.float64]]) -> None:

@@ -64,6 +64,12 @@ def changed(relative: float) -> str:
     return f"× {1.0 + relative:.3g}" if relative > 1.0 else f"{100 * relative:+.1f} %"
 
 
+def percent(share: float) -> str:
+    """Write a share as a percentage; one that is not zero never shows as zero."""
+    hundredths = 100.0 * share
+    return f"{hundredths:.0f} %" if hundredths >= 9.95 or share == 0.0 else f"{hundredths:.2g} %"
+
+
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """Write a number with its noun: ``1 output``, ``2 outputs``; ``plural`` is the noun with an ``s`` if not given."""
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"

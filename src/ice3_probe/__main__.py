@@ -24,15 +24,16 @@ USAGE = 2
 def main(arguments: list[str] | None = None) -> int:
     """Run a pass; its results and what goes wrong are messages on the channel."""
     parser = argparse.ArgumentParser(prog="python -m ice3_probe", description="Measure a cell in this interpreter.")
-    parser.add_argument("pass_name", metavar="PASS", choices=("compile", "accuracy", "device", "worker"))
+    parser.add_argument("pass_name", metavar="PASS", choices=("compile", "accuracy", "explain", "device", "worker"))
     parser.add_argument("--job", type=Path, required=True, help="file with the job")
     parser.add_argument("--channel", type=int, help="descriptor that messages are written to")
+    parser.add_argument("--kept", type=Path, help="folder that takes what the port computes, or holds it for explain")
     parser.add_argument("--columns", default="name", help="what nvidia-smi is asked about the device")
     options = parser.parse_args(arguments)
     channel = Channel(options.channel)
     try:
         job = read_job(options.job)
-        return _run(options.pass_name, job, channel, options.columns)
+        return _run(options.pass_name, job, channel, options)
     except (MessageError, DataSetError, Unavailable) as error:
         failure = Failure(str(error), usage=True)
     except PortError as error:
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     return _fail(channel, failure)
 
 
-def _run(name: str, job: Job, channel: Channel, columns: str) -> int:
+def _run(name: str, job: Job, channel: Channel, options: argparse.Namespace) -> int:
     def started(what: str) -> None:
         channel.send(Started(what))
 
@@ -57,10 +58,15 @@ def _run(name: str, job: Job, channel: Channel, columns: str) -> int:
                 return _fail(channel, message)
             channel.send(message)
     elif name == "accuracy":
-        for checked in check_all(job, load_port(job.port), started):
+        for checked in check_all(job, load_port(job.port), started, options.kept):
             channel.send(checked)
+    elif name == "explain":
+        from ice3_probe.explain.explanation import explain_all  # noqa: PLC0415 (only this pass has numpy_ice3)
+
+        for answer in explain_all(job, options.kept, started):
+            channel.send(answer)
     elif name == "device":
-        channel.send(device.describe(columns))
+        channel.send(device.describe(options.columns))
     else:
         serve(load_port(job.port), job.cell, channel)
     return 0

@@ -3,51 +3,41 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ice3_probe.components import component_of
-from ice3_probe.contract import Case, Unsupported
-from ice3_probe.device import to_device
+from ice3_probe.computed import case_on, compute
+from ice3_probe.contract import Unsupported
 from ice3_probe.messages import Checked, FieldError
 from ice3_probe.norms import norm_of
-from ice3_probe.options import from_phyex
-from ice3_probe.ports import Instance, PortError, on_device
-from ice3_probe.reference import DATA, DataSet, DataSetError, load
+from ice3_probe.reference import DATA, DataSetError, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from ice3_probe.contract import Cell, Runnable
+    from ice3_probe.computed import Computed
+    from ice3_probe.contract import Cell
     from ice3_probe.messages import Job
     from ice3_probe.norms import Norm, Tolerance
     from ice3_probe.ports import Port
-    from ice3_probe.reference import Array
+    from ice3_probe.reference import Array, DataSet
 
     Mask = NDArray[np.bool_]
 
-REPEATABLE = {"float32": 1e-5, "float64": 1e-12}
-"""Largest relative difference between two runs from one state: threads may add in another order."""
 
-
-def check_all(job: Job, port: Port, started: Callable[[str], None]) -> Iterator[Checked]:
-    """Check every component of a job on the data sets that belong to it.
-
-    Parameters
-    ----------
-    started
-        Called with what is being checked.
+def checks_of(job: Job) -> Iterator[tuple[DataSet, str]]:
+    """Yield every data set of a job with each component that is checked on it, always in the same order.
 
     Raises
     ------
     DataSetError
         If a data set cannot be used.
-    PortError
-        If the port fails or breaks the contract.
     """
     paths = [Path(path) for path in job.data_sets] or sorted(DATA.glob("*.nc"))
     for path in paths:
@@ -59,11 +49,39 @@ def check_all(job: Job, port: Port, started: Callable[[str], None]) -> Iterator[
                 f"--components, names {', '.join(job.checked)}."
             )
         for name in names:
-            started(f"{name} on {data.name}")
-            yield check(data, port, job.cell, name, job.profile)
+            yield data, name
 
 
-def check(data: DataSet, port: Port, cell: Cell, component: str, profile: str = "production") -> Checked:
+def kept_file(folder: Path, number: int) -> Path:
+    """File that keeps what the port computed in a check, by its number among ``checks_of``."""
+    return folder / f"{number}.npz"
+
+
+def check_all(job: Job, port: Port, started: Callable[[str], None], keep: Path | None = None) -> Iterator[Checked]:
+    """Check every component of a job on the data sets that belong to it.
+
+    Parameters
+    ----------
+    started
+        Called with what is being checked.
+    keep
+        Folder that takes what the port computed; it must exist.
+
+    Raises
+    ------
+    DataSetError
+        If a data set cannot be used.
+    PortError
+        If the port fails or breaks the contract.
+    """
+    for number, (data, name) in enumerate(checks_of(job)):
+        started(f"{name} on {data.name}")
+        yield check(data, port, job.cell, name, job.profile, kept_file(keep, number) if keep else None)
+
+
+def check(
+    data: DataSet, port: Port, cell: Cell, component: str, profile: str = "production", keep: Path | None = None
+) -> Checked:
     """Run a component on the inputs of a data set and compare its outputs.
 
     Parameters
@@ -72,6 +90,8 @@ def check(data: DataSet, port: Port, cell: Cell, component: str, profile: str = 
         Component, part or variant; it must be of the data set's kind.
     profile
         ``production`` or ``strict``: the tolerances of float64.
+    keep
+        File that takes what the port computed.
 
     Raises
     ------
@@ -81,108 +101,64 @@ def check(data: DataSet, port: Port, cell: Cell, component: str, profile: str = 
         If the port fails or breaks the contract.
     """
     try:
-        case = _case(data, component)
-        instance = Instance(port, case, cell, lambda runnable: _inputs(data, case, cell, runnable))
+        computed = compute(data, port, case_on(data, component), cell)
     except Unsupported as error:
         return Checked(data.name, component, unsupported=str(error))
-    outputs = _run_twice(instance)
-    left_out = _left_out(data, instance)
-    results = []
-    for field in instance.fields:
-        norm = norm_of(data, field.name, outputs, cell.precision, profile) if field.name in outputs else None
-        if norm is not None:
-            results += _judge(data, field.name, outputs[field.name], norm, left_out)
+    if keep is not None:
+        computed.save(keep)
     return Checked(
         data.name,
         component,
-        tuple(results),
-        not_produced=instance.not_produced,
-        left_out=int(left_out.sum()),
+        tuple(compared.error for compared in compare_all(data, computed, cell.precision, profile)),
+        not_produced=computed.not_produced,
+        left_out=int(computed.left_out.sum()),
     )
 
 
-def _case(data: DataSet, component: str) -> Case:
-    columns, levels = data.shape
-    options: dict[str, Any] = {}
-    try:
-        for kind in component_of(component).kinds:
-            options.update(vars(from_phyex(kind, data.config, data.krr)))
-    except ValueError as error:
-        raise DataSetError(f"The options of {data.name} are not usable: {error}") from error
-    return Case(component, (columns, 1, levels), data.timestep, options)
+@dataclass(frozen=True)
+class Compared:
+    """An output and what it is compared with.
 
-
-def _inputs(data: DataSet, case: Case, cell: Cell, runnable: Runnable) -> dict[str, Any]:
-    """Return the inputs, shape (column, 1[, level]), float64 in C order; on the device if the port wants them there."""
-    columns = case.domain[0]
-    arrays = {}
-    for field in component_of(case.component).inputs:
-        values = data.input(field.name, len(field.dims) - 1)
-        if values is not None:
-            arrays[field.name] = np.ascontiguousarray(values).reshape(columns, 1, *values.shape[1:]).copy()
-    if on_device(cell, runnable):
-        return to_device(arrays, cell.precision, getattr(runnable, "device_layout", "C"))
-    return arrays
-
-
-def _run_twice(instance: Instance) -> dict[str, Array]:
-    """Run a component twice from the state that was loaded; return the outputs, shape (column[, level]).
-
-    Raises
-    ------
-    PortError
-        If the second run gives another result, so that ``reset`` does not restore the state.
+    Attributes
+    ----------
+    excluded
+        Cells that are not compared.
     """
-    runs = []
-    for _ in range(2):
-        instance.reset()
-        instance.run_checked()
-        runs.append({name: array[:, 0].astype(np.float64) for name, array in instance.read().items()})
-    first, second = runs
-    for name, array in first.items():
-        with np.errstate(invalid="ignore"):
-            moved = np.abs(second[name] - array).max(initial=0.0)
-        if moved > REPEATABLE[instance.cell.precision] * np.abs(array).max(initial=0.0):
-            raise PortError(
-                f"Port {instance.port.where}, '{instance.case.component}': a second run after reset() gives another "
-                f"'{name}' (largest difference {moved:.1e}): reset() must restore what load() gave."
-            )
-    instance.require_inputs_unchanged()
-    return first
+
+    got: Array
+    norm: Norm
+    excluded: Mask
+    error: FieldError
 
 
-def _left_out(data: DataSet, instance: Instance) -> Mask:
-    """Return the cells (column, level) in which an input that the port ignores is not zero."""
-    left_out = np.zeros(data.shape, dtype=bool)
-    for name in instance.ignores:
-        values = data.variables.get(f"in_{name}")
-        if values is not None:
-            left_out |= (values != 0.0) if values.ndim == 2 else (values != 0.0)[:, None]
-    return left_out
-
-
-def _judge(data: DataSet, field: str, got: Array, norm: Norm, left_out: Mask) -> list[FieldError]:
-    """Compare an output with the reference, if any cell is left to compare.
+def compare_all(data: DataSet, computed: Computed, precision: str, profile: str) -> list[Compared]:
+    """Compare the outputs with the reference, as far as the data set has one and any cell is left to compare.
 
     Raises
     ------
     DataSetError
-        If the reference is of another shape, or is not finite in a cell that is compared.
+        If a reference is of another shape, or is not finite in a cell that is compared.
     """
-    if got.shape != norm.reference.shape:
-        raise DataSetError(
-            f"In {data.name}, the reference of '{field}' has shape {norm.reference.shape}: expected {got.shape}."
-        )
-    ignored = left_out if got.ndim == 2 else left_out.any(axis=1)
-    excluded = norm.excluded | ignored
-    if excluded.all():
-        return []
-    data.require_finite(f"the reference of '{field}'", np.where(excluded, 0.0, norm.reference))
-    return [compare(field, got, norm.reference, norm.scale, norm.tolerance, excluded)]
+    found = []
+    for field, got in computed.outputs.items():
+        norm = norm_of(data, field, computed.outputs, precision, profile)
+        if norm is None:
+            continue
+        if got.shape != norm.reference.shape:
+            raise DataSetError(
+                f"In {data.name}, the reference of '{field}' has shape {norm.reference.shape}: expected {got.shape}."
+            )
+        excluded = norm.excluded | (computed.left_out if got.ndim == 2 else computed.left_out.any(axis=1))
+        if excluded.all():
+            continue
+        data.require_finite(f"the reference of '{field}'", np.where(excluded, 0.0, norm.reference))
+        error = compare(field, got, norm.reference, norm.scale, norm.tolerance, excluded)
+        found.append(Compared(got, norm, excluded, error))
+    return found
 
 
-def compare(field: str, got: Array, wanted: Array, scale: Array, tolerance: Tolerance, excluded: Mask) -> FieldError:
-    """Compare one output in the norm |got - wanted| / scale.
+def cell_errors(got: Array, wanted: Array, scale: Array, excluded: Mask) -> Array:
+    """Return |got - wanted| / scale in every cell, zero in those that are excluded.
 
     A value that is not finite where the reference is finite has an infinite error.
     """
@@ -190,7 +166,12 @@ def compare(field: str, got: Array, wanted: Array, scale: Array, tolerance: Tole
         difference = np.abs(got - wanted)
         error = np.where(difference == 0.0, 0.0, difference / np.maximum(scale, np.finfo(np.float64).tiny))
     error = np.where(np.isfinite(got), error, np.inf)
-    error = np.where(excluded | ~np.isfinite(wanted), 0.0, error)
+    return np.where(excluded | ~np.isfinite(wanted), 0.0, error)
+
+
+def compare(field: str, got: Array, wanted: Array, scale: Array, tolerance: Tolerance, excluded: Mask) -> FieldError:
+    """Compare one output in the norm of ``cell_errors``."""
+    error = cell_errors(got, wanted, scale, excluded)
     worst = np.unravel_index(int(error.argmax()), error.shape)
     maximum = float(error[worst])
     measured = maximum  # also if it is infinite: between infinities there are no quantiles

@@ -294,6 +294,125 @@ class Checked:
 
 
 @dataclass(frozen=True)
+class WrongOutput:
+    """Where an output is out of tolerance.
+
+    Attributes
+    ----------
+    step
+        What the scheme computes there, in words.
+    share
+        Share of the compared cells that differ by more than the tolerance.
+    maximum
+        Largest error, as in ``FieldError``.
+    levels
+        First and last level with such a cell; None for a horizontal output.
+    temperatures
+        Lowest and highest temperature of such a cell, K; of the lowest level for a horizontal output.
+    condition
+        What all such cells, or nearly all, have in common, in words that follow "only"; empty if nothing simple.
+    recall
+        Share of the wrong cells that meet the condition.
+    precision
+        Share of the cells meeting the condition that are wrong.
+    """
+
+    field: str
+    step: str
+    share: float
+    maximum: float
+    tolerance: float
+    levels: tuple[int, int] | None
+    temperatures: tuple[float, float]
+    condition: str
+    recall: float
+    precision: float
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Where a component is wrong on a data set: the outputs in the order in which the scheme computes them.
+
+    Attributes
+    ----------
+    compared
+        Number of outputs that were compared.
+    """
+
+    data_set: str
+    component: str
+    compared: int
+    wrong: tuple[WrongOutput, ...]
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """Outputs that are wrong on some data sets and right on others, and the option that tells these apart.
+
+    Attributes
+    ----------
+    option
+        Empty if no single option does.
+    wrong_with, right_with
+        Its values on the data sets where the outputs are wrong and right; names of the data sets without an option.
+    """
+
+    component: str
+    outputs: tuple[str, ...]
+    option: str
+    wrong_with: tuple[str, ...]
+    right_with: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class KnownMistake:
+    """A mistake that ports have made.
+
+    Attributes
+    ----------
+    what
+        What the port does, as a sentence.
+    right
+        Where the right form stands.
+    """
+
+    name: str
+    what: str
+    right: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Whether known mistakes explain what a port computes: it is compared with an implementation that makes them.
+
+    Attributes
+    ----------
+    tried
+        Number of mistakes that were tried, alone and together.
+    mistakes
+        Those that fit best together; empty if none fits.
+    alternatives
+        Mistakes that fit as well in place of one of them: these data sets cannot tell.
+    wrong_before, wrong_after
+        Share of the compared values that differ from the right implementation, and from the one with the mistakes.
+    outputs_before, outputs_after
+        Number of outputs of all data sets that are out of tolerance against either.
+    not_tried
+        Why the mistakes could not be tried on some data sets.
+    """
+
+    component: str
+    tried: int
+    mistakes: tuple[KnownMistake, ...] = ()
+    alternatives: tuple[KnownMistake, ...] = ()
+    wrong_before: float = 0.0
+    wrong_after: float = 0.0
+    outputs_before: int = 0
+    outputs_after: int = 0
+    not_tried: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Rounds:
     """Timed rounds: wall time, CPU time of the process and involuntary context switches of each."""
 
@@ -362,8 +481,8 @@ class Device:
 
 
 Answer = (
-    Done | Failure | Remark | Collected | Started | Finished | Failed | Built | Checked | Rounds | Timed | Peak
-    | Prepared | Device
+    Done | Failure | Remark | Collected | Started | Finished | Failed | Built | Checked | Explained | Deciding
+    | Diagnosis | Rounds | Timed | Peak | Prepared | Device
 )  # fmt: skip
 Message = Job | Request | Answer
 Record = TypeVar("Record")

@@ -131,6 +131,20 @@ def test_a_failing_accuracy_pass_says_why(make: Make) -> None:
         passes.check_accuracy(make("accuracy-crash", "single"))
 
 
+def test_the_pass_that_explains_sees_nothing_of_the_port(make: Make, place: Place, tmp_path: Path) -> None:
+    """The port may have a package of the same name as the implementation that it is compared with."""
+    (place.project / "bench" / "numpy_ice3.py").write_text("raise ValueError('not this one')", encoding="utf-8")
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    work = make("wrong-physics", "single")
+    assert not all(one.passed for one in passes.check_accuracy(work, kept))
+    explained, diagnosis = passes.explain_accuracy(work, kept)
+    assert isinstance(explained, messages.Explained)
+    assert [(one.field, one.levels) for one in explained.wrong] == [("rvs", (42, 42))]
+    assert isinstance(diagnosis, messages.Diagnosis)
+    assert diagnosis.not_tried == ()
+
+
 def test_what_the_port_does_not_support_is_not_run(make: Make) -> None:
     checked = passes.check_accuracy(make("unsupported", "single"))
     (one,) = records.not_run(checked)

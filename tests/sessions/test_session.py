@@ -108,7 +108,8 @@ def test_a_run_beyond_the_limits_of_its_history_is_a_regression_and_quiet_says_n
 def test_wrong_physics_stops_before_timing(place: Place) -> None:
     run = place.bench(misbehaviour="wrong-physics", backend="single")
     assert run.returncode == Exit.FAILED
-    for told in ("'rvs'", "column 7, level 42", "1e-10", "ice3-bench accuracy --backend single"):
+    command = "ice3-bench accuracy --backend single --precision float64 --explain"
+    for told in ("'rvs'", "column 7, level 42", "1e-10", command):
         assert told in run.stderr
     assert "timing" not in run.stdout
     assert place.nothing_is_stored()
@@ -246,6 +247,21 @@ def test_the_accuracy_alone(place: Place) -> None:
     missing = place.harness(*words, "--file", "no.nc")
     assert missing.returncode == Exit.USAGE
     assert "no.nc cannot be read as netCDF-4" in missing.stderr
+
+
+def test_what_differs_is_explained(place: Place) -> None:
+    words = ("accuracy", "--backend", "single", "--precision", "float64", "--explain")
+    assert "Nothing differs: every output is within its tolerance." in place.harness(*words).stdout
+    wrong = place.harness(*words, misbehaviour="wrong-physics")
+    assert (wrong.returncode, wrong.stderr) == (Exit.FAILED, "")
+    assert "1 of 1 output is out of tolerance. The first in the scheme's order is rvs" in wrong.stdout
+    assert "None of 21 known mistakes explains ice_adjust" in wrong.stdout
+    told = json.loads(place.harness(*words, "--as-json", misbehaviour="wrong-physics").stdout)
+    assert [one["component"] for one in told["accuracy"]] == ["ice_adjust"]
+    explained, diagnosis = told["explanation"]
+    assert (explained["kind"], explained["wrong"][0]["levels"]) == ("Explained", [42, 42])
+    assert (diagnosis["kind"], diagnosis["mistakes"]) == ("Diagnosis", [])
+    assert not place.leftovers()
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,17 @@ def test_a_port_knows_of_the_probe_only_the_contract() -> None:
 
 def test_the_probe_knows_no_port_and_no_harness() -> None:
     allowed = {"numpy", "h5netcdf", "pytest", "pytest_benchmark", "memray", "cupy", "cupyx"}
-    assert not refused(foreign("ice3_probe"), allowed)
+    explaining = SOURCE / "ice3_probe" / "explain"
+    found = foreign("ice3_probe")
+    assert not refused([one for one in found if one.file.parent != explaining], allowed)
+    assert not refused([one for one in found if one.file.parent == explaining], {*allowed, "numpy_ice3"})
+
+
+def test_only_the_pass_that_explains_needs_the_numpy_implementation() -> None:
+    """It is not on the path of the others: docs/adr/0015."""
+    users = [one for one in all_imports("ice3_probe") if one.module.startswith("ice3_probe.explain")]
+    outside = [one for one in users if one.file.parent.name != "explain"]
+    assert [(one.file.name, one.inside) for one in outside] == [("__main__.py", True)]
 
 
 @pytest.mark.parametrize("package", ["ice3_probe", "ice3_gt4py"])

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ice3_bench.cell.device import SMI_COLUMNS, device_record
+from ice3_bench.cell.probe import explaining
 from ice3_bench.cell.processes import run
 from ice3_bench.errors import Interrupted, PassError, UsageError
 from ice3_probe import messages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
+    from ice3_bench.cell.processes import Interpreter
     from ice3_bench.cell.workplace import Workplace
     from ice3_bench.report import Gpu
 
@@ -64,13 +67,21 @@ class Answers:
         return [message for message in self.messages if isinstance(message, kind)]
 
 
-def _run(place: Workplace, name: str, arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> Answers:
+def _run(
+    place: Workplace,
+    name: str,
+    arguments: Sequence[str],
+    variables: Mapping[str, str] | None = None,
+    interpreter: Interpreter | None = None,
+) -> Answers:
     """Run a pass.
 
     Parameters
     ----------
     variables
         Variables of the environment of this pass alone.
+    interpreter
+        What runs it, if not the interpreter of the workplace.
 
     Raises
     ------
@@ -79,7 +90,7 @@ def _run(place: Workplace, name: str, arguments: Sequence[str], variables: Mappi
     Interrupted
         On Ctrl-C, after the process has ended.
     """
-    interpreter = place.interpreter
+    interpreter = interpreter or place.interpreter
     interpreter = replace(interpreter, variables={**interpreter.variables, **(variables or {})})
     received: list[messages.Message] = []
 
@@ -145,8 +156,13 @@ def describe_device(place: Workplace) -> Gpu:
     return device_record(found[0])
 
 
-def check_accuracy(place: Workplace) -> list[messages.Checked]:
+def check_accuracy(place: Workplace, keep: Path | None = None) -> list[messages.Checked]:
     """Compare the components with reference data, in the cell's precision.
+
+    Parameters
+    ----------
+    keep
+        Folder that takes what the port computes, for ``explain_accuracy``.
 
     Raises
     ------
@@ -155,10 +171,27 @@ def check_accuracy(place: Workplace) -> list[messages.Checked]:
     PassError
         If the pass itself fails. Wrong physics is not an error here: the result says so.
     """
-    answers = _run(place, "accuracy", ("-m", "ice3_probe", "accuracy"))
+    answers = _run(place, "accuracy", ("-m", "ice3_probe", "accuracy", *([f"--kept={keep}"] if keep else [])))
     if answers.code:
         raise fail(place, "accuracy", answers.code)
     return answers.of(messages.Checked)
+
+
+def explain_accuracy(place: Workplace, kept: Path) -> list[messages.Message]:
+    """Find out why the physics differs, from what the accuracy pass kept in a folder.
+
+    Raises
+    ------
+    UsageError
+        If a data set cannot be used.
+    PassError
+        If the pass fails.
+    """
+    interpreter = explaining(place.interpreter, place.cache)
+    answers = _run(place, "explain", ("-m", "ice3_probe", "explain", f"--kept={kept}"), interpreter=interpreter)
+    if answers.code:
+        raise fail(place, "explain", answers.code)
+    return [one for one in answers.messages if not isinstance(one, messages.Started)]
 
 
 def measure_time(place: Workplace) -> Answers:

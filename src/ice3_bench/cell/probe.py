@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shlex
 import shutil
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -34,23 +36,32 @@ STABLE_ENVIRONMENT = {
     "GT_HUGEPAGE_MODE": "disable",  # GridTools' temporaries would otherwise count 2 MiB each; their speed is the same
 }
 PACKAGE = Path(messages.__file__).parent
+NUMPY_IMPLEMENTATION = "numpy_ice3"
+"""Package that the explain pass needs beside the probe; the wheel holds it too."""
 
 
-def staged_probe(cache: Path) -> Path:
+def staged_probe(cache: Path, *beside: Path) -> Path:
     """Return a folder that holds the probe and nothing else, to be put on the path of a measured interpreter.
 
     It is a copy, so that edits during a measurement have no effect. All who have the same probe share it.
+
+    Parameters
+    ----------
+    beside
+        Folders of packages that the folder holds too.
 
     Raises
     ------
     UsageError
         If it cannot be written.
     """
-    files = [path for path in sorted(PACKAGE.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    packages = (PACKAGE, *beside)
     digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.relative_to(PACKAGE)}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for package in packages:
+        for path in sorted(package.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(f"{path.relative_to(package.parent)}\0".encode())
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
     place = cache / "probe" / digest.hexdigest()[:12]
     if place.exists():
         return place
@@ -58,12 +69,29 @@ def staged_probe(cache: Path) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".staging-") as folder:
             made = Path(folder, "probe")  # other users could not read a folder of mkdtemp
-            shutil.copytree(PACKAGE, made / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
+            for package in packages:
+                shutil.copytree(package, made / package.name, ignore=shutil.ignore_patterns("__pycache__"))
             with suppress(OSError):  # another session was faster
                 made.rename(place)
     except OSError as error:
         raise UsageError(f"The probe cannot be copied to {place}: {error.strerror or error}.") from error
     return place
+
+
+def explaining(interpreter: Interpreter, cache: Path) -> Interpreter:
+    """Return the interpreter for the explain pass: without the port, whose packages could hide those that it needs.
+
+    Raises
+    ------
+    UsageError
+        If the NumPy implementation is not installed.
+    """
+    found = importlib.util.find_spec(NUMPY_IMPLEMENTATION)
+    if found is None or found.origin is None:
+        raise UsageError(
+            f"The package {NUMPY_IMPLEMENTATION}, which ice3-bench comes with, is missing. Install ice3-bench again."
+        )
+    return replace(interpreter, path=(staged_probe(cache, Path(found.origin).parent),))
 
 
 def make_interpreter(

@@ -254,8 +254,8 @@ def require_right_physics(accuracy: list[FieldError], cell: Cell) -> None:
     raise PassError(
         f"Wrong physics: '{worst.field}' of {worst.component} differs from {worst.data_set} by {maximum:.2e}"
         f"{where}, more than {beyond}; {len(wrong)} of {count(len(accuracy), 'field')} are out of tolerance. "
-        "Nothing was timed or stored. See every field with\n    "
-        f"{program('ice3-bench')} accuracy --backend {cell.backend.id} --precision {cell.precision}{chosen}"
+        "Nothing was timed or stored. See every field, where it differs and why, with\n    "
+        f"{program('ice3-bench')} accuracy --backend {cell.backend.id} --precision {cell.precision}{chosen} --explain"
     )
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
 from invoke.exceptions import Exit as InvokeExit
@@ -15,7 +15,7 @@ from invoke.tasks import task
 
 from ice3_bench.bencher.upload import HISTORY, store
 from ice3_bench.cell.options import Options
-from ice3_bench.cell.passes import check_accuracy
+from ice3_bench.cell.passes import check_accuracy, explain_accuracy
 from ice3_bench.cell.session import own_folder, prepare, run_session
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.commands.sending import discard_submission, upload_reports
@@ -26,17 +26,21 @@ from ice3_bench.history.store import History
 from ice3_bench.settings.matrix import parse_components
 from ice3_bench.show.accuracy import accuracy_table
 from ice3_bench.show.console import make_console
+from ice3_bench.show.explanation import explanation
 from ice3_bench.show.gpu import gpu_table
 from ice3_bench.show.tables import results_table
 from ice3_bench.text import short
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from ice3_bench.cell.session import Outcome
     from ice3_bench.history.checks import Check
     from ice3_bench.report import Report
     from ice3_bench.settings.matrix import Cell
+    from ice3_probe.messages import Message
 
 
 @task(
@@ -196,6 +200,7 @@ def _tell(checks: list[Check], report: Report) -> None:
         "components": "ice_adjust,ice_adjust:modular instead of the backend's",
         "file": "netCDF data set in the reference format; repeatable (default: those of the probe)",
         "strict": "build without vector mathematics and hold float64 to the specification's 1e-12",
+        "explain": "say where outputs differ, which option decides, and whether a known mistake explains it",
         "as-json": "print JSON",
     },
 )
@@ -207,6 +212,7 @@ def accuracy(
     components: str | None = None,
     file: list[str] | None = None,
     strict: bool = False,
+    explain: bool = False,
     as_json: bool = False,
 ) -> None:
     """Check the physics against reference data, or against your own dumps of PHYEX."""
@@ -223,10 +229,22 @@ def accuracy(
     with own_folder(results, cell) as folder, console.status("checking the accuracy") as status:
         place = prepare(surroundings.project, folder, results, cell, settings, options, status.update)
         data_sets = tuple(str(Path(path).absolute()) for path in file or ())
-        checked = check_accuracy(replace(place, data_sets=data_sets))
+        place = replace(place, data_sets=data_sets)
+        kept = folder / "kept" if explain else None
+        if kept:
+            kept.mkdir()
+        checked = check_accuracy(place, kept)
+        found = explain_accuracy(place, kept) if kept else []
     if as_json:
-        print(json.dumps([asdict(one) for one in checked], indent=1))
+        records = [asdict(one) for one in checked]
+        print(json.dumps({"accuracy": records, "explanation": _tagged(found)} if explain else records, indent=1))
     else:
         console.print(accuracy_table(checked))
+        if explain:
+            console.print(explanation(found))
     if not all(one.passed for one in checked):
         raise InvokeExit(code=int(Exit.FAILED))
+
+
+def _tagged(found: Sequence[Message]) -> list[dict[str, Any]]:
+    return [{"kind": type(one).__name__, **asdict(one)} for one in found]

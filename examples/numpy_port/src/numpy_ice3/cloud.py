@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from numpy_ice3 import constants as cst
+from numpy_ice3.constants import LEAST_CONDENSATE, LEAST_FRACTION, LEAST_SIGMA, NEGLIGIBLE
 
 if TYPE_CHECKING:
     from numpy_ice3.arrays import Array
@@ -43,10 +43,6 @@ class Cloud(NamedTuple):
     """cloud fraction"""
     moment: Array
     """normalised second-order moment of the saturation deficit and the condensate"""
-    hlc: tuple[Array, Array]
-    """liquid content (kg kg-1) and area of the part above the liquid autoconversion threshold"""
-    hli: tuple[Array, Array]
-    """the same of ice"""
 
 
 def standard_deviation(
@@ -72,7 +68,7 @@ def standard_deviation(
     sigma = np.sqrt(turbulence**2 + (coefficient * state.qs * state.a) ** 2)
     if options.LCONDBORN:
         sigma = np.minimum(sigma, total_water / 2.0)
-    return np.maximum(sigma, cst.LEAST_SIGMA)
+    return np.maximum(sigma, LEAST_SIGMA)
 
 
 def _thickness_factor(zz: Array) -> Array:
@@ -83,7 +79,7 @@ def _thickness_factor(zz: Array) -> Array:
 
 
 def chaboureau_bechtold(sigma: Array, sbar: Array, total_water: Array, options: Options) -> Cloud:
-    """Cloud of CB02; all of it is below the autoconversion thresholds (Chaboureau and Bechtold 2002).
+    """Cloud of CB02 (Chaboureau and Bechtold 2002).
 
     Parameters
     ----------
@@ -99,10 +95,9 @@ def chaboureau_bechtold(sigma: Array, sbar: Array, total_water: Array, options: 
     if options.LCONDBORN:
         condensate = np.minimum(condensate, total_water - 1e-7)
     fraction = np.clip(0.5 + 0.36 * np.arctan(1.55 * q1), 0.0, 1.0)
-    fraction = np.where(condensate < cst.LEAST_CONDENSATE, 0.0, fraction)
+    fraction = np.where(condensate < LEAST_CONDENSATE, 0.0, fraction)
     condensate = np.where(fraction == 0.0, 0.0, condensate)
-    none = np.zeros_like(sigma)
-    return Cloud(condensate, fraction, _tabulated_moment(q1), (none, none), (none, none))
+    return Cloud(condensate, fraction, _tabulated_moment(q1))
 
 
 def _tabulated_moment(q1: Array) -> Array:
@@ -116,9 +111,7 @@ def _tabulated_moment(q1: Array) -> Array:
     return moment
 
 
-def gaussian(
-    sigma: Array, sbar: Array, total_water: Array, ice: Array, thresholds: tuple[Array, Array], options: Options
-) -> Cloud:
+def gaussian(sigma: Array, sbar: Array, total_water: Array, options: Options) -> Cloud:
     """Cloud of a Gaussian distribution (Sommeria and Deardorff 1977; Mellor 1977).
 
     Parameters
@@ -127,29 +120,23 @@ def gaussian(
         Standard deviation and mean of the saturation deficit, kg kg-1.
     total_water
         rv + rc + ri, kg kg-1.
-    ice
-        Ice fraction of the condensate.
-    thresholds
-        Autoconversion thresholds of liquid and ice, kg kg-1.
     """
     area, mean_excess = _gaussian_moments(sbar / sigma)
     condensate = np.maximum(sigma * mean_excess, 0.0)
     if options.LCONDBORN:
         condensate = np.minimum(condensate, total_water - 1e-7)
-    cloudy = (condensate >= cst.LEAST_CONDENSATE) & (area > 0.0)
+    cloudy = (condensate >= LEAST_CONDENSATE) & (area > 0.0)
     fraction = np.where(cloudy, area, 0.0)
-    hlc = _gaussian_above(sigma, sbar, 1.0 - ice, thresholds[0])
-    hli = _gaussian_above(sigma, sbar, ice, thresholds[1])
-    return Cloud(np.where(cloudy, condensate, 0.0), fraction, fraction, hlc, hli)
+    return Cloud(np.where(cloudy, condensate, 0.0), fraction, fraction)
 
 
-def _gaussian_above(sigma: Array, sbar: Array, share: Array, threshold: Array) -> tuple[Array, Array]:
-    """Content and area of a phase, ``share`` of the condensate, above its ``threshold`` (kg kg-1)."""
-    present = share > cst.NEGLIGIBLE
+def gaussian_above(sigma: Array, sbar: Array, share: Array, threshold: Array) -> tuple[Array, Array]:
+    """Content (kg kg-1) and area of a phase, ``share`` of the condensate, above its autoconversion ``threshold``."""
+    present = share > NEGLIGIBLE
     excess = sbar - np.divide(threshold, share, out=np.zeros_like(share), where=present)
     area, mean_excess = _gaussian_moments(excess / sigma)
     content = np.maximum(share * sigma * mean_excess + threshold * area, 0.0)
-    matters = present & (content >= cst.LEAST_CONDENSATE) & (area >= cst.LEAST_FRACTION)
+    matters = present & (content >= LEAST_CONDENSATE) & (area >= LEAST_FRACTION)
     return np.where(matters, content, 0.0), np.where(matters, area, 0.0)
 
 

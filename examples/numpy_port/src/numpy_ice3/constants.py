@@ -1,43 +1,78 @@
-"""Physical constants with PHYEX's values (SI units).
+"""Physical constants with PHYEX's values (SI units), and the numbers below which the scheme neglects something."""
 
-The results of PHYEX depend on the old CODATA values of Boltzmann's and Avogadro's constants: keep them.
-"""
+from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-BOLTZMANN = 1.380658e-23
-"""J K-1"""
-AVOGADRO = 6.0221367e23
-"""mol-1"""
-MOLAR_MASS_DRY = 28.9644e-3
-MOLAR_MASS_VAPOUR = 18.0153e-3
-"""kg mol-1"""
 
-R_D = AVOGADRO * BOLTZMANN / MOLAR_MASS_DRY
-R_V = AVOGADRO * BOLTZMANN / MOLAR_MASS_VAPOUR
-"""gas constants of dry air and of water vapour, J kg-1 K-1"""
-EPSILON = R_D / R_V
+@dataclass(frozen=True)
+class Constants:
+    """Physical constants. PHYEX's results depend on its old CODATA values of Boltzmann's and Avogadro's constants."""
 
-C_PD = 3.5 * R_D
-C_PV = 4.0 * R_V
-C_L = 4218.0
-C_I = 2106.0
-"""heat capacities of dry air, vapour (both at constant pressure), liquid water and ice, J kg-1 K-1"""
+    boltzmann: float = 1.380658e-23
+    """J K-1"""
+    avogadro: float = 6.0221367e23
+    """mol-1"""
+    molar_mass_dry: float = 28.9644e-3
+    molar_mass_vapour: float = 18.0153e-3
+    """kg mol-1"""
+    c_l: float = 4218.0
+    c_i: float = 2106.0
+    """heat capacities of liquid water and ice, J kg-1 K-1"""
+    t_t: float = 273.16
+    """temperature of the triple point, K"""
+    l_vt: float = 2.5008e6
+    l_st: float = 2.8345e6
+    """heats of vaporisation and sublimation at the triple point, J kg-1"""
+    e_t: float = 611.14
+    """saturation vapour pressure at the triple point, Pa"""
 
-T_T = 273.16
-"""temperature of the triple point, K"""
-L_VT = 2.5008e6
-L_ST = 2.8345e6
-"""heats of vaporisation and sublimation at the triple point, J kg-1"""
-E_T = 611.14
-"""saturation vapour pressure at the triple point, Pa"""
+    @property
+    def r_d(self) -> float:
+        """Gas constant of dry air, J kg-1 K-1."""
+        return self.avogadro * self.boltzmann / self.molar_mass_dry
 
-GAMMA_W = (C_L - C_PV) / R_V
-GAMMA_I = (C_I - C_PV) / R_V
-"""coefficients of ln T in the saturation vapour pressures over liquid water and over ice"""
-BETA_W = L_VT / R_V + GAMMA_W * T_T
-BETA_I = L_ST / R_V + GAMMA_I * T_T
-"""coefficients of 1/T, K"""
+    @property
+    def r_v(self) -> float:
+        """Gas constant of water vapour, J kg-1 K-1."""
+        return self.avogadro * self.boltzmann / self.molar_mass_vapour
+
+    @property
+    def epsilon(self) -> float:
+        """Ratio of the gas constants of dry air and vapour."""
+        return self.r_d / self.r_v
+
+    @property
+    def c_pd(self) -> float:
+        """Heat capacity of dry air at constant pressure, J kg-1 K-1."""
+        return 3.5 * self.r_d
+
+    @property
+    def c_pv(self) -> float:
+        """Heat capacity of water vapour at constant pressure, J kg-1 K-1."""
+        return 4.0 * self.r_v
+
+    @property
+    def gamma_w(self) -> float:
+        """Coefficient of ln T in the saturation vapour pressure over liquid water."""
+        return (self.c_l - self.c_pv) / self.r_v
+
+    @property
+    def gamma_i(self) -> float:
+        """Coefficient of ln T in the saturation vapour pressure over ice."""
+        return (self.c_i - self.c_pv) / self.r_v
+
+    @property
+    def beta_w(self) -> float:
+        """Coefficient of 1/T in the saturation vapour pressure over liquid water, K."""
+        return self.l_vt / self.r_v + self.gamma_w * self.t_t
+
+    @property
+    def beta_i(self) -> float:
+        """Coefficient of 1/T in the saturation vapour pressure over ice, K."""
+        return self.l_st / self.r_v + self.gamma_i * self.t_t
+
 
 LEAST_SIGMA = 1e-10
 """least standard deviation of the saturation deficit, kg kg-1"""

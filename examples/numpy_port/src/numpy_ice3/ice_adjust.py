@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from numpy_ice3 import cloud as clouds
-from numpy_ice3 import constants as cst
 from numpy_ice3 import mass_flux
 from numpy_ice3 import thermodynamics as thermo
+from numpy_ice3.constants import LEAST_CONDENSATE, LEAST_SIGMA
 from numpy_ice3.options import Options
+from numpy_ice3.scheme import Scheme
+from numpy_ice3.sources import Sources
 
 if TYPE_CHECKING:
     from numpy_ice3.arrays import Array
+    from numpy_ice3.constants import Constants
 
 
 def ice_adjust(
@@ -42,6 +45,7 @@ def ice_adjust(
     ris: Array,
     ths: Array,
     options: Options | None = None,
+    scheme: Scheme | None = None,
 ) -> dict[str, Array]:
     """Adjust vapour, cloud droplets and ice to saturation, and diagnose the cloud.
 
@@ -76,6 +80,8 @@ def ice_adjust(
     options
         By default those of PHYEX's AROME test program. Without LSUBG_COND, the values of ``sigs``, ``sigqsat``,
         ``cf_mf``, ``rc_mf``, ``ri_mf`` and ``zz`` do not matter.
+    scheme
+        Laws that the scheme is made of; by default PHYEX's.
 
     Returns
     -------
@@ -85,63 +91,62 @@ def ice_adjust(
         content (kg kg-1) and area above the autoconversion thresholds of liquid and of ice. ``srcs``: normalised
         second-order moment of the saturation deficit, with OCOMPUTE_SRC.
     """
-    options = options or Options()
-    temperature = th * exn
-    lv, ls = thermo.latent_heats(temperature)
-    capacity = thermo.heat_capacity(rv, rc, rr, ri, rs, rg, options.KRR)
-    total_water = rv + rc + ri
-    ice = thermo.ice_fraction(temperature, rc, ri, options)
-    latent_heat = (1.0 - ice) * lv + ice * ls
-    state = thermo.saturation(temperature, pabs, total_water, rc + ri, latent_heat, capacity, ice)
+    options, scheme = options or Options(), scheme or Scheme()
+    cst = scheme.constants
+    state = thermo.State(th * exn, rv, rc, rr, ri, rs, rg)
+    heats = thermo.heats(cst, state, options.KRR)
+    ice = scheme.ice_fraction(cst, state, options)
+    saturation = thermo.saturation(cst, state, pabs, heats, ice)
 
     if options.LSUBG_COND:
-        sigma = clouds.standard_deviation(sigs, sigqsat, zz, total_water, state, options)
+        sigma = clouds.standard_deviation(sigs, sigqsat, zz, state.total_water, saturation, options)
     else:
-        sigma = np.full_like(temperature, cst.LEAST_SIGMA)
-    if options.CCONDENS == "CB02":
-        cloud = clouds.chaboureau_bechtold(sigma, state.sbar, total_water, options)
-    else:
-        thresholds = _thresholds(rhodref, temperature, options)
-        cloud = clouds.gaussian(sigma, state.sbar, total_water, ice, thresholds, options)
+        sigma = np.full_like(state.temperature, LEAST_SIGMA)
+    distribution = scheme.chaboureau_bechtold if options.CCONDENS == "CB02" else clouds.gaussian
+    cloud = distribution(sigma, saturation.sbar, state.total_water, options)
 
-    # The adjusted state; the weight below acts on the cloud, but neither on the vapour nor on the temperature.
     new_rc, new_ri = (1.0 - ice) * cloud.condensate, ice * cloud.condensate
-    new_temperature = temperature + ((new_rc - rc) * lv + (new_ri - ri) * ls) / capacity
-    new_rv = total_water - new_rc - new_ri
-    amplification = clouds.amplification(state.sbar / sigma) if options.CLAMBDA3 == "CB" else 1.0
-    statistical = 1.0 - weight_mf_cloud
-    new_rc, new_ri = new_rc * statistical, new_ri * statistical
-    cldfr, moment = cloud.fraction * statistical, cloud.moment * amplification * statistical
-    hlc, hli = ((content * statistical, area * statistical) for content, area in (cloud.hlc, cloud.hli))
+    warming = ((new_rc - rc) * heats.lv + (new_ri - ri) * heats.ls) / heats.capacity
+    new_rv = state.total_water - new_rc - new_ri
+    adjusted = state._replace(temperature=state.temperature + warming, rv=new_rv, rc=new_rc, ri=new_ri)
+    amplification = scheme.amplification(saturation.sbar / sigma) if options.CLAMBDA3 == "CB" else 1.0
 
-    # The sources: first of the liquid, then of the ice from the vapour that is left.
-    heating = capacity * exnref
-    condensing = _limited((new_rc - rc) / timestep, rcs, rvs)
-    rvs, rcs, ths = rvs - condensing, rcs + condensing, ths + condensing * lv / heating
-    condensing = _limited((new_ri - ri) / timestep, ris, rvs)
-    rvs, ris, ths = rvs - condensing, ris + condensing, ths + condensing * ls / heating
+    threshold_temperatures = scheme.threshold_temperatures(state.temperature, adjusted.temperature)
+    hlc = hli = np.zeros_like(sigma), np.zeros_like(sigma)
+    if options.CCONDENS == "GAUS":
+        thresholds = _thresholds(cst, rhodref, threshold_temperatures[0], options)
+        hlc = clouds.gaussian_above(sigma, saturation.sbar, 1.0 - ice, thresholds[0])
+        hli = clouds.gaussian_above(sigma, saturation.sbar, ice, thresholds[1])
 
-    out_rv, out_rc, out_ri, out_temperature = new_rv, new_rc, new_ri, new_temperature
+    # The weight acts on the cloud, but neither on the vapour nor on the temperature.
+    weight = scheme.statistical_weight(weight_mf_cloud)
+    new_rc, new_ri = new_rc * weight, new_ri * weight
+    cldfr, moment = cloud.fraction * weight, cloud.moment * amplification * weight
+    hlc, hli = ((content * weight, area * weight) for content, area in (hlc, hli))
+
+    heats = scheme.heats_after(cst, heats, adjusted, options.KRR)
+    sources = Sources(rvs, rcs, ris, ths)
+    sources = scheme.condense(sources, (new_rc - rc) / timestep, (new_ri - ri) / timestep, heats, exnref)
+
+    out_rv, out_rc, out_ri, out_temperature = new_rv, new_rc, new_ri, adjusted.temperature
     if options.LSUBG_COND:
-        liquid, frozen = mass_flux.limit_to_vapour(rc_mf / timestep, ri_mf / timestep, rvs)
-        rvs, rcs, ris = rvs - (liquid + frozen), rcs + liquid, ris + frozen
-        ths = ths + (liquid * lv + frozen * ls) / heating
+        liquid, frozen = mass_flux.limit_to_vapour(rc_mf / timestep, ri_mf / timestep, sources.rvs)
+        sources = sources.converted(liquid, frozen, heats, exnref)
         cldfr = np.minimum(1.0, cldfr + cf_mf)
 
-        # Autoconversion sees the adjusted temperature, without the heat of the mass-flux cloud.
-        thresholds, pdf = _thresholds(rhodref, new_temperature, options), options.CSUBG_MF_PDF
-        hlc = _add(hlc, mass_flux.above_threshold(liquid * timestep, cf_mf, thresholds[0], pdf))
-        hli = _add(hli, mass_flux.above_threshold(frozen * timestep, cf_mf, thresholds[1], pdf))
+        thresholds, pdf = _thresholds(cst, rhodref, threshold_temperatures[1], options), options.CSUBG_MF_PDF
+        hlc = _add(hlc, scheme.liquid_above_threshold(liquid * timestep, cf_mf, thresholds[0], pdf))
+        hli = _add(hli, scheme.ice_above_threshold(frozen * timestep, cf_mf, thresholds[1], pdf))
 
         liquid, frozen = mass_flux.limit_to_vapour(rc_mf, ri_mf, new_rv)
         out_rv, out_rc, out_ri = new_rv - (liquid + frozen), new_rc + liquid, new_ri + frozen
-        out_temperature = new_temperature + (liquid * lv + frozen * ls) / capacity
+        out_temperature = adjusted.temperature + (liquid * heats.lv + frozen * heats.ls) / heats.capacity
     else:
-        cldfr = np.where(rcs + ris > cst.LEAST_CONDENSATE / timestep, 1.0, 0.0).astype(th.dtype)
+        cldfr = np.where(sources.rcs + sources.ris > LEAST_CONDENSATE / timestep, 1.0, 0.0).astype(th.dtype)
         moment = cldfr
 
     outputs = {
-        "rvs": rvs, "rcs": rcs, "ris": ris, "ths": ths, "cldfr": cldfr,
+        **sources._asdict(), "cldfr": cldfr,
         "hlc_hrc": hlc[0], "hlc_hcf": hlc[1], "hli_hri": hli[0], "hli_hcf": hli[1],
         "out_rv": out_rv, "out_rc": out_rc, "out_ri": out_ri, "out_th": out_temperature / exn,
     }  # fmt: skip
@@ -150,18 +155,13 @@ def ice_adjust(
     return outputs
 
 
-def _limited(rate: Array, source: Array, vapour: Array) -> Array:
-    """Limit a rate of condensation (s-1) by the vapour, one of evaporation by the condensate that the sources hold."""
-    return np.where(rate < 0.0, np.maximum(rate, -source), np.minimum(rate, vapour))
-
-
 def _add(part: tuple[Array, Array], other: tuple[Array, Array]) -> tuple[Array, Array]:
     """Add the contents and the areas of two parts of a cloud; the area is at most 1."""
     return part[0] + other[0], np.minimum(1.0, part[1] + other[1])
 
 
-def _thresholds(density: Array, temperature: Array, options: Options) -> tuple[Array, Array]:
+def _thresholds(cst: Constants, density: Array, temperature: Array, options: Options) -> tuple[Array, Array]:
     """Return the autoconversion thresholds of liquid and of ice, kg kg-1, at a density (kg m-3) and temperature (K)."""
     slope, intercept = options.ice_threshold_law
-    ice: Array = np.minimum(options.XCRIAUTI, 10.0 ** (slope * (temperature - cst.T_T) + intercept))
+    ice: Array = np.minimum(options.XCRIAUTI, 10.0 ** (slope * (temperature - cst.t_t) + intercept))
     return options.XCRIAUTC / density, ice

@@ -12,65 +12,97 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from numpy_ice3 import constants as cst
+from numpy_ice3.constants import NEGLIGIBLE
 
 if TYPE_CHECKING:
     from numpy_ice3.arrays import Array
+    from numpy_ice3.constants import Constants
     from numpy_ice3.options import Options
 
 
-def latent_heats(temperature: Array) -> tuple[Array, Array]:
-    """Latent heats of vaporisation and of sublimation at ``temperature`` (K), J kg-1 (Kirchhoff's law)."""
-    excess = temperature - cst.T_T
-    return cst.L_VT + (cst.C_PV - cst.C_L) * excess, cst.L_ST + (cst.C_PV - cst.C_I) * excess
+class State(NamedTuple):
+    """Temperature (K) and mixing ratios (kg kg-1) of vapour, cloud droplets, rain, ice, snow and graupel."""
+
+    temperature: Array
+    rv: Array
+    rc: Array
+    rr: Array
+    ri: Array
+    rs: Array
+    rg: Array
+
+    @property
+    def condensate(self) -> Array:
+        """Cloud droplets and ice, kg kg-1."""
+        return self.rc + self.ri
+
+    @property
+    def total_water(self) -> Array:
+        """Vapour, cloud droplets and ice, kg kg-1."""
+        return self.rv + self.rc + self.ri
 
 
-def heat_capacity(rv: Array, rc: Array, rr: Array, ri: Array, rs: Array, rg: Array, krr: int) -> Array:
-    """Heat capacity of moist air per mass of dry air, J kg-1 K-1.
+class Heats(NamedTuple):
+    """What a phase change does to the temperature."""
+
+    lv: Array
+    ls: Array
+    """latent heats of vaporisation and of sublimation, J kg-1"""
+    capacity: Array
+    """heat capacity of moist air per mass of dry air, J kg-1 K-1"""
+
+
+def heats(cst: Constants, state: State, krr: int) -> Heats:
+    """Latent heats (Kirchhoff's law) and heat capacity of a state.
 
     Parameters
     ----------
-    rv, rc, rr, ri, rs, rg
-        Mixing ratios of vapour, cloud droplets, rain, ice, snow and graupel, kg kg-1.
     krr
         Number of water species; the heat capacity of the others is left out.
     """
-    liquid = rc + rr if krr > 2 else rc
-    capacity = cst.C_PD + cst.C_PV * rv + cst.C_L * liquid
+    excess = state.temperature - cst.t_t
+    liquid = state.rc + state.rr if krr > 2 else state.rc
+    capacity = cst.c_pd + cst.c_pv * state.rv + cst.c_l * liquid
     if krr >= 5:
-        capacity = capacity + cst.C_I * (ri + rs + rg if krr >= 6 else ri + rs)
-    return capacity
+        capacity = capacity + cst.c_i * (state.ri + state.rs + state.rg if krr >= 6 else state.ri + state.rs)
+    return Heats(cst.l_vt + (cst.c_pv - cst.c_l) * excess, cst.l_st + (cst.c_pv - cst.c_i) * excess, capacity)
 
 
-def ice_fraction(temperature: Array, rc: Array, ri: Array, options: Options) -> Array:
-    """Fraction of the condensate that is ice; temperature in K, mixing ratios in kg kg-1."""
+def heats_after(_cst: Constants, before: Heats, _adjusted: State, _krr: int) -> Heats:
+    """Return the heats with which the sources are computed: those of the input state, the step is linear."""
+    return before
+
+
+def ice_fraction(cst: Constants, state: State, options: Options) -> Array:
+    """Fraction of the condensate that is ice."""
+    temperature, rc, ri = state.temperature, state.rc, state.ri
     if options.CFRAC_ICE_ADJUST == "S":
         condensate = rc + ri
-        share = np.divide(ri, condensate, out=np.zeros_like(ri), where=condensate > cst.NEGLIGIBLE)
+        share = np.divide(ri, condensate, out=np.zeros_like(ri), where=condensate > NEGLIGIBLE)
     elif options.CFRAC_ICE_ADJUST == "T":
         share = (options.XTMAXMIX - temperature) / (options.XTMAXMIX - options.XTMINMIX)
     elif options.CFRAC_ICE_ADJUST == "O":
-        share = (cst.T_T - temperature) / 40.0
+        share = (cst.t_t - temperature) / 40.0
     else:
         share = np.zeros_like(temperature)
     return np.clip(share, 0.0, 1.0)
 
 
-def _vapour_pressure(temperature: Array, beta: float, gamma: float) -> Array:
+def _vapour_pressure(cst: Constants, temperature: Array, beta: float, gamma: float) -> Array:
     """Saturation vapour pressure, Pa.
 
     e = exp(alpha - beta/T - gamma ln T), centred at the triple point: it is e_t exp(small numbers), which loses no
     digits in float32.
     """
-    exponent = beta * (temperature - cst.T_T) / (temperature * cst.T_T) - gamma * np.log(temperature / cst.T_T)
-    pressure: Array = cst.E_T * np.exp(exponent)
+    exponent = beta * (temperature - cst.t_t) / (temperature * cst.t_t) - gamma * np.log(temperature / cst.t_t)
+    pressure: Array = cst.e_t * np.exp(exponent)
     return pressure
 
 
-def _saturation_mixing_ratio(temperature: Array, pressure: Array, beta: float, gamma: float) -> Array:
+def _saturation_mixing_ratio(cst: Constants, temperature: Array, pressure: Array, beta: float, gamma: float) -> Array:
     """Saturation mixing ratio, kg kg-1; the vapour pressure is at most 99 % of the pressure."""
-    vapour = np.minimum(_vapour_pressure(temperature, beta, gamma), 0.99 * pressure)
-    mixing_ratio: Array = cst.EPSILON * vapour / (pressure - vapour)
+    vapour = np.minimum(_vapour_pressure(cst, temperature, beta, gamma), 0.99 * pressure)
+    mixing_ratio: Array = cst.epsilon * vapour / (pressure - vapour)
     return mixing_ratio
 
 
@@ -85,34 +117,22 @@ class Saturation(NamedTuple):
     """mean saturation deficit: what a homogeneous box would hold as condensate after one linear step, kg kg-1"""
 
 
-def saturation(
-    temperature: Array,
-    pressure: Array,
-    total_water: Array,
-    condensate: Array,
-    latent_heat: Array,
-    capacity: Array,
-    ice: Array,
-) -> Saturation:
+def saturation(cst: Constants, state: State, pressure: Array, heats: Heats, ice: Array) -> Saturation:
     """Saturation and mean saturation deficit at the input temperature (Langlois 1973; Tao et al. 1989).
 
     Parameters
     ----------
-    temperature, pressure
-        K and Pa.
-    total_water, condensate
-        rv + rc + ri and rc + ri, kg kg-1.
-    latent_heat
-        Latent heat of the mixed phase L, J kg-1.
-    capacity
-        Heat capacity c_ph, J kg-1 K-1.
+    pressure
+        Pa.
     ice
         Ice fraction of the condensate.
     """
-    over_water = _saturation_mixing_ratio(temperature, pressure, cst.BETA_W, cst.GAMMA_W)
-    over_ice = _saturation_mixing_ratio(temperature, pressure, cst.BETA_I, cst.GAMMA_I)
+    temperature = state.temperature
+    over_water = _saturation_mixing_ratio(cst, temperature, pressure, cst.beta_w, cst.gamma_w)
+    over_ice = _saturation_mixing_ratio(cst, temperature, pressure, cst.beta_i, cst.gamma_i)
     qs = (1.0 - ice) * over_water + ice * over_ice
-    slope = latent_heat * qs / (cst.R_V * temperature**2) * (1.0 + qs / cst.EPSILON)  # dq_s/dT (Clausius-Clapeyron)
-    warming = latent_heat / capacity  # K per kg kg-1 of condensate
+    latent_heat = (1.0 - ice) * heats.lv + ice * heats.ls
+    slope = latent_heat * qs / (cst.r_v * temperature**2) * (1.0 + qs / cst.epsilon)  # dq_s/dT (Clausius-Clapeyron)
+    warming = latent_heat / heats.capacity  # K per kg kg-1 of condensate
     a = 1.0 / (1.0 + warming * slope)
-    return Saturation(qs, a, a * (total_water - qs + slope * warming * condensate))
+    return Saturation(qs, a, a * (state.total_water - qs + slope * warming * state.condensate))
