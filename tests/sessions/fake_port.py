@@ -72,7 +72,7 @@ class Fake:
     def read(self) -> Mapping[str, Any]:
         return {"rvs": self.state}
 
-    def _misbehave(self) -> None:  # noqa: C901 (a list)
+    def _misbehave(self) -> None:  # noqa: C901, PLR0912 (a list)
         name, traced, what = self.case.component, "PYTHONMALLOC" in os.environ, self.misbehaviour
         if self.answer is not None:
             if what == "accuracy-crash":
