@@ -63,7 +63,7 @@ def test_it_agrees_with_the_fortran(make: Make, precision: str, profile: str, pa
         assert max(error.maximum for error in checked.fields) > 1e-9, "not computed in float32"
 
 
-@pytest.mark.parametrize("threads", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("threads", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_it_meets_the_contract(make: Make, threads: int) -> None:
     interpreter = make("float64").interpreter
     variables = {
