@@ -52,6 +52,24 @@ def test_what_became_slower_larger_or_worse_is_said(repository: Repository) -> N
     assert (repository.project / "src/small/work.py").exists()
 
 
+def test_what_a_compiler_takes_is_not_the_memory_of_a_port(repository: Repository) -> None:
+    """One that compiles for each shape, for the base: the contender, which is the same, finds it in the cache."""
+    compiling = """
+    cell.cache.mkdir(parents=True, exist_ok=True)
+    program = cell.cache / "x".join(map(str, case.domain))
+    if not program.exists():
+        program.write_bytes(bytes(2**24))
+    return Component(case)
+"""
+    repository.change(PORT, "\n    return Component(case)\n", compiling)
+    repository.commit()
+    repository.compare("--base", "HEAD", "--budget", "1", "--benchmarks", "beta")
+    found = repository.benchmarks["ice_adjust:beta"]
+    assert found.base_bytes is not None
+    assert found.base_bytes < 2**23
+    assert abs(found.base_bytes - (found.contender_bytes or 0)) < 2**14
+
+
 def test_a_contender_that_fails_is_reported_and_the_others_are_compared(repository: Repository) -> None:
     repository.change("pyproject.toml", COMPONENTS, f'{COMPONENTS}, "ice_adjust:late"')
     repository.change(PORT, '"ice_adjust:beta": 40}', '"ice_adjust:beta": 40, "ice_adjust:late": 1}')

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ REFERENCE = (32, 1, 60)
 """Domain of the reference data."""
 SMALLEST = (2, 2, 3)
 """Domain on which the probe loads what stays in memory."""
+POOL = ThreadPoolExecutor(1)
+"""Its thread starts with the first run, as those of a framework do; a fork does not have it."""
 LIKED = 2
 """Runs until it misbehaves: the compile pass makes one."""
 KEPT: list[bytearray] = []
@@ -69,7 +72,7 @@ class Fake:
     def read(self) -> Mapping[str, Any]:
         return {"rvs": self.state}
 
-    def _misbehave(self) -> None:  # noqa: C901 (a list)
+    def _misbehave(self) -> None:  # noqa: C901, PLR0912 (a list)
         name, traced, what = self.case.component, "PYTHONMALLOC" in os.environ, self.misbehaviour
         if self.answer is not None:
             if what == "accuracy-crash":
@@ -77,7 +80,9 @@ class Fake:
             if what == "hang-accuracy":
                 time.sleep(600)
             return
-        if self.case.domain == SMALLEST:  # before the memory pass forks
+        if what == "threads":
+            POOL.submit(time.process_time).result(timeout=5)
+        if self.case.domain == SMALLEST:
             return
         if what == "hang-compile" or (what == "hang-traced" and traced):
             time.sleep(600)

@@ -102,6 +102,12 @@ def test_the_memory_pass_isolates_benchmarks(make: Make) -> None:
     assert all(benchmark.memray_dump and benchmark.memray_dump.startswith("shown/peak") for benchmark in benchmarks)
 
 
+def test_the_memory_pass_forks_before_a_port_starts_threads(make: Make) -> None:
+    answers = passes.measure_memory(make("threads"))
+    assert answers.failures == {}
+    assert [peak.benchmark for peak in answers.of(messages.Peak)] == NAMES
+
+
 def test_a_benchmark_killed_in_the_memory_pass_is_said(make: Make) -> None:
     place = make("killed-when-traced", "single")
     answers = passes.measure_memory(place)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ice3_probe.cases import load_everything
 from ice3_probe.channel import Channel, read_job
 from ice3_probe.messages import Collected, Failed, Finished, MessageError, Started
 from ice3_probe.performance.memory import peak_of, run_forked
@@ -59,6 +60,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _run_and_tell(item: pytest.Item, run: Callable[[], None]) -> None:
+    given = item.funcargs  # type: ignore[attr-defined]
+    load_everything(given["port"], given["cell"], given["case"])
     run()
     _tell_peak(item, Channel(item.config.getoption("--channel")))
 

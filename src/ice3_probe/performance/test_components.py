@@ -32,10 +32,14 @@ MAX_ROUNDS = 500
 
 
 @pytest.fixture
-def loaded(case: Benchmark, cell: Cell, port: Port) -> None:
-    """Load the modules that a component needs, and make its inputs."""
+def loaded(case: Benchmark, cell: Cell, port: Port, request: pytest.FixtureRequest) -> None:
+    """Make a component's inputs and load the modules that it needs.
+
+    A forked process loads them itself: it has none of the threads that a port starts when it is first used.
+    """
     if cell.device == "cpu":
-        load_everything(port, cell, case)
+        if not request.config.getoption("isolate"):
+            load_everything(port, cell, case)
         weather(case.domain, case.mix)
 
 
