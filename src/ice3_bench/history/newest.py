@@ -7,11 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ice3_bench.cell.machine import host_name
-from ice3_bench.components import base_of
 from ice3_bench.errors import UsageError
 from ice3_bench.names import BenchmarkName
 from ice3_bench.text import count
-from ice3_probe.messages import COMPONENTS
+from ice3_probe.messages import COMPONENTS, base_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import floor, hypot, log10
 from typing import TYPE_CHECKING
 
-from ice3_bench.components import base_of
 from ice3_bench.errors import UsageError
 from ice3_bench.text import quoted, significant
+from ice3_probe.messages import base_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
