@@ -15,6 +15,7 @@ from ice3_probe.contract import Unavailable
 from ice3_probe.messages import Failure, Job, MessageError, Started
 from ice3_probe.ports import PortError, load_port
 from ice3_probe.reference import DataSetError
+from ice3_probe.rules import judge
 from ice3_probe.worker import serve
 
 USAGE = 2
@@ -24,7 +25,7 @@ USAGE = 2
 def main(arguments: list[str] | None = None) -> int:
     """Run a pass; its results and what goes wrong are messages on the channel."""
     parser = argparse.ArgumentParser(prog="python -m ice3_probe", description="Measure a cell in this interpreter.")
-    parser.add_argument("pass_name", metavar="PASS", choices=("compile", "accuracy", "device", "worker"))
+    parser.add_argument("pass_name", metavar="PASS", choices=("check", "compile", "accuracy", "device", "worker"))
     parser.add_argument("--job", type=Path, required=True, help="file with the job")
     parser.add_argument("--channel", type=int, help="descriptor that messages are written to")
     parser.add_argument("--columns", default="name", help="what nvidia-smi is asked about the device")
@@ -51,7 +52,10 @@ def _run(name: str, job: Job, channel: Channel, columns: str) -> int:
     def started(what: str) -> None:
         channel.send(Started(what))
 
-    if name == "compile":
+    if name == "check":
+        for judged in judge(job, started):
+            channel.send(judged)
+    elif name == "compile":
         for message in build_all(job, started):
             if isinstance(message, Failure):
                 return _fail(channel, message)

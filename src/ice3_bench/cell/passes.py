@@ -64,7 +64,9 @@ class Answers:
         return [message for message in self.messages if isinstance(message, kind)]
 
 
-def _run(place: Workplace, name: str, arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> Answers:
+def run_pass(
+    place: Workplace, name: str, arguments: Sequence[str], variables: Mapping[str, str] | None = None
+) -> Answers:
     """Run a pass.
 
     Parameters
@@ -103,11 +105,12 @@ def fail(place: Workplace, name: str, code: int) -> PassError:
     lines = place.log(name).read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
     tail = "\n".join(f"    {line}" for line in lines[-QUOTED_LINES:])
     return PassError(
-        f"The {name} pass {_ended(code)}. Its whole output is in {place.shown_log(name)}; it ends with\n{tail}"
+        f"The {name} pass {ended(code)}. Its whole output is in {place.shown_log(name)}; it ends with\n{tail}"
     )
 
 
-def _ended(code: int) -> str:
+def ended(code: int) -> str:
+    """Say how a process ended."""
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
@@ -122,7 +125,7 @@ def compile_stencils(place: Workplace) -> list[messages.Built]:
         If the port fails.
     """
     place.stencils.mkdir(parents=True, exist_ok=True)
-    answers = _run(place, "compile", ("-m", "ice3_probe", "compile"))
+    answers = run_pass(place, "compile", ("-m", "ice3_probe", "compile"))
     if answers.code:
         raise fail(place, "compile", answers.code)
     return answers.of(messages.Built)
@@ -138,7 +141,7 @@ def describe_device(place: Workplace) -> Gpu:
     PassError
         If the pass fails.
     """
-    answers = _run(place, "device", ("-m", "ice3_probe", "device", f"--columns={','.join(SMI_COLUMNS)}"))
+    answers = run_pass(place, "device", ("-m", "ice3_probe", "device", f"--columns={','.join(SMI_COLUMNS)}"))
     found = answers.of(messages.Device)
     if answers.code or not found:
         raise fail(place, "device", answers.code)
@@ -155,7 +158,7 @@ def check_accuracy(place: Workplace) -> list[messages.Checked]:
     PassError
         If the pass itself fails. Wrong physics is not an error here: the result says so.
     """
-    answers = _run(place, "accuracy", ("-m", "ice3_probe", "accuracy"))
+    answers = run_pass(place, "accuracy", ("-m", "ice3_probe", "accuracy"))
     if answers.code:
         raise fail(place, "accuracy", answers.code)
     return answers.of(messages.Checked)
@@ -229,15 +232,14 @@ def _run_pytest(
             break
     if len(done) < count:
         whole.incomplete = (
-            f"The {name} pass {_ended(whole.code)} after {len(done)} of {count} benchmarks, "
-            f"see {place.shown_log(name)}."
+            f"The {name} pass {ended(whole.code)} after {len(done)} of {count} benchmarks, see {place.shown_log(name)}."
         )
     return whole
 
 
 def _run_selected(place: Workplace, log: str, flags: Sequence[str], variables: Mapping[str, str] | None) -> Answers:
     tests = place.interpreter.path[0] / "ice3_probe" / "performance"
-    answers = _run(place, log, ["-m", "pytest", str(tests), *flags, *place.pytest_args], variables)
+    answers = run_pass(place, log, ["-m", "pytest", str(tests), *flags, *place.pytest_args], variables)
     if answers.code == NO_TESTS_COLLECTED and not answers.of(messages.Started):
         raise UsageError(
             f"No benchmark is selected by the arguments {shlex.join(place.pytest_args)}: "
