@@ -33,7 +33,8 @@ def difference(
         with np.errstate(invalid="ignore"):
             same = (array == second[name]) | (np.isnan(array) & np.isnan(second[name]))
             moved = np.where(same, 0.0, np.abs(second[name].astype(np.float64) - array))
+        moved[np.isnan(moved)] = np.inf
         largest = np.abs(array, where=np.isfinite(array), out=np.zeros(array.shape)).max(initial=0.0)
-        if np.count_nonzero(~(moved <= tolerance * largest)) > share * moved.size:
+        if np.count_nonzero(moved > tolerance * largest) > share * moved.size:
             return f"'{name}' (largest difference {moved.max():.1e}, largest value {largest:.1e})"
     return ""

@@ -28,9 +28,9 @@ DOMAIN = (5, 3, 10)
 """Points (i, j, k) of the tiny domain: different extents, so that exchanged axes show."""
 OTHER_DOMAIN = (7, 1, 13)
 """A second one, one point wide as the columns of the reference data are."""
-WIDE_DOMAIN = (32, 24, 30)
+WIDE_DOMAIN = (64, 48, 60)
 """Domain on which a fast run takes long enough to see whether its result was ready."""
-LONG_NS = 5_000_000
+LONG_NS = 1_000_000
 """A run that takes so long on the tiny domain is looked at there."""
 NOTICED_NS = 300_000
 """A first read that is late by less tells nothing: it may also make views, or find its memory cold."""

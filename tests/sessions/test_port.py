@@ -181,7 +181,6 @@ def test_a_component_that_ends_the_process_does_not_hide_the_others(place: Place
         ("bench/fake_port.py", "bench/no_port.py", "The port of backend 'a fake' does not exist"),
         ("bench/fake_port.py", "no_package.port", "✗ the port can be imported: There is no module no_package.port"),
         ('"rain_ice"', '"microphysics"', "✗ create() knows the component and makes it: The port has no component"),
-        ('python = "current"', 'python = "3.27"', "needs Python 3.27, which is not installed. Installed:"),
     ],
 )
 def test_what_configuration_must_mend_ends_with_exit_code_2(place: Place, old: str, new: str, told: str) -> None:
