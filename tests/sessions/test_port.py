@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -141,15 +142,13 @@ def test_a_table_that_cannot_be_appended_is_told(tmp_path: Path) -> None:
         ({"id": "known"}, "has a backend 'known' already"),
     ],
 )
-def test_nothing_is_written_if_something_is_in_the_way(tmp_path: Path, changes: dict[str, str], told: str) -> None:
+def test_nothing_is_written_if_something_is_in_the_way(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
     table = '[[tool.ice3-bench.backends]]\nname = "known"\nid = "known"\nport = "there.py"\n'
     (tmp_path / "pyproject.toml").write_text(table, encoding="utf-8")
     (tmp_path / "there.py").touch()
     before = files(tmp_path)
     with pytest.raises(UsageError, match=told):
-        write_port(
-            NewPort(**{"project": tmp_path, "id": "x", "component": "ice_adjust", "port": Path("x.py")} | changes)
-        )  # type: ignore[arg-type]
+        write_port(replace(NewPort(tmp_path, "x", "ice_adjust", Path("x.py")), **changes))
     assert files(tmp_path) == before
 
 
@@ -196,3 +195,9 @@ def test_what_a_port_prints_is_no_line_of_the_check(place: Place) -> None:
     assert run.returncode == Exit.OK, run.stdout
     assert '"Done"' not in run.stdout
     assert '"Done"' in (place.results / "single-float64/check.log").read_text(encoding="utf-8")
+
+
+def test_on_a_device_the_rules_of_a_cpu_stay_open(place: Place) -> None:
+    run = place.harness("port.check", "--backend", "device")
+    assert run.returncode == Exit.OK, run.stdout + run.stderr
+    assert run.stdout.count("only a rule on a CPU") == 4  # two rules, two components
