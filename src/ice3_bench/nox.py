@@ -36,6 +36,7 @@ HISTORY = "Show every series of the local history and where its level changed."
 PACK = "Pack cells into one archive that measures them on a machine without network."
 REPORT = "Write the local history as one page, results/report.html."
 BENCHER = "Manage the Bencher project: nox -s bencher -- check, setup, archive or fork-upload."
+PORT = "Begin a port or hold one to the contract: nox -s port -- new or check."
 
 
 def sessions(pyproject: str = "pyproject.toml") -> None:
@@ -48,13 +49,14 @@ def sessions(pyproject: str = "pyproject.toml") -> None:
     _define("bench-gpu", GPU, _arguments(harness, "gpu"))
     _define("bench-upload", UPLOAD, _options(harness, "upload"))
     _define("bench-comment", COMMENT, _options(harness, "comment"))
-    _define("bencher", BENCHER, _bencher(harness))
+    _define("bencher", BENCHER, _group(harness, "bencher", "check (or setup, archive, fork-upload)"))
     _define("bench-compare", COMPARE, _arguments(harness, "compare"))
     _define("bench-calibrate", CALIBRATE, _arguments(harness, "calibrate"))
     _define("bench-table", TABLE, _arguments(harness, "table"))
     _define("bench-history", HISTORY, _arguments(harness, "history"))
     _define("bench-report", REPORT, _arguments(harness, "report", extra="report"))
     _define("bench-pack", PACK, _arguments(harness, "pack"))
+    _define("port", PORT, _group(harness, "port", "check --backend ID (or new --id ID)"))
 
 
 def end(session: nox.Session, code: int) -> NoReturn:
@@ -116,13 +118,15 @@ def _arguments(harness: str, command: str, extra: str = "") -> Callable[[nox.Ses
     return body
 
 
-def _bencher(harness: str) -> Callable[[nox.Session], None]:
+def _group(harness: str, group: str, usage: str) -> Callable[[nox.Session], None]:
+    """Make a session whose first argument is a command of a group; the others are its options."""
+
     def body(session: nox.Session) -> None:
         if not session.posargs:
-            session.error("Usage: nox -s bencher -- check (or setup, archive, fork-upload), then its options.")
+            session.error(f"Usage: nox -s {group} -- {usage}, then its options.")
         _install(session, harness)
         task, *options = session.posargs
-        run(session, f"bencher.{task}", *options)
+        run(session, f"{group}.{task}", *options)
 
     return body
 

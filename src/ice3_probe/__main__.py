@@ -6,16 +6,23 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ice3_probe import device
 from ice3_probe.accuracy import check_all
 from ice3_probe.building import build_all
 from ice3_probe.channel import Channel, read_job
 from ice3_probe.contract import Unavailable
-from ice3_probe.messages import Failure, Job, MessageError, Started
+from ice3_probe.messages import Failure, MessageError, Started
 from ice3_probe.ports import PortError, load_port
 from ice3_probe.reference import DataSetError
+from ice3_probe.rules import judge
 from ice3_probe.worker import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ice3_probe.messages import Answer, Job
 
 USAGE = 2
 """Exit code if configuration, arguments, data or machine must be fixed; 1 is the port's fault."""
@@ -24,7 +31,9 @@ USAGE = 2
 def main(arguments: list[str] | None = None) -> int:
     """Run a pass; its results and what goes wrong are messages on the channel."""
     parser = argparse.ArgumentParser(prog="python -m ice3_probe", description="Measure a cell in this interpreter.")
-    parser.add_argument("pass_name", metavar="PASS", choices=("compile", "accuracy", "explain", "device", "worker"))
+    parser.add_argument(
+        "pass_name", metavar="PASS", choices=("check", "compile", "accuracy", "explain", "device", "worker")
+    )
     parser.add_argument("--job", type=Path, required=True, help="file with the job")
     parser.add_argument("--channel", type=int, help="descriptor that messages are written to")
     parser.add_argument("--kept", type=Path, help="folder that takes what the port computes, or holds it for explain")
@@ -49,27 +58,29 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(name: str, job: Job, channel: Channel, options: argparse.Namespace) -> int:
-    def started(what: str) -> None:
-        channel.send(Started(what))
+    if name == "worker":
+        serve(load_port(job.port), job.cell, channel)
+        return 0
+    for answer in _answers(name, job, options, lambda what: channel.send(Started(what))):
+        if isinstance(answer, Failure):
+            return _fail(channel, answer)
+        channel.send(answer)
+    return 0
 
+
+def _answers(name: str, job: Job, options: argparse.Namespace, started: Callable[[str], None]) -> Iterable[Answer]:
+    """Return the results of a pass as they come; ``started`` is called with what it begins with."""
+    if name == "check":
+        return judge(job, started)
     if name == "compile":
-        for message in build_all(job, started):
-            if isinstance(message, Failure):
-                return _fail(channel, message)
-            channel.send(message)
-    elif name == "accuracy":
-        for checked in check_all(job, load_port(job.port), started, options.kept):
-            channel.send(checked)
-    elif name == "explain":
+        return build_all(job, started)
+    if name == "accuracy":
+        return check_all(job, load_port(job.port), started, options.kept)
+    if name == "explain":
         from ice3_probe.explain.explanation import explain_all  # noqa: PLC0415 (only this pass has numpy_ice3)
 
-        for answer in explain_all(job, options.kept, started):
-            channel.send(answer)
-    elif name == "device":
-        channel.send(device.describe(options.columns))
-    else:
-        serve(load_port(job.port), job.cell, channel)
-    return 0
+        return explain_all(job, options.kept, started)
+    return [device.describe(options.columns)]
 
 
 def _fail(channel: Channel, failure: Failure) -> int:

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
 from ice3_probe import device
-from ice3_probe.cases import SMALLEST, instance_of
+from ice3_probe.cases import SMALLEST, instance_of, refused
 from ice3_probe.components import COMPONENTS, component_of
 from ice3_probe.contract import Unsupported
 from ice3_probe.messages import Benchmark, Built, Failure
@@ -64,7 +64,7 @@ def _build(work: tuple[str, Cell, Benchmark]) -> Built | Failure:
     except PortError as error:
         return Failure(str(error), usage=error.usage)
     except Unsupported as error:
-        return Failure(f"Port {where} does not run '{benchmark.component}' with PHYEX's AROME options: {error}")
+        return Failure(refused(where, benchmark.component, error))
     after = _files(cell.cache)
     cached = getattr(instance.runnable, "cached", bool(after) and after == before)
     return Built(benchmark.component, benchmark.domain, seconds, bool(cached))

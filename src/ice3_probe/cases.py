@@ -18,7 +18,7 @@ from ice3_probe.ports import Instance, on_device
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ice3_probe.contract import Cell, Runnable, Shape
+    from ice3_probe.contract import Cell, Runnable, Shape, Unsupported
     from ice3_probe.ports import Arrays, Port
 
 TIMESTEP = 50.0
@@ -93,3 +93,8 @@ def load_everything(port: Port, cell: Cell, benchmark: Benchmark) -> None:
         instance.reset()
         instance.run()
         instance.read()
+
+
+def refused(where: str, component: str, error: Unsupported) -> str:
+    """Say that a port refuses the options that every component is measured with."""
+    return f"Port {where} does not run '{component}' with PHYEX's AROME options: {error}"

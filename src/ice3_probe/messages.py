@@ -413,6 +413,29 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """How a port stands with one rule of the contract.
+
+    Attributes
+    ----------
+    component
+        Component or variant; empty if the rule is about the port as a whole.
+    verdict
+        ``kept``; ``broken``; ``open``: it does not apply, or could not be tried.
+    told
+        What is wrong, or why the verdict is open.
+    usage
+        Whether configuration or machine must be fixed, not the port's code.
+    """
+
+    component: str
+    rule: str
+    verdict: Literal["kept", "broken", "open"]
+    told: str = ""
+    usage: bool = False
+
+
+@dataclass(frozen=True)
 class Rounds:
     """Timed rounds: wall time, CPU time of the process and involuntary context switches of each."""
 
@@ -482,7 +505,7 @@ class Device:
 
 Answer = (
     Done | Failure | Remark | Collected | Started | Finished | Failed | Built | Checked | Explained | Deciding
-    | Diagnosis | Rounds | Timed | Peak | Prepared | Device
+    | Diagnosis | Judged | Rounds | Timed | Peak | Prepared | Device
 )  # fmt: skip
 Message = Job | Request | Answer
 Record = TypeVar("Record")

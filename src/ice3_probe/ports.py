@@ -8,18 +8,20 @@ import sys
 import time
 import traceback
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ice3_probe.components import bytes_per_call, component_of
 from ice3_probe.contract import Unavailable, UnknownComponent, Unsupported
+from ice3_probe.differences import REPEATABLE, difference
 from ice3_probe.fields import active
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from types import ModuleType
 
     from numpy.typing import NDArray
@@ -36,13 +38,15 @@ class PortError(Exception):
     ----------
     message
         What is wrong, in which port, and how to fix it.
+    rule
+        Rule of the contract that is broken: a key of ``ice3_probe.rules.RULES``.
     usage
         Whether configuration or machine must be fixed rather than the port's code.
     """
 
-    def __init__(self, message: str, *, usage: bool = False) -> None:
+    def __init__(self, message: str, rule: str = "", *, usage: bool = False) -> None:
         super().__init__(message)
-        self.usage = usage
+        self.rule, self.usage = rule, usage
 
 
 @dataclass(frozen=True)
@@ -75,23 +79,27 @@ def load_port(where: str) -> Port:
     try:
         module = _import_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
     except FileNotFoundError as error:
-        raise PortError(f"There is no port at {where}. Correct 'port' of the backend.", usage=True) from error
+        raise PortError(f"There is no port at {where}. Correct 'port' of the backend.", "module", usage=True) from error
     except ModuleNotFoundError as error:
         if error.name is not None and (where == error.name or where.startswith(f"{error.name}.")):
             raise PortError(
                 f"There is no module {where}. Correct 'port' of the backend, or add its folder to 'pythonpath'.",
+                "module",
                 usage=True,
             ) from error
         raise PortError(
             f"Port {where} imports {error.name}, which is not installed. Add it to 'requirements' of the backend.",
+            "module",
             usage=True,
         ) from error
     except Exception as error:
         traceback.print_exc()
-        raise PortError(f"Port {where} cannot be imported: {type(error).__name__}: {error}.") from error
+        raise PortError(f"Port {where} cannot be imported: {type(error).__name__}: {error}.", "module") from error
     create = getattr(module, "create", None)
     if not callable(create):
-        raise PortError(f"Port {where} has no function create(case, cell): see the contract, ice3_probe.contract.")
+        raise PortError(
+            f"Port {where} has no function create(case, cell): see the contract, ice3_probe.contract.", "function"
+        )
     return Port(where, create)
 
 
@@ -108,6 +116,10 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
+def _raise(error: PortError) -> None:
+    raise error
+
+
 class Instance:
     """A component of a port, created for a case and loaded with its inputs.
 
@@ -116,6 +128,8 @@ class Instance:
     inputs
         Gives the inputs by name, shape (i, j, k) or (i, j), in the memory that the runnable wants them in. Those of the
         host become read-only.
+    blame
+        Takes each fault that leaves something to go on with; by default it is raised.
 
     Raises
     ------
@@ -125,16 +139,25 @@ class Instance:
         If it does not implement an option.
     """
 
-    def __init__(self, port: Port, case: Case, cell: Cell, inputs: Callable[[Runnable], Arrays]) -> None:
-        self.port, self.case, self.cell = port, case, cell
+    def __init__(
+        self,
+        port: Port,
+        case: Case,
+        cell: Cell,
+        inputs: Callable[[Runnable], Arrays],
+        blame: Callable[[PortError], None] = _raise,
+    ) -> None:
+        self.port, self.case, self.cell, self._take = port, case, cell, blame
         self.fields = active(component_of(case.component).fields, case.options)
         start = time.perf_counter()
         self.runnable = create(port, case, cell)
         self.created_seconds = time.perf_counter() - start
         """Seconds that the port took to create the component."""
-        self.outputs = self._names("outputs", [field.name for field in self.fields if field.is_output])
-        self.ignores = self._names("ignores", [field.name for field in self.fields if field.is_input])
-        self._inputs = {name: array for name, array in inputs(self.runnable).items() if self._is_input(name)}
+        self.outputs = self._names("outputs") & {field.name for field in self.fields if field.is_output}
+        unwanted = self._names("ignores")
+        self.ignores = unwanted & {field.name for field in self.fields if field.is_input}
+        wanted = {field.name for field in component_of(case.component).inputs} - unwanted
+        self._inputs = {name: array for name, array in inputs(self.runnable).items() if name in wanted}
         lacking = [field.name for field in self.inputs if field.name not in self._inputs]
         if lacking:
             raise PortError(f"The case of '{case.component}' lacks the input '{lacking[0]}'.")
@@ -195,50 +218,77 @@ class Instance:
             If one is missing, is not an array of the right shape and dtype, or is the memory that the port was given.
         """
         got = self._call("read", self.runnable.read)
+        if not isinstance(got, Mapping):
+            self._blame("read", f"read() returns a {type(got).__name__}: expected arrays by name")
+            return {}
         checked = {}
         for field in (field for field in self.fields if field.name in self.outputs):
             if field.name not in got:
-                self._blame(f"read() lacks '{field.name}', which 'outputs' names")
+                self._blame("read", f"read() lacks '{field.name}', which 'outputs' names")
+                continue
             array: Any = got[field.name]
             shape = field.shape(self.case.domain)
             if not _on_host(array):
-                self._blame(f"read() returns a {type(array).__name__} for '{field.name}': expected a NumPy array")
-            if array.shape != shape:
-                self._blame(f"'{field.name}' has shape {array.shape}: expected {shape} ({field.dims})")
+                what = f"read() returns a {type(array).__name__} for '{field.name}': expected a NumPy array"
+                self._blame("read", what)
+                continue
             if array.dtype != np.dtype(self.cell.precision):
-                self._blame(f"'{field.name}' is {array.dtype}: expected {self.cell.precision}")
+                self._blame("dtype", f"'{field.name}' is {array.dtype}: expected {self.cell.precision}")
             given = self._inputs.get(field.name)
             if given is not None and _on_host(given) and np.may_share_memory(array, given):
-                self._blame(f"'{field.name}' lies in the memory of the input it was given: load() must copy")
+                self._blame("copies", f"'{field.name}' lies in the memory of the input it was given: load() must copy")
+            if array.shape != shape:
+                self._blame("shape", f"'{field.name}' has shape {array.shape}: expected {shape} ({field.dims})")
+                continue
             checked[field.name] = array
         return checked
+
+    def run_twice(self) -> dict[str, NDArray[Any]]:
+        """Run twice from the state that was loaded; return the outputs of the first run, copied.
+
+        Raises
+        ------
+        PortError
+            If the second run gives another result, so that ``reset`` does not restore the state.
+        """
+        first = self.result()
+        moved = difference(first, self.result(), REPEATABLE[self.cell.precision])
+        if moved:
+            what = f"a second run after reset() gives another {moved}: reset() must restore what load() gave"
+            self._blame("reset", what)
+        return first
+
+    def result(self) -> dict[str, NDArray[Any]]:
+        """Run once from the state that was loaded; return the outputs, copied."""
+        self.reset()
+        self.run_checked()
+        return {name: array.copy() for name, array in self.read().items()}
 
     def require_inputs_unchanged(self) -> None:
         """Raise PortError if the port wrote to an array that it was given."""
         for name, checksum in self._checksums().items():
             if checksum != self._sums[name]:
-                self._blame(f"it changed the input '{name}' that load() was given: inputs are read-only, copy them")
+                what = f"it changed the input '{name}' that load() was given: inputs are read-only, copy them"
+                self._blame("unchanged", what)
 
     def require_finite(self, where: str) -> None:
         """Raise PortError if an output is not finite."""
         for name, array in self.read().items():
             if not np.isfinite(array).all():
-                raise PortError(f"'{name}' is not finite after a run on {where}")
+                self._take(PortError(f"'{name}' is not finite after a run on {where}", "finite"))
 
-    def _is_input(self, name: str) -> bool:
-        fields = component_of(self.case.component).fields
-        return any(field.name == name and field.is_input for field in fields) and name not in self.ignores
-
-    def _names(self, what: str, known: list[str]) -> frozenset[str]:
+    def _names(self, what: str) -> frozenset[str]:
+        """Return the fields of the component that an attribute names, also those without effect under the options."""
         value: Any = getattr(self.runnable, what, None)
         if isinstance(value, str) or not hasattr(value, "__iter__"):
-            self._blame(f"'{what}' is {value!r}: expected a frozenset of field names")
+            self._blame(what, f"'{what}' is {value!r}: expected a frozenset of field names")
+            return frozenset()
         names = frozenset(map(str, value))
         component = component_of(self.case.component)
         unknown = sorted(names - {field.name for field in component.fields})
         if unknown:
-            self._blame(f"'{what}' names '{unknown[0]}', which is not a field of {component.name}")
-        return names & frozenset(known)
+            self._blame(what, f"'{what}' names '{unknown[0]}', which is not a field of {component.name}")
+        return names - frozenset(unknown)
 
     def _checksums(self) -> dict[str, int]:
         """Checksums of the inputs that lie in the host's memory."""
@@ -251,14 +301,15 @@ class Instance:
         except Exception as error:
             traceback.print_exc()
             hint = " The inputs are read-only." if "read-only" in str(error) else ""
-            raise PortError(f"{self._who}: {what}() failed: {type(error).__name__}: {error}{hint}") from error
+            rule = "load" if what == "load" else "run"
+            raise PortError(f"{self._who}: {what}() failed: {type(error).__name__}: {error}{hint}", rule) from error
 
     @property
     def _who(self) -> str:
         return f"Port {self.port.where}, '{self.case.component}'"
 
-    def _blame(self, what: str) -> NoReturn:
-        raise PortError(f"{self._who}: {what}.")
+    def _blame(self, rule: str, what: str) -> None:
+        self._take(PortError(f"{self._who}: {what}.", rule))
 
 
 def on_device(cell: Cell, runnable: Runnable) -> bool:
@@ -287,12 +338,14 @@ def create(port: Port, case: Case, cell: Cell) -> Runnable:
     except Unsupported:
         raise
     except (UnknownComponent, Unavailable) as error:
-        raise PortError(str(error), usage=True) from error
+        raise PortError(str(error), "component", usage=True) from error
     except (Exception, SystemExit) as error:
         traceback.print_exc()
         name = "" if type(error).__name__ == "CompilationError" else f"{type(error).__name__}: "
-        raise PortError(f"Port {port.where} cannot create '{case.component}': {name}{error}") from error
+        raise PortError(f"Port {port.where} cannot create '{case.component}': {name}{error}", "component") from error
     for method in ("load", "reset", "run", "read"):
         if not callable(getattr(runnable, method, None)):
-            raise PortError(f"Port {port.where}: what create() returns for '{case.component}' has no {method}().")
+            raise PortError(
+                f"Port {port.where}: what create() returns for '{case.component}' has no {method}().", "methods"
+            )
     return runnable

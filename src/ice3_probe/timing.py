@@ -105,17 +105,26 @@ class Loop:
 
 def remarks(late: float, rounds: Rounds, threads: int, where: str) -> list[str]:
     """Say what makes a timing doubtful: a result that was not ready, or more threads than were asked for."""
-    said = []
-    if where == "cpu" and late >= NOT_READY:
-        said.append(
-            f"the result was not ready when run() returned: the first read() took {late:.0%} of a run longer than the "
-            "second one. On a CPU, run() must wait for the result"
-        )
+    return [said for said in (not_ready(late), too_many_threads(rounds, threads)) if said] if where == "cpu" else []
+
+
+def not_ready(late: float) -> str:
+    """Say that a result came as ``late`` as that; empty if it was ready."""
+    if late < NOT_READY:
+        return ""
+    return (
+        f"the result was not ready when run() returned: the first read() took {late:.0%} of a run longer than the "
+        "second one. On a CPU, run() must wait for the result"
+    )
+
+
+def too_many_threads(rounds: Rounds, threads: int) -> str:
+    """Say that rounds used more processors than threads were asked for; empty if they did not."""
     used = statistics.median(cpu / max(wall, 1) for cpu, wall in zip(rounds.cpu_ns, rounds.wall_ns, strict=True))
-    if where == "cpu" and used > SPARE * threads:
-        asked = "1 thread was" if threads == 1 else f"{threads} threads were"
-        said.append(f"it used {used:.1f} processors, and {asked} asked for")
-    return said
+    if used <= SPARE * threads:
+        return ""
+    asked = "1 thread was" if threads == 1 else f"{threads} threads were"
+    return f"it used {used:.1f} processors, and {asked} asked for"
 
 
 def _switches() -> int:

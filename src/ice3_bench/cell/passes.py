@@ -67,7 +67,7 @@ class Answers:
         return [message for message in self.messages if isinstance(message, kind)]
 
 
-def _run(
+def run_pass(
     place: Workplace,
     name: str,
     arguments: Sequence[str],
@@ -114,11 +114,12 @@ def fail(place: Workplace, name: str, code: int) -> PassError:
     lines = place.log(name).read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
     tail = "\n".join(f"    {line}" for line in lines[-QUOTED_LINES:])
     return PassError(
-        f"The {name} pass {_ended(code)}. Its whole output is in {place.shown_log(name)}; it ends with\n{tail}"
+        f"The {name} pass {ended(code)}. Its whole output is in {place.shown_log(name)}; it ends with\n{tail}"
     )
 
 
-def _ended(code: int) -> str:
+def ended(code: int) -> str:
+    """Say how a process ended."""
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
@@ -133,7 +134,7 @@ def compile_stencils(place: Workplace) -> list[messages.Built]:
         If the port fails.
     """
     place.stencils.mkdir(parents=True, exist_ok=True)
-    answers = _run(place, "compile", ("-m", "ice3_probe", "compile"))
+    answers = run_pass(place, "compile", ("-m", "ice3_probe", "compile"))
     if answers.code:
         raise fail(place, "compile", answers.code)
     return answers.of(messages.Built)
@@ -149,7 +150,7 @@ def describe_device(place: Workplace) -> Gpu:
     PassError
         If the pass fails.
     """
-    answers = _run(place, "device", ("-m", "ice3_probe", "device", f"--columns={','.join(SMI_COLUMNS)}"))
+    answers = run_pass(place, "device", ("-m", "ice3_probe", "device", f"--columns={','.join(SMI_COLUMNS)}"))
     found = answers.of(messages.Device)
     if answers.code or not found:
         raise fail(place, "device", answers.code)
@@ -171,7 +172,7 @@ def check_accuracy(place: Workplace, keep: Path | None = None) -> list[messages.
     PassError
         If the pass itself fails. Wrong physics is not an error here: the result says so.
     """
-    answers = _run(place, "accuracy", ("-m", "ice3_probe", "accuracy", *([f"--kept={keep}"] if keep else [])))
+    answers = run_pass(place, "accuracy", ("-m", "ice3_probe", "accuracy", *([f"--kept={keep}"] if keep else [])))
     if answers.code:
         raise fail(place, "accuracy", answers.code)
     return answers.of(messages.Checked)
@@ -188,7 +189,7 @@ def explain_accuracy(place: Workplace, kept: Path) -> list[messages.Message]:
         If the pass fails.
     """
     interpreter = explaining(place.interpreter, place.cache)
-    answers = _run(place, "explain", ("-m", "ice3_probe", "explain", f"--kept={kept}"), interpreter=interpreter)
+    answers = run_pass(place, "explain", ("-m", "ice3_probe", "explain", f"--kept={kept}"), interpreter=interpreter)
     if answers.code:
         raise fail(place, "explain", answers.code)
     return [one for one in answers.messages if not isinstance(one, messages.Started)]
@@ -262,15 +263,14 @@ def _run_pytest(
             break
     if len(done) < count:
         whole.incomplete = (
-            f"The {name} pass {_ended(whole.code)} after {len(done)} of {count} benchmarks, "
-            f"see {place.shown_log(name)}."
+            f"The {name} pass {ended(whole.code)} after {len(done)} of {count} benchmarks, see {place.shown_log(name)}."
         )
     return whole
 
 
 def _run_selected(place: Workplace, log: str, flags: Sequence[str], variables: Mapping[str, str] | None) -> Answers:
     tests = place.interpreter.path[0] / "ice3_probe" / "performance"
-    answers = _run(place, log, ["-m", "pytest", str(tests), *flags, *place.pytest_args], variables)
+    answers = run_pass(place, log, ["-m", "pytest", str(tests), *flags, *place.pytest_args], variables)
     if answers.code == NO_TESTS_COLLECTED and not answers.of(messages.Started):
         raise UsageError(
             f"No benchmark is selected by the arguments {shlex.join(place.pytest_args)}: "

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import uuid
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ice3_bench.cell.options import Options
     from ice3_bench.report import Benchmark, FieldError
     from ice3_bench.settings.matrix import Cell, Settings
+    from ice3_probe.messages import Message
 
 PASSES = ("environment", "compile", "accuracy", "timing", "memory")
 PROBE_BYTES = 2**20  # what a report, its logs and its part of the history take at most
@@ -68,6 +69,7 @@ def prepare(
     settings: Settings,
     options: Options,
     notify: Callable[[str], None] = lambda _what: None,
+    take: Callable[[Message], None] = lambda _message: None,
 ) -> Workplace:
     """Make the environment of a cell, and find the places where its passes work.
 
@@ -77,6 +79,8 @@ def prepare(
         As in ``Workplace``.
     notify
         Called with what is being done if that takes long.
+    take
+        Called with each message of a pass.
 
     Raises
     ------
@@ -103,6 +107,7 @@ def prepare(
         benchmarks=benchmarks_of(cell, domains, options.components),
         gpu=options.device,
         pytest_args=options.pytest_args,
+        notify=take,
     )
 
 
@@ -130,8 +135,7 @@ def run_session(
         last = _last_durations(results / cell.id)
         progress = Progress(console, {name: last.get(name, FIRST_GUESS[name]) for name in PASSES})
         with progress.running("environment"):
-            place = prepare(project, folder, results / cell.id, cell, settings, options, progress.step)
-        place = replace(place, notify=progress.notify)
+            place = prepare(project, folder, results / cell.id, cell, settings, options, progress.step, progress.notify)
         report, problem = _measure(place, progress)
         _save(report, place.results / "report.json")
     code = Exit.FAILED if report.failures or problem else Exit.OK
