@@ -345,7 +345,6 @@ def create(port: Port, case: Case, cell: Cell) -> Runnable:
         raise PortError(f"Port {port.where} cannot create '{case.component}': {name}{error}", "component") from error
     for method in ("load", "reset", "run", "read"):
         if not callable(getattr(runnable, method, None)):
-            raise PortError(
-                f"Port {port.where}: what create() returns for '{case.component}' has no {method}().", "methods"
-            )
+            what = f"what create() returns for '{case.component}' has no {method}()"
+            raise PortError(f"Port {port.where}: {what}.", "methods")
     return runnable

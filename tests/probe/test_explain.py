@@ -214,6 +214,7 @@ def test_data_that_disagree_with_the_numpy_implementation_are_named(tmp_path: Pa
 
 
 def test_the_order_of_the_schemes_has_every_output() -> None:
+    assert set(STEPS) == {name for name, component in COMPONENTS.items() if not component.links}, "chains have no data"
     for component, steps in STEPS.items():
         listed = [field for _, outputs in steps for field in outputs]
         assert sorted(listed) == sorted(field.name for field in COMPONENTS[component].outputs), component
@@ -254,12 +255,16 @@ def test_the_share_is_that_of_the_cells_beyond_the_tolerance(tmp_path: Path) -> 
     assert one.levels == (levels[0], levels[-1])
 
 
-def rain_ice(change: Callable[[DataSet, dict[str, NDArray[Any]]], None]) -> Sample:
-    """A port of RainIce that is right but for a change."""
-    data = load(DATA / "rain_ice_lite.nc")
-    case = case_on(data, "rain_ice")
-    names = [field.name for field in COMPONENTS["rain_ice"].outputs]
-    outputs = {name: data.variables[f"out_{name}"].copy() for name in names if f"out_{name}" in data.variables}
+def rain_ice(change: Callable[[DataSet, dict[str, NDArray[Any]]], None], file: str = "rain_ice_lite.nc") -> Sample:
+    """A port of RainIce, or of a part of it, that is right but for a change."""
+    data = load(DATA / file)
+    case = case_on(data, data.component)
+    prefix = {"rain_ice:tendencies": "pr"}.get(data.component, "out")
+    outputs = {}
+    for field in COMPONENTS[data.component].outputs:
+        name = f"pr_{field.name.upper()}" if prefix == "pr" else f"out_{field.name}"
+        if name in data.variables:
+            outputs[field.name] = data.variables[name].copy()
     change(data, outputs)
     computed = Computed(case, outputs, np.zeros(data.shape, dtype=bool))
     return Sample(data, case, tuple(compare_all(data, computed, "float64", "production")))
@@ -277,6 +282,23 @@ def test_rain_ice_is_located_as_well() -> None:
         ("rgs", "sum of all processes"),
     ]
     assert {one.condition for one in explained.wrong} == {"with graupel"}
+
+
+@pytest.mark.parametrize(
+    ("file", "field", "step", "condition"),
+    [
+        ("ice4_sedimentation_lite.nc", "fpr_s", "fall of snow", ""),  # it falls through layers that had none
+        ("ice4_tendencies_lite.nc", "riaggs", "slow cold processes", "with cloud ice"),
+    ],
+)
+def test_parts_are_located_as_well(file: str, field: str, step: str, condition: str) -> None:
+    def change(_data: DataSet, outputs: dict[str, NDArray[Any]]) -> None:
+        outputs[field] *= 1.01
+
+    (one,) = explain(rain_ice(change, file)).wrong
+    assert (one.field, one.step) == (field, step)
+    assert condition in one.condition
+    assert 180.0 < one.temperatures[0] <= one.temperatures[1] < 320.0
 
 
 def test_a_horizontal_output_is_located_by_its_lowest_level() -> None:

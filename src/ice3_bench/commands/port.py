@@ -36,7 +36,7 @@ MARKS = {"kept": ("✓", "green"), "broken": ("✗", "bold red"), "open": ("–"
 @task(
     help={
         "id": "id of the new backend: lower-case letters, digits and _",
-        "component": "ice_adjust (default), rain_ice, microphysics or process_rates",
+        "component": "ice_adjust (default), rain_ice, microphysics or a part such as rain_ice:sedimentation",
         "path": "file of the port (default: bench/port_<id>.py)",
     }
 )

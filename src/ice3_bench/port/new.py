@@ -23,7 +23,8 @@ DETAILS = {
     "ice_adjust": ("IceAdjustOptions", '"ri_mf"'),
     "rain_ice": ("RainIceOptions", '"town"'),
     "microphysics": ("IceAdjustOptions, RainIceOptions", '"town"'),
-    "process_rates": ("RainIceOptions", '"sigs"'),
+    "rain_ice:sedimentation": ("RainIceOptions", '"town"'),
+    "rain_ice:tendencies": ("RainIceOptions", '"sigs"'),
 }
 """For each component the classes of its options, and an input that a port may not know."""
 
@@ -68,7 +69,7 @@ class NewPort:
             id=self.id,
             component=self.component,
             port=self.port.as_posix(),
-            table=self.component.upper(),
+            table=self.component.rpartition(":")[2].upper(),
             kinds=kinds,
             options=made[0] if len(made) == 1 else f"{{**{', **'.join(made)}}}",
             ignored=ignored,

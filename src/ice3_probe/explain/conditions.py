@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ice3_probe.constants import ALPW, BETAW, EPSILO, GAMW, TT
+from ice3_probe.constants import ALPW, BETAW, CPD, EPSILO, GAMW, P00, RD, TT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,10 @@ PRESENT = {"c": 1e-20, "r": 1e-20, "i": 1e-20, "s": 1e-15, "g": 1e-15}
 
 def temperature(data: DataSet) -> Array:
     """Return the temperature of the cells (column, level), K."""
-    return np.asarray(data[f"in_th{_suffix(data)}"] * data["in_exn"])
+    exner = data.variables.get("in_exn")
+    if exner is None:  # a part that does not need it
+        exner = (data["in_pabs"] / P00) ** (RD / CPD)
+    return np.asarray(data[f"in_th{_suffix(data)}"] * exner)
 
 
 def conditions(data: DataSet) -> dict[str, Mask]:
@@ -31,7 +34,6 @@ def conditions(data: DataSet) -> dict[str, Mask]:
     All but those on the cloud of the reference are conditions on the inputs.
     """
     t = temperature(data)
-    supersaturated = data[f"in_rv{_suffix(data)}"] > _saturation(data, t)
     level = np.broadcast_to(np.arange(data.shape[1]), data.shape)
     last = data.shape[1] - 1
     return {
@@ -42,8 +44,7 @@ def conditions(data: DataSet) -> dict[str, Mask]:
         "below -35 °C": t < TT - 35.0,
         **_species(data),
         **(_cloud(data) if data.component == "ice_adjust" else {}),
-        "in air supersaturated over liquid": supersaturated,
-        "in air subsaturated over liquid": ~supersaturated,
+        **_moisture(data, t),
         **(
             {"where exn and exnref differ": data["in_exn"] != data["in_exnref"]}
             if "in_exnref" in data.variables
@@ -62,13 +63,25 @@ def _suffix(data: DataSet) -> str:
 
 
 def _species(data: DataSet) -> dict[str, Mask]:
-    present = {letter: data[f"in_r{letter}{_suffix(data)}"] > PRESENT[letter] for letter in SPECIES}
+    present = {}
+    for letter, least in PRESENT.items():
+        state = data.variables.get(f"in_r{letter}{_suffix(data)}")
+        present[letter] = data[f"in_r{letter}s"] * data.timestep > least if state is None else state > least
     cloud = present["c"] | present["i"]
     found = {"with cloud liquid or ice": cloud, "without cloud liquid and ice": ~cloud}
     for letter, name in SPECIES.items():
         found[f"with {name}"] = present[letter]
         found[f"without {name}"] = ~present[letter]
     return found
+
+
+def _moisture(data: DataSet, t: Array) -> dict[str, Mask]:
+    """Conditions on saturation, if the data set has the vapour."""
+    vapour = data.variables.get(f"in_rv{_suffix(data)}")
+    if vapour is None:
+        return {}
+    supersaturated = vapour > _saturation(data, t)
+    return {"in air supersaturated over liquid": supersaturated, "in air subsaturated over liquid": ~supersaturated}
 
 
 def _cloud(data: DataSet) -> dict[str, Mask]:

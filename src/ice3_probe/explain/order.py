@@ -23,7 +23,14 @@ STEPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("warm processes", ("evap3d",)),
         ("sum of all processes", ("rvs", "rcs", "rrs", "ris", "rss", "rgs", "ths")),
     ),
-    "process_rates": (
+    "rain_ice:sedimentation": (
+        ("fall of droplets", ("fpr_c", "inprc", "rcs")),
+        ("fall of rain", ("fpr_r", "inprr", "rrs")),
+        ("fall of crystals", ("fpr_i", "ris")),
+        ("fall of snow", ("fpr_s", "inprs", "rss")),
+        ("fall of graupel", ("fpr_g", "inprg", "rgs")),
+    ),
+    "rain_ice:tendencies": (
         ("instantaneous processes", ("rvheni_mr", "rrhong_mr", "rimltc_mr")),
         ("slow cold processes", ("rchoni", "rvdeps", "riaggs", "riauts", "rvdepg")),
         ("warm processes", ("rcautr", "rcaccr", "rrevav")),
