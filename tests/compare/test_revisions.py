@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-import subprocess
-from typing import TYPE_CHECKING
+import time
+from pathlib import Path
 
 import pytest
 from tests.compare.conftest import git
 
-from ice3_bench.compare.revisions import WORKTREE, checked_out, default_base, require_port
+from ice3_bench.compare.revisions import MARKER, PREFIX, WORKTREE, checked_out, default_base, require_port
 from ice3_bench.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from ice3_bench.git import REPOSITORY_VARIABLES
 
 
 @pytest.fixture
@@ -44,22 +43,89 @@ def test_nothing_is_left_behind_after_ctrl_c(project: Path) -> None:
     assert git(project, "status", "--porcelain") == ""
 
 
-def test_what_a_killed_comparison_left_is_removed_by_the_next(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    left, running = (tmp_path / f"temporary/ice3-bench-{number}-x" for number in (ended.pid, os.getpid()))
-    for folder in (left, running):
-        git(project, "worktree", "add", "--detach", str(folder / "tree"), "HEAD")
-    git(project, "worktree", "lock", "--reason", "initializing", str(left / "tree"))
-    (left / "copy").mkdir()
-    with checked_out(project, "HEAD"):
-        pass
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def left_by_a_comparison(project: Path, folder: Path, *, seconds_ago: float = 3600.0) -> Path:
+    """Make what a killed comparison leaves: a worktree, locked since it was not complete, and a copy."""
+    git(project, "worktree", "add", "--detach", str(folder / "tree"), "HEAD")
+    git(project, "worktree", "lock", "--reason", "initializing", str(folder / "tree"))
+    (folder / "copy").mkdir()
+    (folder / MARKER).write_text("process 1 on another host", encoding="utf-8")
+    then = time.time() - seconds_ago
+    os.utime(folder, (then, then))
+    return folder
+
+
+def test_what_a_killed_comparison_left_is_removed_by_the_next(project: Path, temporary: Path) -> None:
+    left = left_by_a_comparison(project, temporary / f"{PREFIX}left")
+    running = left_by_a_comparison(project, temporary / f"{PREFIX}running")
+    with (running / MARKER).open() as marker:
+        fcntl.flock(marker, fcntl.LOCK_EX)  # as a process of another container would, whose number says nothing here
+        with checked_out(project, "HEAD"):
+            pass
     assert not left.exists()
     assert (running / "tree/file").exists()
     assert len(git(project, "worktree", "list").splitlines()) == 2
+
+
+def test_what_no_comparison_left_is_not_touched(project: Path, temporary: Path) -> None:
+    work = temporary / "work"
+    git(project, "worktree", "add", "--detach", str(work), "HEAD")
+    (work / "file").write_text("not committed", encoding="utf-8")
+    (temporary / f"{PREFIX}link").symlink_to(work)
+    (temporary / f"{PREFIX}file.json").write_text("a report", encoding="utf-8")
+    (temporary / f"{PREFIX}no-marker").mkdir()
+    young = left_by_a_comparison(project, temporary / f"{PREFIX}young", seconds_ago=0.0)
+    left = left_by_a_comparison(project, temporary / f"{PREFIX}left")
+    (left / "elsewhere").symlink_to(work)
+    os.utime(left, (0, 0))
+    unreadable = left_by_a_comparison(project, temporary / f"{PREFIX}unreadable")
+    (unreadable / MARKER).unlink()
+    (unreadable / MARKER).symlink_to(work / "file")
+    os.utime(unreadable, (0, 0))
+    with checked_out(project, "HEAD"):
+        pass
+    assert (work / "file").read_text(encoding="utf-8") == "not committed"
+    assert not left.exists()
+    assert sorted(path.name.removeprefix(PREFIX) for path in temporary.iterdir()) == sorted(
+        ["work", "link", "file.json", "no-marker", "young", "unreadable"]
+    )
+    assert (young / "tree/file").exists()
+
+
+def test_a_hook_of_git_does_not_lend_its_index(project: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "file").write_text("staged", encoding="utf-8")
+    git(project, "add", "file")
+    before = git(project, "diff", "--cached")
+    monkeypatch.setenv("GIT_DIR", str(project / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(project / ".git/index"))
+    monkeypatch.setenv("GIT_PREFIX", "")
+    for name in ("HEAD~1", WORKTREE):
+        with checked_out(project, name) as revision:
+            found = (revision.tree / "file").read_text(encoding="utf-8")
+            assert found == ("0" if name == "HEAD~1" else "staged")
+    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX"):
+        monkeypatch.delenv(name)
+    assert git(project, "diff", "--cached") == before
+    assert list(temporary.iterdir()) == []
+
+
+def test_all_variables_that_name_a_repository_are_known(project: Path) -> None:
+    assert set(git(project, "rev-parse", "--local-env-vars").split()) <= set(REPOSITORY_VARIABLES)
+
+
+def test_a_file_may_have_any_name(project: Path) -> None:
+    name = b"\xff\xfe.txt"
+    Path(os.fsdecode(bytes(project) + b"/" + name)).write_text("odd", encoding="utf-8")
+    with checked_out(project, WORKTREE) as revision:
+        assert name in os.listdir(bytes(revision.tree))  # noqa: PTH208 (names as bytes)
 
 
 def test_no_repository_and_one_without_commits_are_said(tmp_path: Path) -> None:

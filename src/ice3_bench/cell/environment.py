@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 from ice3_bench.cell.cuda import cuda_home, cuda_major
 from ice3_bench.cell.lock import locked
 from ice3_bench.errors import UsageError
+from ice3_bench.git import without_repository
 from ice3_bench.settings.matrix import CURRENT, OLDEST_PYTHON
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ def _finish(place: Path, python: Path, packages: dict[str, str]) -> Environment:
 
 
 def _run(backend: Backend, requirements: Sequence[str], command: list[str]) -> str:
-    variables = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    variables = {**without_repository(os.environ), "UV_PYTHON_DOWNLOADS": "never"}
     variables.pop("PYTHONPATH", None)
     run = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     if run.returncode:

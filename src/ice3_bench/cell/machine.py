@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from ice3_bench.cell.toolchain import compilers, processor
+from ice3_bench.git import run_git
 from ice3_bench.report import Commit, Gpu, Machine, Software
 
 if TYPE_CHECKING:
@@ -89,12 +90,10 @@ def describe_commit(project: Path) -> Commit:
 
     def git(*arguments: str) -> str | None:
         try:
-            done = subprocess.run(
-                ["git", "-C", str(project), *arguments], capture_output=True, text=True, check=False, timeout=20
-            )
+            done = run_git(project, *arguments, timeout=20)
         except (OSError, subprocess.TimeoutExpired):
             return None
-        return done.stdout.strip() if done.returncode == 0 else None
+        return os.fsdecode(done.stdout).strip() if done.returncode == 0 else None
 
     revision = git("rev-parse", "HEAD")
     if not revision or not git("ls-files", "--", "."):  # a repository around the project may not be its own

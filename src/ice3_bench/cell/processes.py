@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ice3_bench.errors import PassError
+from ice3_bench.git import without_repository
 from ice3_probe import messages
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Interpreter:
         left_out = (*SECRETS, *FOREIGN)
         kept = {
             name: value
-            for name, value in os.environ.items()
+            for name, value in without_repository(os.environ).items()
             if name not in left_out and not name.startswith(("PYTEST_", "MEMRAY_"))
         }
         programs = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", os.defpath)])

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-import re
 import shutil
-import subprocess
+import stat
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ice3_bench.cell.lock import locked
 from ice3_bench.errors import UsageError
+from ice3_bench.git import run_git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 WORKTREE = "worktree"
 """The contender that is the files as they are, uncommitted and untracked ones included."""
+PREFIX = "ice3-bench-compare-"
+"""Begins the names of the temporary folders that hold revisions."""
+MARKER = "comparison.lock"
+"""File in such a folder whose lock its comparison holds."""
+YOUNG = 60.0
+"""Seconds in which a folder is left alone."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +60,13 @@ def git(project: Path, *arguments: str) -> str:
         If git fails, with its message, or is missing.
     """
     try:
-        run = subprocess.run(
-            ["git", *arguments],
-            cwd=project,
-            env={**os.environ, "LC_ALL": "C"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        run = run_git(project, *arguments)
     except FileNotFoundError as error:
         raise UsageError("git is needed to compare revisions and is not on PATH: apt-get install git.") from error
     if run.returncode:
-        raise UsageError(f"git {' '.join(arguments)} failed: {run.stderr.strip()}")
-    return run.stdout.strip()
+        said = run.stderr.decode(errors="backslashreplace").strip()
+        raise UsageError(f"git {' '.join(arguments)} failed: {said}")
+    return os.fsdecode(run.stdout).strip()
 
 
 def default_base(project: Path) -> str:
@@ -99,7 +102,10 @@ def checked_out(project: Path, name: str) -> Iterator[Revision]:
     """
     commit = _commit(project, "HEAD" if name == WORKTREE else name)
     _remove_abandoned(project)
-    with tempfile.TemporaryDirectory(prefix=f"ice3-bench-{os.getpid()}-", ignore_cleanup_errors=True) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder,
+        locked(Path(folder) / MARKER),
+    ):
         tree = Path(folder) / commit[:12]
         if name == WORKTREE:
             try:
@@ -119,27 +125,38 @@ def checked_out(project: Path, name: str) -> Iterator[Revision]:
 
 def _remove_worktree(project: Path, tree: Path) -> None:
     # Forced twice: git locks a worktree until it is complete.
-    command = ["git", "worktree", "remove", "--force", "--force", str(tree)]
-    subprocess.run(command, cwd=project, capture_output=True, check=False)
+    run_git(project, "worktree", "remove", "--force", "--force", str(tree))
 
 
 def _remove_abandoned(project: Path) -> None:
     """Remove the worktrees and copies of comparisons that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob("ice3-bench-*-*"):
-        maker = re.match(r"ice3-bench-(\d+)-", folder.name)
-        if maker and not _runs(int(maker[1])):
-            for tree in folder.iterdir():
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if not _abandoned(folder):
+            continue
+        for tree in folder.iterdir():
+            if tree.is_dir() and not tree.is_symlink():
                 _remove_worktree(project, tree)  # harmless for a copy, which git refuses
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _runs(process: int) -> bool:
+def _abandoned(folder: Path) -> bool:
+    """Tell whether a folder was made by a comparison of this user that does not run any more, on whatever host.
+
+    A comparison holds the lock of its marker. One that began just now may not hold it yet.
+    """
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or time.time() - status.st_mtime < YOUNG:
+            return False
+        marker = os.open(folder / MARKER, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
         return False
-    except PermissionError:  # another user's
-        pass
+    try:
+        fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(marker)
     return True
 
 
