@@ -59,6 +59,8 @@ class Machine(Record):
     testbed: str
     cpu: str
     cores: int
+    quota: float | None = None
+    """Cores' worth of time that the control group allows; None: all of it."""
     memory_bytes: int
     system: str
     device: str | None = None

@@ -204,6 +204,7 @@ class Report(Record):
         return {
             **gpu,
             **port,
+            **({} if self.machine.quota is None else {"quota": self.machine.quota}),
             "testbed": self.machine.testbed,
             "cpu": self.machine.cpu,
             "cores": self.machine.cores,

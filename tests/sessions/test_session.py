@@ -81,6 +81,13 @@ def test_a_session_measures_stores_and_compares(place: Place) -> None:
     assert benchmark.clock == "wall"
 
 
+def test_more_threads_than_cores_are_remarked_on(place: Place) -> None:
+    run = place.bench("--threads", "64", "-k", "ice_adjust", backend="single")
+    assert run.returncode == Exit.OK, run.stderr
+    assert "64 threads were asked for" in " ".join(run.stdout.split())
+    assert load_report(place.results / SINGLE / "report.json").remarks
+
+
 def test_a_run_beyond_the_limits_of_its_history_is_a_regression_and_quiet_says_nothing_else(place: Place) -> None:
     run = place.bench("--quiet", backend="single")
     assert (run.returncode, run.stdout, run.stderr) == (Exit.OK, "", "")

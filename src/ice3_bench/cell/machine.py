@@ -8,6 +8,8 @@ import re
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +20,6 @@ from ice3_bench.git import run_git
 from ice3_bench.report import Commit, Gpu, Machine, Software
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ice3_bench.cell.environment import Environment
     from ice3_bench.settings.matrix import Backend
 
@@ -38,6 +38,7 @@ def describe_machine(threads: int, testbed: str | None, gpu: Gpu | None = None) 
         testbed=machine_name(testbed),
         cpu=processor(),
         cores=cores(),
+        quota=quota(),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         device=gpu.name if gpu else None,
@@ -48,7 +49,7 @@ def describe_machine(threads: int, testbed: str | None, gpu: Gpu | None = None) 
 
 def machine_name(testbed: str | None = None) -> str:
     """Return the name of this machine in the results: ``testbed``, or one made of the processor and its cores."""
-    return (testbed or _slug(f"{processor()} {cores()}c"))[:64]
+    return (testbed or _named(processor(), cores(), quota()))[:64]
 
 
 def host_name(machine: Machine) -> str:
@@ -56,8 +57,15 @@ def host_name(machine: Machine) -> str:
     if machine.gpu is None:
         return machine.testbed
     if machine.testbed == machine_name(_slug(machine.gpu.name)):
-        return machine_name(_slug(f"{machine.cpu} {machine.cores}c"))
+        return machine_name(_named(machine.cpu, machine.cores, machine.quota))
     return machine.testbed.removesuffix(f" {machine.gpu.name}")
+
+
+def _named(cpu: str, cores: int, quota: float | None) -> str:
+    """Name a machine after its processor, without what vendors add to the name, its cores and its share of them."""
+    plain = re.sub(r"\((?:R|TM)\)|\b(?:CPU|Processor|\d+-Core)\b|@ [\d.]+ ?GHz", " ", cpu, flags=re.IGNORECASE)
+    share = "" if quota is None or quota >= cores else f" quota {quota:.2g}"
+    return _slug(f"{plain} {cores}c{share}")
 
 
 def _slug(text: str) -> str:
@@ -67,6 +75,31 @@ def _slug(text: str) -> str:
 def cores() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def quota(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
+    """Return the processor time per second that the control group of this process may use, s; None: all of it.
+
+    Parameters
+    ----------
+    groups
+        Where the control groups are mounted (version 2).
+    own
+        File that names the group of this process.
+    """
+    with suppress(OSError, ValueError, ZeroDivisionError):
+        name = next(line[3:] for line in own.read_text(encoding="utf-8").splitlines() if line.startswith("0::"))
+        group = groups / name.strip("/")
+        found = []
+        for folder in (group, *group.parents):
+            limit = folder / "cpu.max"
+            if limit.is_file():
+                allowed, period = limit.read_text(encoding="utf-8").split()
+                found += [] if allowed == "max" else [int(allowed) / int(period)]
+            if folder == groups:
+                break
+        return min(found, default=None)
+    return None
 
 
 def describe_software(environment: Environment, backend: Backend) -> Software:
@@ -104,6 +137,20 @@ def describe_commit(project: Path) -> Commit:
         branch=None if branch == "HEAD" else branch,
         dirty=git("status", "--porcelain", "--untracked-files=no") != "",  # also if git cannot say
     )
+
+
+def unchanged(before: Commit, after: Commit) -> tuple[Commit, list[str]]:
+    """Return the revision that was measured between two looks at it, and what to remark.
+
+    If the two differ, nobody knows what was measured: it counts as the first one with uncommitted changes.
+    """
+    if before == after:
+        return before, []
+    return before.model_copy(update={"dirty": True}), [
+        "The revision changed during the measurement"
+        + (f", from {before.hash} to {after.hash}" if before.hash != after.hash else "")
+        + ": the run counts as one with uncommitted changes."
+    ]
 
 
 def triad(threads: int, *, megabytes: int = 128, repeats: int = 8) -> float:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ice3_bench.cell import passes, records
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.lock import locked
-from ice3_bench.cell.machine import describe_commit, describe_machine, describe_software
+from ice3_bench.cell.machine import describe_commit, describe_machine, describe_software, unchanged
 from ice3_bench.cell.options import parse_arguments
 from ice3_bench.cell.probe import benchmarks_of, fixed_variables
 from ice3_bench.cell.progress import Progress
@@ -185,6 +185,7 @@ def _publish(folder: Path, results: Path) -> None:
 def _measure(place: Workplace, progress: Progress) -> tuple[Report, Exception | None]:
     """Run the passes; return the report, and what ended the memory pass early, if something did."""
     cell, testbed = place.cell, place.settings.testbed
+    before = describe_commit(place.project)
     with progress.running("compile"):
         builds = records.stencil_builds(passes.compile_stencils(place))
         gpu = passes.describe_device(place) if cell.backend.device == "gpu" else None
@@ -201,6 +202,10 @@ def _measure(place: Workplace, progress: Progress) -> tuple[Report, Exception | 
     problem = _add_memory(place, progress, benchmarks)
     records.add_compile_times(benchmarks, builds)
     records.add_accuracy(benchmarks, accuracy, count_wrong=cell.backend.accuracy == "report")
+    commit, remarks = unchanged(before, describe_commit(place.project))
+    allowed = min(machine.cores, machine.quota or machine.cores)
+    if place.threads > allowed:
+        remarks.append(f"{place.threads} threads were asked for, and a process may use {allowed:g} cores: they wait.")
     report = Report(
         id=str(uuid.uuid4()),
         cell=cell.id,
@@ -210,7 +215,7 @@ def _measure(place: Workplace, progress: Progress) -> tuple[Report, Exception | 
         port=cell.backend.port,
         settings=cell.backend.settings,
         created=datetime.now(UTC),
-        commit=describe_commit(place.project),
+        commit=commit,
         machine=machine,
         software=describe_software(place.environment, cell.backend),
         protocol=Protocol(
@@ -227,6 +232,7 @@ def _measure(place: Workplace, progress: Progress) -> tuple[Report, Exception | 
         not_produced=records.not_produced(checked),
         left_out=sum(one.left_out for one in checked),
         benchmarks=benchmarks,
+        remarks=remarks,
         incomplete=timing.incomplete or (None if problem is None else str(problem)),
     )
     return report, problem or (PassError(timing.incomplete) if timing.incomplete else None)

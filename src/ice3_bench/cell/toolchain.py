@@ -135,6 +135,9 @@ def processor() -> str:
     if not fields:
         return platform.processor() or platform.machine()
     name = fields.get("model name", platform.machine())
+    arm = [fields[key] for key in ("CPU implementer", "CPU part", "CPU variant") if key in fields]
+    if "model name" not in fields and arm:  # Neoverse N1 and V2 tell themselves apart by numbers only
+        return f"{name} ({'/'.join(number.removeprefix('0x') for number in arm)})"
     numbers = [fields[key] for key in ("cpu family", "model") if key in fields]
     return f"{name} ({'/'.join(numbers)})" if numbers else name
 
