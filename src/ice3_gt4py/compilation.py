@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shlex
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -181,7 +182,7 @@ class Build:
         basis = json.dumps([self.precision, sorted(externals.items())], default=str)
         name = f"{definition.__name__}_{hashlib.sha256(basis.encode()).hexdigest()[:8]}"
         try:
-            with _compiler_arguments(self.compiler, self.compile_args):
+            with self._locked(name), _compiler_arguments(self.compiler, self.compile_args):
                 return gtscript.stencil(
                     backend=self.backend,
                     definition=definition,
@@ -207,6 +208,21 @@ class Build:
             ) from failure
         finally:  # GT4Py puts the dtypes into them, and leaves them there if it raises
             definition.__annotations__ = annotations
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        """Let one process at a time build a stencil, and the others wait for it; GT4Py does not.
+
+        Nothing is locked where the cache cannot be written: then it is only read.
+        """
+        with ExitStack() as stack:
+            if self.cache is not None:
+                with suppress(OSError):
+                    self.cache.mkdir(parents=True, exist_ok=True)
+                    path = self.cache / f"{name}-{self.backend.replace(':', '_')}.lock"
+                    file = stack.enter_context(path.open("a"))
+                    fcntl.flock(file, fcntl.LOCK_SH if self.cached_only else fcntl.LOCK_EX)
+            yield
 
 
 def freeze(stencil: Any, origin: Mapping[str, tuple[int, ...]], domain: tuple[int, int, int]) -> Callable[..., None]:  # noqa: ANN401

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def stencil_cache(worker_id: str) -> Path:
-    """One cache for each process: GT4Py does not lock it."""
-    return PROJECT / ".cache/stencils/tests" / worker_id
+def stencil_cache() -> Path:
+    """One cache for all processes, and for the next time: building takes much longer than testing."""
+    return PROJECT / ".cache/stencils/tests"
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -96,3 +98,29 @@ def test_externals_and_precision_have_stencils_of_their_own(make_cell: Callable[
         for externals in ({}, {"OF_A_FUNCTION": 1.0})
     }
     assert len(names) == 4
+
+
+def test_a_stencil_that_another_process_builds_is_waited_for(make_cell: Callable[..., Cell], tmp_path: Path) -> None:
+    from ice3_gt4py.stencils.adjusted_state import adjusted_state  # noqa: PLC0415
+
+    build = Build.from_cell(make_cell("numpy", cache=tmp_path))
+    build.stencil(adjusted_state, {})
+    (lock,) = tmp_path.glob("adjusted_state_*-numpy.lock")
+    with ThreadPoolExecutor(1) as pool, lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        waiting = pool.submit(build.from_cache().stencil, adjusted_state, {})
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.5)
+        fcntl.flock(file, fcntl.LOCK_UN)
+        waiting.result(timeout=60)
+
+
+def test_a_cache_that_cannot_be_written_is_read(make_cell: Callable[..., Cell], tmp_path: Path) -> None:
+    from ice3_gt4py.stencils.adjusted_state import adjusted_state  # noqa: PLC0415
+
+    build = Build.from_cell(make_cell("numpy", cache=tmp_path))
+    build.stencil(adjusted_state, {})
+    (lock,) = tmp_path.glob("*.lock")
+    lock.unlink()
+    lock.mkdir()  # cannot be opened, whoever runs the tests
+    build.from_cache().stencil(adjusted_state, {})

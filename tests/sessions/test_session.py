@@ -206,6 +206,12 @@ def test_wrong_arguments_are_named(settings: Settings, arguments: tuple[str, ...
     assert told in str(caught.value)
 
 
+def test_an_option_that_pytest_does_not_know_is_named(place: Place) -> None:
+    run = place.bench("--nonsense", backend="single")
+    assert run.returncode == Exit.USAGE
+    assert "--nonsense: unrecognized arguments: --nonsense" in run.stderr
+
+
 def test_help_shows_the_options_and_measures_nothing(place: Place) -> None:
     run = place.bench("--help")
     assert run.returncode == Exit.OK

@@ -278,7 +278,8 @@ def _run_selected(place: Workplace, log: str, flags: Sequence[str], variables: M
         )
     if answers.code == PYTEST_USAGE_ERROR:
         lines = place.log(log).read_text(encoding="utf-8", errors="replace").splitlines()
-        errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
+        named = [line.partition(": error: ")[2] for line in lines if ": error: " in line]  # below pytest's usage
+        errors = named or [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
         raise UsageError(
             f"pytest refuses the arguments {shlex.join(place.pytest_args)}: "
             f"{errors[-1] if errors else f'see {place.shown_log(log)}.'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -130,11 +131,13 @@ def _rescue(surroundings: Surroundings, path: Path) -> None:
     }
 )
 @explained
-def upload(_context: Context, report: str | None = None, discard: int = 0, quiet: bool = False) -> None:
+def upload(_context: Context, report: str | None = None, discard: str | None = None, quiet: bool = False) -> None:
     """Store what was measured in the local history, and send what is queued to Bencher when a key is set."""
     surroundings, console = Surroundings.read(), make_console(quiet=quiet)
-    if discard:
-        discard_submission(surroundings, console, discard)
+    if discard is not None:
+        if not re.fullmatch(r"[1-9]\d{0,17}", discard):
+            raise UsageError(f"--discard '{discard}' is not the number of a submission: bench-upload names them.")
+        discard_submission(surroundings, console, int(discard))
         return
     code = upload_reports(surroundings, console, [Path(report)] if report else None)
     if code is not Exit.OK:

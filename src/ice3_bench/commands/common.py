@@ -22,6 +22,7 @@ from ice3_bench.cell.machine import describe_commit
 from ice3_bench.errors import BenchError, Exit, UsageError
 from ice3_bench.github.actions import Actions, revision_of_event
 from ice3_bench.settings.matrix import Settings, find_project, load_settings
+from ice3_bench.streams import enduring_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ class Surroundings:
         return cls(
             project=project,
             settings=load_settings(project),
-            results=Path(variables.get("ICE3_BENCH_RESULTS") or project / "results").absolute(),
+            results=Path(variables.get("ICE3_BENCH_RESULTS") or project / "results").expanduser().absolute(),
             branch=variables.get("BENCHER_BRANCH") or None,
             actions=Actions.read(variables),
             _variables=variables,
@@ -112,7 +113,7 @@ def explained(body: Callable[..., None]) -> Callable[..., None]:
     @wraps(body)
     def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
         try:
-            with interruptible():
+            with enduring_streams(), interruptible():
                 body(*arguments, **options)
         except BenchError as error:
             raise InvokeExit(f"Error: {error}", code=int(error.code)) from error

@@ -35,7 +35,7 @@ class Actions:
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Actions | None:
-        """Read the variables; None outside GitHub Actions.
+        """Read the variables; None outside GitHub Actions, which also names the repository.
 
         Raises
         ------
@@ -49,7 +49,12 @@ class Actions:
             event = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
         except (OSError, ValueError) as error:
             raise UsageError(f"The event of the workflow run in {path} (GITHUB_EVENT_PATH) cannot be read.") from error
-        server, repository = variables.get("GITHUB_SERVER_URL", "https://github.com"), variables["GITHUB_REPOSITORY"]
+        server, repository = (
+            variables.get("GITHUB_SERVER_URL", "https://github.com"),
+            variables.get("GITHUB_REPOSITORY"),
+        )
+        if not repository:  # something else than GitHub sets the first variable
+            return None
         summary = variables.get("GITHUB_STEP_SUMMARY")
         return cls(
             api=variables.get("GITHUB_API_URL", "https://api.github.com"),
