@@ -193,11 +193,31 @@ def test_what_is_missing_is_said(port: Port, tmp_path: Path, monkeypatch: pytest
         port.create(make_case(), make_cell(tmp_path, "float64"))
     with pytest.raises(Unavailable, match="is no checkout of PHYEX"):
         port.create(make_case(), make_cell(tmp_path, "float64", phyex=str(tmp_path)))
-    with pytest.raises(Unsupported, match="LOCND2"):
-        port.create(make_case(LOCND2=True), make_cell(tmp_path, "float64", phyex=str(tmp_path)))
     monkeypatch.setenv("FC", "no-such-compiler -O")
     with pytest.raises(Unavailable, match=r"The Fortran compiler no-such-compiler is not on PATH: .*gfortran"):
         port.create(make_case(), make_cell(tmp_path, "float64", phyex=str(invented(tmp_path / "phyex"))))
+
+
+@pytest.mark.parametrize(
+    ("component", "option", "value"),
+    [
+        ("ice_adjust", "LOCND2", True),
+        ("ice_adjust", "CLAMBDA3", "NONESUCH"),  # four letters of it are a value of PHYEX
+        ("ice_adjust", "CFRAC_ICE_ADJUST", "TS"),
+        ("ice_adjust", "CSUBG_MF_PDF", "BIGA"),  # needs arguments that are not passed
+        ("rain_ice", "CSUBG_AUCV_RC", "ADJU"),  # needs what the adjustment found
+        ("rain_ice", "CSUBG_AUCV_RI", "CLFR"),  # needs the cloud fraction
+        ("microphysics", "CPRISTINE_ICE", "NONESUCH"),
+    ],
+)
+def test_options_that_would_be_misread_are_refused(
+    port: Port, tmp_path: Path, component: str, option: str, value: Any
+) -> None:
+    from ice3_probe.components import COMPONENTS  # noqa: PLC0415
+
+    case = Case(component, (2, 1, 3), 50.0, {**COMPONENTS[component].options(), option: value})
+    with pytest.raises(Unsupported, match=option):
+        port.create(case, make_cell(tmp_path, "float64", phyex=str(tmp_path)))
 
 
 @pytest.mark.skipif(shutil.which("gfortran") is None, reason="gfortran is not installed")
@@ -279,6 +299,7 @@ def test_two_cases_with_other_options_do_not_disturb_each_other(port: Port, libr
         alone.append(np.array(component.read()["ris"]))
     for component in components:
         component.reset()
+    for component in components:  # the options of the other one are set by now
         component.run()
         turns.append(np.array(component.read()["ris"]))
     assert not np.array_equal(alone[0], alone[1])
