@@ -41,9 +41,9 @@ def create(case: Case, cell: Cell) -> Fortran:
     flags = shlex.split(cell.settings["compile-args"])
     try:
         library = phyex_ice3.build(Path(cell.settings["phyex"]), cell.cache, cell.precision, flags)
-    except phyex_ice3.SourceError as error:
+        return Fortran(case, cell, library)
+    except (phyex_ice3.SourceError, phyex_ice3.LibraryError) as error:
         raise Unavailable(str(error)) from error
-    return Fortran(case, cell, library)
 
 
 class Fortran:

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from ice3_probe.accuracy import check
 from ice3_probe.contract import ICE_ADJUST, Case, Cell, IceAdjustOptions, RainIceOptions, Unavailable, Unsupported
@@ -27,6 +25,7 @@ PORT = ROOT / "examples" / "fortran_port"
 DATA_SETS = [*sorted(DATA.glob("[ir]*_lite.nc")), *sorted((ROOT / "tests/data/variants").glob("*.nc"))]
 CHECKOUT = os.environ.get("PHYEX_DIR")
 with_phyex = pytest.mark.skipif(CHECKOUT is None, reason="PHYEX_DIR does not name a checkout of PHYEX")
+needs_gfortran = pytest.mark.skipif(shutil.which("gfortran") is None, reason="gfortran is not installed")
 FLAGS = {"production": "-O3", "strict": "-O2 -fno-fast-math -ffp-contract=off"}
 ROUTINE = "module modi_{0}\ninterface\nsubroutine {0} ({1})\nend subroutine\nend interface\nend module\n"
 
@@ -100,6 +99,9 @@ def test_a_folder_that_is_no_checkout_is_named(tmp_path: Path) -> None:
     (invented(tmp_path) / "src/common/micro/mode_ini_tiwmx.F90").unlink()
     with pytest.raises(SourceError, match=r"it lacks src/common/micro/mode_ini_tiwmx\.F90"):
         find_sources(tmp_path)
+    invented(tmp_path, **{"micro/zz_copy": "module modd_cst\nend module\n"})
+    with pytest.raises(SourceError, match=r"MODD_CST is defined twice, in .*modd_cst\.F90 and .*zz_copy\.F90: remove"):
+        find_sources(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -140,43 +142,6 @@ def test_options_reach_their_namelists() -> None:
     assert "NPROMICRO=1" in namelists(options, whole_evaporation=True)[0]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the path is the same for every example
-@given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 4), st.integers(1, 30))
-def test_blocks_give_back_what_they_were_given(i: int, j: int, k: int, size: int) -> None:
-    from phyex_ice3.blocks import Blocks  # noqa: PLC0415
-
-    blocks = Blocks((i, j, k), size, np.dtype("float64"))
-    values = np.arange(float(i * j * k)).reshape(i, j, k)
-    field, water = blocks.field(), blocks.water()
-    blocks.put(values, field)
-    np.testing.assert_array_equal(blocks.take(field), values)
-    np.testing.assert_array_equal(field[0, :, 0], values[0, 0])  # columns are contiguous
-    blocks.put(values, water[:, 3])
-    np.testing.assert_array_equal(blocks.take(water[:, 3]), values)
-    surface = blocks.field(surface=True)
-    blocks.put(values[:, :, 0], surface)
-    np.testing.assert_array_equal(blocks.take(surface), values[:, :, 0])
-
-
-def test_the_fastest_block_is_found_once(tmp_path: Path) -> None:
-    from phyex_ice3.tuning import SIZES, block_size  # noqa: PLC0415
-
-    timed: list[int] = []
-
-    def seconds(size: int) -> float:
-        timed.append(size)
-        return abs(size - 60) + 1.0
-
-    kept = tmp_path / "block.json"
-    assert block_size(kept, 16, seconds) == 16
-    assert block_size(kept, 1000, seconds) == 32
-    assert timed == []
-    assert block_size(kept, 2500, seconds) == 64
-    assert timed == list(SIZES)
-    assert block_size(kept, 2500, seconds) == 64
-    assert timed == list(SIZES)
-
-
 def make_cell(
     cache: Path, precision: Literal["float32", "float64"], profile: str = "strict", threads: int = 1, **settings: str
 ) -> Cell:
@@ -193,6 +158,9 @@ def test_what_is_missing_is_said(port: Port, tmp_path: Path, monkeypatch: pytest
         port.create(make_case(), make_cell(tmp_path, "float64"))
     with pytest.raises(Unavailable, match="is no checkout of PHYEX"):
         port.create(make_case(), make_cell(tmp_path, "float64", phyex=str(tmp_path)))
+    monkeypatch.setenv("FC", "'gfortran")
+    with pytest.raises(Unavailable, match="The variable FC cannot be read: No closing quotation"):
+        port.create(make_case(), make_cell(tmp_path, "float64", phyex=str(invented(tmp_path / "phyex"))))
     monkeypatch.setenv("FC", "no-such-compiler -O")
     with pytest.raises(Unavailable, match=r"The Fortran compiler no-such-compiler is not on PATH: .*gfortran"):
         port.create(make_case(), make_cell(tmp_path, "float64", phyex=str(invented(tmp_path / "phyex"))))
@@ -220,16 +188,17 @@ def test_options_that_would_be_misread_are_refused(
         port.create(case, make_cell(tmp_path, "float64", phyex=str(tmp_path)))
 
 
-@pytest.mark.skipif(shutil.which("gfortran") is None, reason="gfortran is not installed")
+@needs_gfortran
 def test_what_does_not_compile_is_quoted(tmp_path: Path) -> None:
     from phyex_ice3.build import BuildError, build  # noqa: PLC0415
 
+    (tmp_path / "cache" / "phyex-killed").mkdir(parents=True)  # what a process that was killed left
     checkout = invented(
         tmp_path / "phyex", **{"aux/modd_cst": "module modd_cst\n  integer, nonsense :: a\nend module\n"}
     )
     with pytest.raises(BuildError, match=r"modd_cst\.F90: .*Error"):
         build(checkout, tmp_path / "cache", "float64", [])
-    assert list((tmp_path / "cache").glob("*.so")) == []
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["phyex.lock"]
 
 
 @pytest.fixture(scope="session")

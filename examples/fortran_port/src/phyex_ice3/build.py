@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 OWN = Path(__file__).parent / "fortran"
 ALWAYS = ("-fPIC", "-cpp", "-ffree-line-length-none", "-w")
 DOUBLE = ("-fdefault-real-8", "-fdefault-double-8")
+LINK = ("-shared", "-Wl,-z,defs", "-O2", "-fno-fast-math", "-fno-unsafe-math-optimizations")
+"""Linked with -Ofast or -ffast-math, a library would round denormal numbers of the whole process to zero."""
 EXPANDER = "pyfortool"
 """PHYEX's own tool, which writes the array syntax between its directives as loops."""
 DIRECTIVE = b"mnh_expand"
@@ -86,28 +88,37 @@ def build(checkout: Path, cache: Path, precision: str, flags: Sequence[str]) -> 
     theirs = _digest([*includes, *(source.path for source in sources)])
     basis = f"{_digest(own)} {theirs} {precision} {shlex.join([*compiler, *flags])} {expander.exists()}"
     library = cache / f"phyex-{hashlib.sha256(basis.encode()).hexdigest()[:12]}-{precision}.so"
-    with _locked(cache / "phyex.lock"):
+    with locked(cache):
         if library.exists():
             return Library(library, built=False, expanded=expander.exists(), sources=theirs)
+        for abandoned in cache.glob("phyex-*/"):
+            shutil.rmtree(abandoned, ignore_errors=True)  # of a process that was killed
         precise = DOUBLE if precision == "float64" else ()
         with tempfile.TemporaryDirectory(dir=cache, prefix="phyex-") as folder:
             work = Path(folder)
             objects = _compile_all(work, checkout, sources, expander, [*compiler, *ALWAYS, *precise, *flags])
             made = work / library.name
-            _run([*compiler, "-shared", "-Wl,-z,defs", "-o", str(made), *map(str, objects)], "the library")
+            _run([*compiler, *LINK, "-o", str(made), *map(str, objects)], "the library")
             made.replace(library)
     return Library(library, built=True, expanded=expander.exists(), sources=theirs)
 
 
 def find_compiler() -> list[str]:
-    """Return the Fortran compiler: the variable FC, or gfortran; raises SourceError if there is none."""
-    command = shlex.split(os.environ.get("FC", "")) or ["gfortran"]
+    """Return the Fortran compiler: the variables FC (or gfortran) and FFLAGS; raises SourceError if there is none."""
+    command, further = _words("FC") or ["gfortran"], _words("FFLAGS")
     if shutil.which(command[0]) is None:
         raise SourceError(
             f"The Fortran compiler {command[0]} is not on PATH: on Debian, apt-get install gfortran; or name another "
             "one with the variable FC."
         )
-    return [*command, *shlex.split(os.environ.get("FFLAGS", ""))]
+    return [*command, *further]
+
+
+def _words(variable: str) -> list[str]:
+    try:
+        return shlex.split(os.environ.get(variable, ""))
+    except ValueError as error:
+        raise SourceError(f"The variable {variable} cannot be read: {error}. Correct its quotation marks.") from error
 
 
 def _digest(paths: Sequence[Path]) -> str:
@@ -171,8 +182,9 @@ def _run(command: list[str], what: str) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+def locked(cache: Path) -> Iterator[None]:
+    """Wait until no other process compiles or times for a cache; make the folder if there is none."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "phyex.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

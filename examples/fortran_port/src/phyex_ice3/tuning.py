@@ -6,6 +6,8 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from phyex_ice3.build import locked
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -33,13 +35,14 @@ def block_size(kept: Path, columns: int, seconds: Callable[[int], float]) -> int
     """
     if columns < LEAST_COLUMNS:
         return min(USUAL, columns)
-    with suppress(OSError, ValueError, KeyError):
-        return int(json.loads(kept.read_text(encoding="utf-8"))["size"])
-    times = {size: seconds(size) for size in SIZES}
-    best = min(times, key=times.__getitem__)
-    part = kept.with_suffix(".part")
-    part.write_text(json.dumps({"size": best, "seconds": times}), encoding="utf-8")
-    part.replace(kept)
+    with locked(kept.parent):  # otherwise the components would disturb each other, and two processes could differ
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            return int(json.loads(kept.read_text(encoding="utf-8"))["size"])
+        times = {size: seconds(size) for size in SIZES}
+        best = min(times, key=times.__getitem__)
+        part = kept.with_suffix(".part")
+        part.write_text(json.dumps({"size": best, "seconds": times}), encoding="utf-8")
+        part.replace(kept)
     return best
 
 
