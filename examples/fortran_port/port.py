@@ -79,8 +79,9 @@ class Fortran:
     def load(self, fields: Mapping[str, NDArray[np.float64]]) -> None:
         """Copy the inputs into blocks of the size that is fastest here."""
         columns = self._case.domain[0] * self._case.domain[1]
-        name = "-".join(["block", self._case.component.replace(":", "-"), *map(str, self._case.domain)])
-        size = phyex_ice3.block_size(self._cell.cache / f"{name}.json", columns, lambda size: self._time(fields, size))
+        of = "-".join([self._library.path.stem, self._case.component.replace(":", "-"), *map(str, self._case.domain)])
+        kept = self._library.path.with_name(f"{of}.json")  # another version of PHYEX has another library
+        size = phyex_ice3.block_size(kept, columns, lambda size: self._time(fields, size))
         self._fill(fields, self._case.domain, size)
 
     def reset(self) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PORT = ROOT / "examples" / "fortran_port"
-DATA_SETS = [*sorted(DATA.glob("[ir]*_lite.nc")), *sorted((ROOT / "tests/data/variants").glob("*.nc"))]
+DATA_SETS = [DATA / "ice_adjust_lite.nc", DATA / "rain_ice_lite.nc", *sorted((ROOT / "tests/data/variants").glob("*.nc"))]
 CHECKOUT = os.environ.get("PHYEX_DIR")
 with_phyex = pytest.mark.skipif(CHECKOUT is None, reason="PHYEX_DIR does not name a checkout of PHYEX")
 needs_gfortran = pytest.mark.skipif(shutil.which("gfortran") is None, reason="gfortran is not installed")
@@ -175,6 +175,7 @@ def test_what_is_missing_is_said(port: Port, tmp_path: Path, monkeypatch: pytest
         ("ice_adjust", "CSUBG_MF_PDF", "BIGA"),  # needs arguments that are not passed
         ("rain_ice", "CSUBG_AUCV_RC", "ADJU"),  # needs what the adjustment found
         ("rain_ice", "CSUBG_AUCV_RI", "CLFR"),  # needs the cloud fraction
+        ("rain_ice", "LSNOW_T", True),  # not without an option of PHYEX that is no option here
         ("microphysics", "CPRISTINE_ICE", "NONESUCH"),
     ],
 )

@@ -22,6 +22,7 @@ SUPPORTED: dict[str, tuple[Option, ...]] = {
     "CSUBG_AUCV_RC": ("PDF", "NONE"),
     "CSUBG_PR_PDF": ("SIGM",),
     "CSUBG_AUCV_RI": ("NONE",),
+    "LSNOW_T": (False,),  # PHYEX refuses it unless LRED is on
     # All values of PHYEX. It would cut others to four letters or one, and may then accept them.
     "CCONDENS": ("CB02", "GAUS"),
     "CLAMBDA3": ("CB", "NONE"),
