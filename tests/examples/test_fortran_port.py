@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PORT = ROOT / "examples" / "fortran_port"
-DATA_SETS = [DATA / "ice_adjust_lite.nc", DATA / "rain_ice_lite.nc", *sorted((ROOT / "tests/data/variants").glob("*.nc"))]
+DATA_SETS = [
+    DATA / "ice_adjust_lite.nc",
+    DATA / "rain_ice_lite.nc",
+    *sorted((ROOT / "tests/data/variants").glob("*.nc")),
+]
 CHECKOUT = os.environ.get("PHYEX_DIR")
 with_phyex = pytest.mark.skipif(CHECKOUT is None, reason="PHYEX_DIR does not name a checkout of PHYEX")
 needs_gfortran = pytest.mark.skipif(shutil.which("gfortran") is None, reason="gfortran is not installed")

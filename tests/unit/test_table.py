@@ -141,6 +141,18 @@ def test_what_is_left_out_is_said_in_a_sentence_for_each_kind(store: Store) -> N
     assert "another number of threads: 1, 2, 8" in str(caught.value)
 
 
+def test_a_report_with_odd_names_does_not_cost_the_table(store: Store) -> None:
+    good, foreign = timed("ice_adjust/numpy/float64/50x50x60", 2.0), timed("ice_adjust/debug/float64/50x50x60", 1.0)
+    odd = foreign.model_copy(update={"name": "odd name"})
+    store.measure("numpy-float64", good)
+    store.measure("numpy-float64", odd, foreign)
+    found = store.newest()
+    assert names(found) == [good.name]
+    (left_out,) = found.left_out
+    assert left_out.startswith("Left out, since they are no names of benchmarks of the cell that was measured: ")
+    assert left_out.endswith(f": '{foreign.name}' (numpy-float64), 'odd name' (numpy-float64).")
+
+
 def test_the_profile_is_no_condition_where_nothing_is_compiled(store: Store) -> None:
     strict = Protocol(profile="strict", compile_args=[], threads=1, environment={})
     store.measure("numpy-float64", timed("ice_adjust/numpy/float64/8x8x30", 9.0), protocol=strict)
