@@ -160,8 +160,12 @@ def make_case(**options: Any) -> Case:
 def test_what_is_missing_is_said(port: Port, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unavailable, match=r'write phyex = "FOLDER" in \[tool.ice3-bench\]'):
         port.create(make_case(), make_cell(tmp_path, "float64"))
-    with pytest.raises(Unavailable, match="is no checkout of PHYEX"):
+    with pytest.raises(Unavailable, match=r"is no checkout of PHYEX.* or with the variable PHYEX_DIR"):
         port.create(make_case(), make_cell(tmp_path, "float64", phyex=str(tmp_path)))
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FC", "true")  # any program that exists
+    with pytest.raises(Unavailable, match=r"file cannot be written: .* Make it writable"):
+        port.create(make_case(), make_cell(tmp_path / "file", "float64", phyex=str(invented(tmp_path / "phyex"))))
     monkeypatch.setenv("FC", "'gfortran")
     with pytest.raises(Unavailable, match="The variable FC cannot be read: No closing quotation"):
         port.create(make_case(), make_cell(tmp_path, "float64", phyex=str(invented(tmp_path / "phyex"))))

@@ -21,7 +21,7 @@ from phyex_ice3.arguments import require_known_arguments
 from phyex_ice3.sources import INCLUDES, SourceError, find_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from phyex_ice3.sources import Source
 
@@ -75,7 +75,7 @@ def build(checkout: Path, cache: Path, precision: str, flags: Sequence[str]) -> 
     Raises
     ------
     SourceError
-        If the checkout cannot be used, or no Fortran compiler is found.
+        If the checkout or the cache cannot be used, or no Fortran compiler is found.
     BuildError
         If a file does not compile.
     """
@@ -86,21 +86,28 @@ def build(checkout: Path, cache: Path, precision: str, flags: Sequence[str]) -> 
     own = sorted(path for path in OWN.iterdir() if path.is_file())
     includes = sorted((checkout / INCLUDES).glob("*.h"))
     theirs = _digest([*includes, *(source.path for source in sources)])
-    basis = f"{_digest(own)} {theirs} {precision} {shlex.join([*compiler, *flags])} {expander.exists()}"
+    command = [*compiler, *ALWAYS, *(DOUBLE if precision == "float64" else ()), *flags]
+    basis = f"{_digest(own)} {theirs} {shlex.join([*command, *LINK])} {expander.exists()}"
     library = cache / f"phyex-{hashlib.sha256(basis.encode()).hexdigest()[:12]}-{precision}.so"
-    with locked(cache):
-        if library.exists():
-            return Library(library, built=False, expanded=expander.exists(), sources=theirs)
-        for abandoned in cache.glob("phyex-*/"):
-            shutil.rmtree(abandoned, ignore_errors=True)  # of a process that was killed
-        precise = DOUBLE if precision == "float64" else ()
-        with tempfile.TemporaryDirectory(dir=cache, prefix="phyex-") as folder:
-            work = Path(folder)
-            objects = _compile_all(work, checkout, sources, expander, [*compiler, *ALWAYS, *precise, *flags])
-            made = work / library.name
-            _run([*compiler, *LINK, "-o", str(made), *map(str, objects)], "the library")
-            made.replace(library)
-    return Library(library, built=True, expanded=expander.exists(), sources=theirs)
+    try:
+        with locked(cache):
+            built = not library.exists()
+            if built:
+                _build(library, compiler, lambda work: _compile_all(work, checkout, sources, expander, command))
+    except OSError as error:
+        raise SourceError(f"{cache} cannot be written: {error}. Make it writable, or free space.") from error
+    return Library(library, built=built, expanded=expander.exists(), sources=theirs)
+
+
+def _build(library: Path, compiler: Sequence[str], compile_all: Callable[[Path], list[Path]]) -> None:
+    """Compile in a folder beside the library, which appears when it is whole."""
+    for abandoned in library.parent.glob("phyex-*/"):
+        shutil.rmtree(abandoned, ignore_errors=True)  # of a process that was killed
+    with tempfile.TemporaryDirectory(dir=library.parent, prefix="phyex-") as folder:
+        made = Path(folder, library.name)
+        objects = compile_all(Path(folder))
+        _run([*compiler, *LINK, "-o", str(made), *map(str, objects)], "the library")
+        made.replace(library)
 
 
 def find_compiler() -> list[str]:

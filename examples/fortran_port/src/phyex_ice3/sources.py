@@ -18,6 +18,7 @@ ROOTS = (
 FOLDERS = ("aux", "micro", "turb", "conv")
 COMMON = "src/common"
 INCLUDES = "src/common/micro"
+REMEDY = "Name one of PHYEX 0.9.1 or later: with phyex in [tool.ice3-bench], or with the variable PHYEX_DIR."
 
 _DEFINED = re.compile(r"^\s*module\s+(?!procedure\b)(\w+)\s*$", re.IGNORECASE | re.MULTILINE)
 _USED = re.compile(r"^\s*use\s*(?:,\s*\w+\s*)?(?:::)?\s*(\w+)", re.IGNORECASE | re.MULTILINE)
@@ -65,14 +66,15 @@ def find_sources(checkout: Path) -> list[Source]:
     """
     common = checkout / COMMON
     if not common.is_dir():
-        raise SourceError(f"{checkout} is no checkout of PHYEX: it has no folder {COMMON}.")
+        raise SourceError(f"{checkout} is no checkout of PHYEX: it has no folder {COMMON}. {REMEDY}")
     sources = {path: _scan(path) for folder in FOLDERS for path in sorted((common / folder).glob("*.F90"))}
     by_module, by_routine = _by_name(sources.values(), "modules"), _by_name(sources.values(), "routines")
     waiting = []
     for root in ROOTS:
         path = common / f"{root}.F90"
         if path not in sources:
-            raise SourceError(f"{checkout} is no checkout of PHYEX that can be built: it lacks {COMMON}/{root}.F90.")
+            lacking = f"it lacks {COMMON}/{root}.F90"
+            raise SourceError(f"{checkout} is no checkout of PHYEX that can be built: {lacking}. {REMEDY}")
         waiting.append(sources[path])
 
     found: dict[Path, Source] = {}
