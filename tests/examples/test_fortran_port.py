@@ -210,6 +210,20 @@ def test_what_does_not_compile_is_quoted(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["phyex.lock"]
 
 
+@needs_gfortran
+def test_what_pyfortool_cannot_expand_is_quoted_with_its_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from phyex_ice3.build import BuildError, build  # noqa: PLC0415
+
+    tool = tmp_path / "pyfortool"
+    body = "def go(n):\n    return go(n - 1) if n else 1 / 0\ngo(20)\n"
+    tool.write_text(f"#!{sys.executable}\n{body}", encoding="utf-8")
+    tool.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    checkout = invented(tmp_path / "phyex", **{"aux/modd_cst": "module modd_cst\n!$mnh_expand_array\nend module\n"})
+    with pytest.raises(BuildError, match=r"modd_cst\.F90 \(by pyfortool\): .*ZeroDivisionError: division by zero$"):
+        build(checkout, tmp_path / "cache", "float64", [])
+
+
 @pytest.fixture(scope="session")
 def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("phyex")

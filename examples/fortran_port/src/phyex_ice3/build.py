@@ -182,10 +182,10 @@ def _expanded(path: Path, work: Path, expander: Path) -> Path:
 def _run(command: list[str], what: str) -> None:
     run = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if run.returncode:
-        lines = (run.stderr or run.stdout).strip().splitlines()[:QUOTED_LINES]
-        raise BuildError(
-            f"PHYEX does not compile: {what}: " + " / ".join(line.strip() for line in lines if line.strip())
-        )
+        lines = [line.strip() for line in (run.stderr or run.stdout).splitlines() if line.strip()]
+        python = lines[:1] == ["Traceback (most recent call last):"]  # its error comes last
+        quoted = lines[-QUOTED_LINES:] if python else lines[:QUOTED_LINES]
+        raise BuildError(f"PHYEX does not compile: {what}: {' / '.join(quoted) or f'exit code {run.returncode}'}")
 
 
 @contextmanager
