@@ -389,6 +389,18 @@ def test_text_from_reports_breaks_neither_form(store: Store) -> None:
     assert (row["testbed"], row["commit"]) == ("'" + HOSTILE, "'" + HOSTILE)
 
 
+def test_control_characters_of_a_report_do_not_reach_the_terminal(store: Store) -> None:
+    failed = timed("ice_adjust/numpy/float64/50x50x60", error="\x1b]0;title\x07red \x1b[31mtext")
+    report = store.measure("numpy-float64", failed)
+    machine = report.machine.model_copy(update={"cpu": "A\x1b[2J Processor"})
+    store.measure("numpy-float64", failed, machine=machine)
+    summary = store.summary()
+    text = "\n".join(shown(summary, 200))
+    assert "A [2J Processor" in text
+    assert "failed: ]0;title red [31mtext" in text
+    assert "\x1b" not in text
+
+
 def test_markdown_keeps_names_readable_and_makes_the_rest_literal() -> None:
     for kept in ("ice_adjust:modular", "gt:cpu_ifirst", "gt_cpu_ifirst-float64: 1.0e-15, 3 % (×)", "Méso-NH"):
         assert literal(kept) == kept
