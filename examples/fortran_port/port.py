@@ -30,9 +30,9 @@ def create(case: Case, cell: Cell) -> Fortran:
     """Build PHYEX if that is not done, and make a component ready; see the contract for what it raises."""
     if case.component not in phyex_ice3.COMPONENTS:
         raise UnknownComponent(case.component, tuple(phyex_ice3.COMPONENTS))
-    for name, value in phyex_ice3.REQUIRED.items():
-        if case.options.get(name, value) != value:
-            raise Unsupported(name, case.options[name], (value,))
+    for name, values in phyex_ice3.SUPPORTED.items():
+        if case.options.get(name, values[0]) not in values:
+            raise Unsupported(name, case.options[name], values)
     if "phyex" not in cell.settings:
         raise Unavailable(
             'This cell builds PHYEX, and no checkout of it is named: write phyex = "FOLDER" in [tool.ice3-bench] of '
@@ -41,9 +41,9 @@ def create(case: Case, cell: Cell) -> Fortran:
     flags = shlex.split(cell.settings["compile-args"])
     try:
         library = phyex_ice3.build(Path(cell.settings["phyex"]), cell.cache, cell.precision, flags)
-    except phyex_ice3.SourceError as error:
+        return Fortran(case, cell, library)
+    except (phyex_ice3.SourceError, phyex_ice3.LibraryError) as error:
         raise Unavailable(str(error)) from error
-    return Fortran(case, cell, library)
 
 
 class Fortran:
@@ -57,7 +57,7 @@ class Fortran:
         self._phyex = load_library(library.path, cell.precision)
         self._whole = cell.settings["profile"] == "strict"
         self._namelists = phyex_ice3.namelists(case.options, whole_evaporation=self._whole)
-        self._phyex.configure(self._namelists, case.timestep)
+        self._configure()
         self._table = active(TABLES[case.component.partition(":")[0]], case.options)
         self._pool = ThreadPoolExecutor(cell.threads) if cell.threads > 1 else None
         self._component = self._allocate((1, 1, 1), 1)  # only to see which fields there are: load() makes them
@@ -79,18 +79,20 @@ class Fortran:
     def load(self, fields: Mapping[str, NDArray[np.float64]]) -> None:
         """Copy the inputs into blocks of the size that is fastest here."""
         columns = self._case.domain[0] * self._case.domain[1]
-        name = "-".join(["block", self._case.component.replace(":", "-"), *map(str, self._case.domain)])
-        size = phyex_ice3.block_size(self._cell.cache / f"{name}.json", columns, lambda size: self._time(fields, size))
+        of = "-".join([self._library.path.stem, self._case.component.replace(":", "-"), *map(str, self._case.domain)])
+        kept = self._library.path.with_name(f"{of}.json")  # another version of PHYEX has another library
+        size = phyex_ice3.block_size(kept, columns, lambda size: self._time(fields, size))
         self._fill(fields, self._case.domain, size)
 
     def reset(self) -> None:
         """Restore the fields that a run overwrites, and PHYEX's options."""
-        self._phyex.configure(self._namelists, self._case.timestep)
+        self._configure()
         for name, initial in self._pristine.items():
             self._component.fields[name][...] = initial
 
     def run(self) -> None:
         """Compute all blocks; each thread has a share of them."""
+        self._configure()  # does nothing unless another case was prepared since reset()
         count = self._component.blocks.count
         if self._pool is None:
             self._component.call(self._phyex, 1, count, self._case.timestep)
@@ -105,6 +107,9 @@ class Fortran:
     def read(self) -> dict[str, NDArray[Any]]:
         """Return the results, shape (i, j, k) or (i, j)."""
         return {name: self._component.blocks.take(self._component.fields[name]) for name in self.outputs}
+
+    def _configure(self) -> None:
+        self._phyex.configure(self._namelists, self._case.timestep)
 
     def _allocate(self, domain: tuple[int, int, int], size: int) -> phyex_ice3.Component:
         blocks = phyex_ice3.Blocks(domain, size, np.dtype(self._cell.precision))

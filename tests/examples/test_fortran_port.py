@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from ice3_probe.accuracy import check
 from ice3_probe.contract import ICE_ADJUST, Case, Cell, IceAdjustOptions, RainIceOptions, Unavailable, Unsupported
@@ -24,9 +22,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PORT = ROOT / "examples" / "fortran_port"
-DATA_SETS = [*sorted(DATA.glob("[ir]*_lite.nc")), *sorted((ROOT / "tests/data/variants").glob("*.nc"))]
+DATA_SETS = [
+    DATA / "ice_adjust_lite.nc",
+    DATA / "rain_ice_lite.nc",
+    *sorted((ROOT / "tests/data/variants").glob("*.nc")),
+]
 CHECKOUT = os.environ.get("PHYEX_DIR")
 with_phyex = pytest.mark.skipif(CHECKOUT is None, reason="PHYEX_DIR does not name a checkout of PHYEX")
+needs_gfortran = pytest.mark.skipif(shutil.which("gfortran") is None, reason="gfortran is not installed")
 FLAGS = {"production": "-O3", "strict": "-O2 -fno-fast-math -ffp-contract=off"}
 ROUTINE = "module modi_{0}\ninterface\nsubroutine {0} ({1})\nend subroutine\nend interface\nend module\n"
 
@@ -100,6 +103,9 @@ def test_a_folder_that_is_no_checkout_is_named(tmp_path: Path) -> None:
     (invented(tmp_path) / "src/common/micro/mode_ini_tiwmx.F90").unlink()
     with pytest.raises(SourceError, match=r"it lacks src/common/micro/mode_ini_tiwmx\.F90"):
         find_sources(tmp_path)
+    invented(tmp_path, **{"micro/zz_copy": "module modd_cst\nend module\n"})
+    with pytest.raises(SourceError, match=r"MODD_CST is defined twice, in .*modd_cst\.F90 and .*zz_copy\.F90: remove"):
+        find_sources(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -140,43 +146,6 @@ def test_options_reach_their_namelists() -> None:
     assert "NPROMICRO=1" in namelists(options, whole_evaporation=True)[0]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the path is the same for every example
-@given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 4), st.integers(1, 30))
-def test_blocks_give_back_what_they_were_given(i: int, j: int, k: int, size: int) -> None:
-    from phyex_ice3.blocks import Blocks  # noqa: PLC0415
-
-    blocks = Blocks((i, j, k), size, np.dtype("float64"))
-    values = np.arange(float(i * j * k)).reshape(i, j, k)
-    field, water = blocks.field(), blocks.water()
-    blocks.put(values, field)
-    np.testing.assert_array_equal(blocks.take(field), values)
-    np.testing.assert_array_equal(field[0, :, 0], values[0, 0])  # columns are contiguous
-    blocks.put(values, water[:, 3])
-    np.testing.assert_array_equal(blocks.take(water[:, 3]), values)
-    surface = blocks.field(surface=True)
-    blocks.put(values[:, :, 0], surface)
-    np.testing.assert_array_equal(blocks.take(surface), values[:, :, 0])
-
-
-def test_the_fastest_block_is_found_once(tmp_path: Path) -> None:
-    from phyex_ice3.tuning import SIZES, block_size  # noqa: PLC0415
-
-    timed: list[int] = []
-
-    def seconds(size: int) -> float:
-        timed.append(size)
-        return abs(size - 60) + 1.0
-
-    kept = tmp_path / "block.json"
-    assert block_size(kept, 16, seconds) == 16
-    assert block_size(kept, 1000, seconds) == 32
-    assert timed == []
-    assert block_size(kept, 2500, seconds) == 64
-    assert timed == list(SIZES)
-    assert block_size(kept, 2500, seconds) == 64
-    assert timed == list(SIZES)
-
-
 def make_cell(
     cache: Path, precision: Literal["float32", "float64"], profile: str = "strict", threads: int = 1, **settings: str
 ) -> Cell:
@@ -191,25 +160,68 @@ def make_case(**options: Any) -> Case:
 def test_what_is_missing_is_said(port: Port, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unavailable, match=r'write phyex = "FOLDER" in \[tool.ice3-bench\]'):
         port.create(make_case(), make_cell(tmp_path, "float64"))
-    with pytest.raises(Unavailable, match="is no checkout of PHYEX"):
+    with pytest.raises(Unavailable, match=r"is no checkout of PHYEX.* or with the variable PHYEX_DIR"):
         port.create(make_case(), make_cell(tmp_path, "float64", phyex=str(tmp_path)))
-    with pytest.raises(Unsupported, match="LOCND2"):
-        port.create(make_case(LOCND2=True), make_cell(tmp_path, "float64", phyex=str(tmp_path)))
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FC", "true")  # any program that exists
+    with pytest.raises(Unavailable, match=r"file cannot be written: .* Make it writable"):
+        port.create(make_case(), make_cell(tmp_path / "file", "float64", phyex=str(invented(tmp_path / "phyex"))))
+    monkeypatch.setenv("FC", "'gfortran")
+    with pytest.raises(Unavailable, match="The variable FC cannot be read: No closing quotation"):
+        port.create(make_case(), make_cell(tmp_path, "float64", phyex=str(invented(tmp_path / "phyex"))))
     monkeypatch.setenv("FC", "no-such-compiler -O")
     with pytest.raises(Unavailable, match=r"The Fortran compiler no-such-compiler is not on PATH: .*gfortran"):
         port.create(make_case(), make_cell(tmp_path, "float64", phyex=str(invented(tmp_path / "phyex"))))
 
 
-@pytest.mark.skipif(shutil.which("gfortran") is None, reason="gfortran is not installed")
+@pytest.mark.parametrize(
+    ("component", "option", "value"),
+    [
+        ("ice_adjust", "LOCND2", True),
+        ("ice_adjust", "CLAMBDA3", "NONESUCH"),  # four letters of it are a value of PHYEX
+        ("ice_adjust", "CFRAC_ICE_ADJUST", "TS"),
+        ("ice_adjust", "CSUBG_MF_PDF", "BIGA"),  # needs arguments that are not passed
+        ("rain_ice", "CSUBG_AUCV_RC", "ADJU"),  # needs what the adjustment found
+        ("rain_ice", "CSUBG_AUCV_RI", "CLFR"),  # needs the cloud fraction
+        ("rain_ice", "LSNOW_T", True),  # not without an option of PHYEX that is no option here
+        ("microphysics", "CPRISTINE_ICE", "NONESUCH"),
+    ],
+)
+def test_options_that_would_be_misread_are_refused(
+    port: Port, tmp_path: Path, component: str, option: str, value: Any
+) -> None:
+    from ice3_probe.components import COMPONENTS  # noqa: PLC0415
+
+    case = Case(component, (2, 1, 3), 50.0, {**COMPONENTS[component].options(), option: value})
+    with pytest.raises(Unsupported, match=option):
+        port.create(case, make_cell(tmp_path, "float64", phyex=str(tmp_path)))
+
+
+@needs_gfortran
 def test_what_does_not_compile_is_quoted(tmp_path: Path) -> None:
     from phyex_ice3.build import BuildError, build  # noqa: PLC0415
 
+    (tmp_path / "cache" / "phyex-killed").mkdir(parents=True)  # what a process that was killed left
     checkout = invented(
         tmp_path / "phyex", **{"aux/modd_cst": "module modd_cst\n  integer, nonsense :: a\nend module\n"}
     )
     with pytest.raises(BuildError, match=r"modd_cst\.F90: .*Error"):
         build(checkout, tmp_path / "cache", "float64", [])
-    assert list((tmp_path / "cache").glob("*.so")) == []
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["phyex.lock"]
+
+
+@needs_gfortran
+def test_what_pyfortool_cannot_expand_is_quoted_with_its_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from phyex_ice3.build import BuildError, build  # noqa: PLC0415
+
+    tool = tmp_path / "pyfortool"
+    body = "def go(n):\n    return go(n - 1) if n else 1 / 0\ngo(20)\n"
+    tool.write_text(f"#!{sys.executable}\n{body}", encoding="utf-8")
+    tool.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    checkout = invented(tmp_path / "phyex", **{"aux/modd_cst": "module modd_cst\n!$mnh_expand_array\nend module\n"})
+    with pytest.raises(BuildError, match=r"modd_cst\.F90 \(by pyfortool\): .*ZeroDivisionError: division by zero$"):
+        build(checkout, tmp_path / "cache", "float64", [])
 
 
 @pytest.fixture(scope="session")
@@ -279,6 +291,7 @@ def test_two_cases_with_other_options_do_not_disturb_each_other(port: Port, libr
         alone.append(np.array(component.read()["ris"]))
     for component in components:
         component.reset()
+    for component in components:  # the options of the other one are set by now
         component.run()
         turns.append(np.array(component.read()["ris"]))
     assert not np.array_equal(alone[0], alone[1])

@@ -52,3 +52,7 @@ def test_the_variable_or_the_settings_name_the_checkout(
     assert phyex_checkout(tmp_path / "project", named) == tmp_path / "PHYEX"
     monkeypatch.setenv("PHYEX_DIR", str(tmp_path / "other"))
     assert phyex_checkout(tmp_path / "project", named) == tmp_path / "other"
+    monkeypatch.setenv("PHYEX_DIR", "~no-such-user/PHYEX")
+    found = phyex_checkout(tmp_path / "project", named)  # who builds says that it is no checkout
+    assert found is not None
+    assert found.parent.name == "~no-such-user"

@@ -141,6 +141,18 @@ def test_what_is_left_out_is_said_in_a_sentence_for_each_kind(store: Store) -> N
     assert "another number of threads: 1, 2, 8" in str(caught.value)
 
 
+def test_a_report_with_odd_names_does_not_cost_the_table(store: Store) -> None:
+    good, foreign = timed("ice_adjust/numpy/float64/50x50x60", 2.0), timed("ice_adjust/debug/float64/50x50x60", 1.0)
+    odd = foreign.model_copy(update={"name": "odd name"})
+    store.measure("numpy-float64", good)
+    store.measure("numpy-float64", odd, foreign)
+    found = store.newest()
+    assert names(found) == [good.name]
+    (left_out,) = found.left_out
+    assert left_out.startswith("Left out, since they are no names of benchmarks of the cell that was measured: ")
+    assert left_out.endswith(f": '{foreign.name}' (numpy-float64), 'odd name' (numpy-float64).")
+
+
 def test_the_profile_is_no_condition_where_nothing_is_compiled(store: Store) -> None:
     strict = Protocol(profile="strict", compile_args=[], threads=1, environment={})
     store.measure("numpy-float64", timed("ice_adjust/numpy/float64/8x8x30", 9.0), protocol=strict)
@@ -375,6 +387,18 @@ def test_text_from_reports_breaks_neither_form(store: Store) -> None:
     assert "[red]" in "\n".join(shown(summary, 200))
     (row,) = csv.DictReader(io.StringIO(cells_csv(summary)))
     assert (row["testbed"], row["commit"]) == ("'" + HOSTILE, "'" + HOSTILE)
+
+
+def test_control_characters_of_a_report_do_not_reach_the_terminal(store: Store) -> None:
+    failed = timed("ice_adjust/numpy/float64/50x50x60", error="\x1b]0;title\x07red \x1b[31mtext")
+    report = store.measure("numpy-float64", failed)
+    machine = report.machine.model_copy(update={"cpu": "A\x1b[2J Processor"})
+    store.measure("numpy-float64", failed, machine=machine)
+    summary = store.summary()
+    text = "\n".join(shown(summary, 200))
+    assert "A [2J Processor" in text
+    assert "failed: ]0;title red [31mtext" in text
+    assert "\x1b" not in text
 
 
 def test_markdown_keeps_names_readable_and_makes_the_rest_literal() -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.servers.github_server import GitHubServer
 
-    from ice3_bench.settings.matrix import Settings
+    from ice3_bench.settings.matrix import Cell, Settings
 
 NAME = "ice_adjust/numpy/float64/16x16x60"
 
@@ -38,6 +38,11 @@ def compared(verdict: str) -> str:
     ).as_json()
 
 
+def measured(settings: Settings) -> list[Cell]:
+    """Return the cells that the workflows measure: those of CPUs that need nothing but the repository."""
+    return [cell for cell in settings.cells if cell.backend.device == "cpu" and "fortran" not in cell.backend.tags]
+
+
 class Repository(Player):
     """The repository whose cells measure what the test says, on two kinds of runners."""
 
@@ -50,7 +55,7 @@ class Repository(Player):
     ) -> None:
         """Every CPU cell takes ``factor`` times as long; one testbed has three cells, the other has the rest."""
         self.forget()
-        cells = [cell for cell in settings.cells if cell.backend.device == "cpu"]
+        cells = measured(settings)
         for number, cell in enumerate(cells):
             machine = make_report().machine.model_copy(update={"testbed": f"runner-{'x' if number < 3 else 'y'}"})
             report = make_report(
@@ -80,7 +85,7 @@ def test_two_pushes_a_slow_pull_request_a_fork_and_its_close(  # noqa: PLR0915 (
 ) -> None:
     """The workflows as they stand in the repository, in the order of events."""
     repository = Repository(tmp_path / "runner", bencher, github)
-    cells = len([cell for cell in settings.cells if cell.backend.device == "cpu"])
+    cells = len(measured(settings))
 
     for number, sha in enumerate((A, B)):
         repository.prepare(make_report, settings, sha, 1 + number / 1e6)

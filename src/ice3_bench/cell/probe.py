@@ -128,8 +128,8 @@ def make_interpreter(
 def phyex_checkout(project: Path, settings: Settings) -> Path | None:
     """Return the checkout of PHYEX that the variable ``PHYEX_DIR`` or the settings name; None if neither does."""
     if given := os.environ.get("PHYEX_DIR"):
-        return Path(given).expanduser().resolve()
-    return (project / Path(settings.phyex).expanduser()).resolve() if settings.phyex else None
+        return Path(os.path.expanduser(given)).resolve()  # noqa: PTH111 (pathlib's fails if there is no such user)
+    return (project / os.path.expanduser(settings.phyex)).resolve() if settings.phyex else None  # noqa: PTH111
 
 
 def port_file(project: Path, backend: Backend) -> Path:

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 from itertools import takewhile
@@ -110,14 +111,22 @@ def build_variables() -> dict[str, str]:
 
 def compiler_version() -> str | None:
     """Return the first line of the C++ compiler's version, or None if there is no compiler."""
-    given = list(takewhile(lambda word: not word.startswith("-"), os.environ.get("CXX", "").split()))
-    names = [*given[-1:], "g++", "c++", "clang++"]  # g++ of ``ccache g++ -pthread``
-    return _version_of(names)
+    return _version_of([*_program("CXX"), "g++", "c++", "clang++"])
 
 
 def fortran_version() -> str | None:
     """Return the first line of the Fortran compiler's version, or None if there is no compiler."""
-    return _version_of([*os.environ.get("FC", "").split()[:1], "gfortran"][:1])
+    return _version_of(_program("FC") or ["gfortran"])
+
+
+def _program(variable: str) -> list[str]:
+    """Return the compiler that a variable names, if it does: g++ of ``ccache g++ -pthread``."""
+    given = os.environ.get(variable, "")
+    try:
+        words = shlex.split(given)
+    except ValueError:  # who compiles says so
+        words = given.split()
+    return list(takewhile(lambda word: not word.startswith("-"), words))[-1:]
 
 
 def _version_of(names: Sequence[str]) -> str | None:

@@ -24,6 +24,7 @@ LEFT_OUT = {
     "machine": "measured on another machine: {} (--machine NAME shows one)",
     "threads": "measured with another number of threads: {} (--threads NUMBER)",
     "profile": "measured with another profile: {} (--profile NAME)",
+    "name": "they are no names of benchmarks of the cell that was measured: {}",
 }
 """Why runs are left out, by the condition that they break."""
 
@@ -92,6 +93,14 @@ class Result:
         return BenchmarkName.parse(self.benchmark.name)
 
     @property
+    def named_after_its_cell(self) -> bool:
+        """Whether the name is one of a benchmark of the report's cell; reports of other projects may have any."""
+        try:
+            return f"{self.name.backend}-{self.name.precision}" == self.report.cell
+        except UsageError:
+            return False
+
+    @property
     def per_point(self) -> float | None:
         """Latency in ns per grid point; None if the benchmark failed."""
         latency = self.benchmark.measures.get("latency")
@@ -133,15 +142,20 @@ def newest(history: History, settings: Settings, conditions: Conditions) -> Newe
     cells = {cell.id: cell for cell in settings.cells}
     found: dict[str, Result] = {}
     broken: list[tuple[str, str]] = []
+    misnamed: list[Result] = []
     for report in history.latest_of_each_benchmark():
         condition = conditions.broken_by(report, cells.get(report.cell))
         if condition is not None:
             broken.append(condition)
             continue
-        for benchmark in report.benchmarks:
-            found.setdefault(benchmark.name, Result(report, benchmark))
-    used = {result.report.id for result in found.values()}
-    left_out = _sentences(broken, older=history.count() - len(used) - len(broken))
+        for result in (Result(report, benchmark) for benchmark in report.benchmarks):
+            if result.named_after_its_cell:
+                found.setdefault(result.benchmark.name, result)
+            else:
+                misnamed.append(result)
+    used = {result.report.id for result in (*found.values(), *misnamed)}
+    names = [("name", f"'{result.benchmark.name}' ({result.report.cell})") for result in misnamed]
+    left_out = _sentences([*broken, *names], older=history.count() - len(used) - len(broken))
     if not found:
         first = f"measure a cell first, for example {conditions.command([settings.cells[0].session], settings)}."
         raise UsageError(" ".join([f"{history.path} holds no result {conditions.text}: {first}", *left_out]))

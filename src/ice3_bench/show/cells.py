@@ -112,13 +112,14 @@ def _commit(report: Report) -> str:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    """Make text one line without control characters, which could write anywhere on a terminal."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
 def cells_table(summary: Summary) -> Group:
     """Make the table for the console: below each benchmark its cells, and below the table the notes."""
     faster = f"\nfaster: {summary.ratio}" if summary.ratio else ""
-    table = Table(title=Text(summary.caption + faster), title_justify="left", show_edge=False)
+    table = Table(title=Text(_line(summary.caption) + faster), title_justify="left", show_edge=False)
     table.add_column("benchmark, cell", no_wrap=True)
     for heading in ("ns/point", *(["faster"] if summary.ratio else []), "memory", "error"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -129,7 +130,7 @@ def cells_table(summary: Summary) -> Group:
             words = marks(result.report, result.benchmark)
             name = Text.assemble(f"  {result.report.cell}", *((f"\n  {word}", "bold yellow") for word in words))
             table.add_row(name, *map(Text, summary.cells(result)))
-    return Group(Fitting(table), *map(Text, summary.notes))
+    return Group(Fitting(table), *(Text(_line(note)) for note in summary.notes))
 
 
 def cells_markdown(summary: Summary) -> str:

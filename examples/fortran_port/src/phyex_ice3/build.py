@@ -21,13 +21,15 @@ from phyex_ice3.arguments import require_known_arguments
 from phyex_ice3.sources import INCLUDES, SourceError, find_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from phyex_ice3.sources import Source
 
 OWN = Path(__file__).parent / "fortran"
 ALWAYS = ("-fPIC", "-cpp", "-ffree-line-length-none", "-w")
 DOUBLE = ("-fdefault-real-8", "-fdefault-double-8")
+LINK = ("-shared", "-Wl,-z,defs", "-O2", "-fno-fast-math", "-fno-unsafe-math-optimizations")
+"""Linked with -Ofast or -ffast-math, a library would round denormal numbers of the whole process to zero."""
 EXPANDER = "pyfortool"
 """PHYEX's own tool, which writes the array syntax between its directives as loops."""
 DIRECTIVE = b"mnh_expand"
@@ -73,7 +75,7 @@ def build(checkout: Path, cache: Path, precision: str, flags: Sequence[str]) -> 
     Raises
     ------
     SourceError
-        If the checkout cannot be used, or no Fortran compiler is found.
+        If the checkout or the cache cannot be used, or no Fortran compiler is found.
     BuildError
         If a file does not compile.
     """
@@ -84,30 +86,46 @@ def build(checkout: Path, cache: Path, precision: str, flags: Sequence[str]) -> 
     own = sorted(path for path in OWN.iterdir() if path.is_file())
     includes = sorted((checkout / INCLUDES).glob("*.h"))
     theirs = _digest([*includes, *(source.path for source in sources)])
-    basis = f"{_digest(own)} {theirs} {precision} {shlex.join([*compiler, *flags])} {expander.exists()}"
+    command = [*compiler, *ALWAYS, *(DOUBLE if precision == "float64" else ()), *flags]
+    basis = f"{_digest(own)} {theirs} {shlex.join([*command, *LINK])} {expander.exists()}"
     library = cache / f"phyex-{hashlib.sha256(basis.encode()).hexdigest()[:12]}-{precision}.so"
-    with _locked(cache / "phyex.lock"):
-        if library.exists():
-            return Library(library, built=False, expanded=expander.exists(), sources=theirs)
-        precise = DOUBLE if precision == "float64" else ()
-        with tempfile.TemporaryDirectory(dir=cache, prefix="phyex-") as folder:
-            work = Path(folder)
-            objects = _compile_all(work, checkout, sources, expander, [*compiler, *ALWAYS, *precise, *flags])
-            made = work / library.name
-            _run([*compiler, "-shared", "-Wl,-z,defs", "-o", str(made), *map(str, objects)], "the library")
-            made.replace(library)
-    return Library(library, built=True, expanded=expander.exists(), sources=theirs)
+    try:
+        with locked(cache):
+            built = not library.exists()
+            if built:
+                _build(library, compiler, lambda work: _compile_all(work, checkout, sources, expander, command))
+    except OSError as error:
+        raise SourceError(f"{cache} cannot be written: {error}. Make it writable, or free space.") from error
+    return Library(library, built=built, expanded=expander.exists(), sources=theirs)
+
+
+def _build(library: Path, compiler: Sequence[str], compile_all: Callable[[Path], list[Path]]) -> None:
+    """Compile in a folder beside the library, which appears when it is whole."""
+    for abandoned in library.parent.glob("phyex-*/"):
+        shutil.rmtree(abandoned, ignore_errors=True)  # of a process that was killed
+    with tempfile.TemporaryDirectory(dir=library.parent, prefix="phyex-") as folder:
+        made = Path(folder, library.name)
+        objects = compile_all(Path(folder))
+        _run([*compiler, *LINK, "-o", str(made), *map(str, objects)], "the library")
+        made.replace(library)
 
 
 def find_compiler() -> list[str]:
-    """Return the Fortran compiler: the variable FC, or gfortran; raises SourceError if there is none."""
-    command = shlex.split(os.environ.get("FC", "")) or ["gfortran"]
+    """Return the Fortran compiler: the variables FC (or gfortran) and FFLAGS; raises SourceError if there is none."""
+    command, further = _words("FC") or ["gfortran"], _words("FFLAGS")
     if shutil.which(command[0]) is None:
         raise SourceError(
             f"The Fortran compiler {command[0]} is not on PATH: on Debian, apt-get install gfortran; or name another "
             "one with the variable FC."
         )
-    return [*command, *shlex.split(os.environ.get("FFLAGS", ""))]
+    return [*command, *further]
+
+
+def _words(variable: str) -> list[str]:
+    try:
+        return shlex.split(os.environ.get(variable, ""))
+    except ValueError as error:
+        raise SourceError(f"The variable {variable} cannot be read: {error}. Correct its quotation marks.") from error
 
 
 def _digest(paths: Sequence[Path]) -> str:
@@ -164,15 +182,16 @@ def _expanded(path: Path, work: Path, expander: Path) -> Path:
 def _run(command: list[str], what: str) -> None:
     run = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if run.returncode:
-        lines = (run.stderr or run.stdout).strip().splitlines()[:QUOTED_LINES]
-        raise BuildError(
-            f"PHYEX does not compile: {what}: " + " / ".join(line.strip() for line in lines if line.strip())
-        )
+        lines = [line.strip() for line in (run.stderr or run.stdout).splitlines() if line.strip()]
+        python = lines[:1] == ["Traceback (most recent call last):"]  # its error comes last
+        quoted = lines[-QUOTED_LINES:] if python else lines[:QUOTED_LINES]
+        raise BuildError(f"PHYEX does not compile: {what}: {' / '.join(quoted) or f'exit code {run.returncode}'}")
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+def locked(cache: Path) -> Iterator[None]:
+    """Wait until no other process compiles or times for a cache; make the folder if there is none."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "phyex.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

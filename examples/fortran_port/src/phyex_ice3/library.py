@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+class LibraryError(Exception):
+    """The library cannot be used; the message says why and what to do."""
+
+
 class RefusedError(Exception):
     """PHYEX refuses the options; what it says is on standard error."""
 
@@ -23,15 +27,21 @@ class Phyex:
 
     Raises
     ------
-    ValueError
-        If the library was compiled for another precision.
+    LibraryError
+        If the library cannot be loaded here, or was compiled for another precision.
     """
 
     def __init__(self, path: Path, precision: str) -> None:
-        self._library = ctypes.CDLL(str(path))
-        size = self._library.ice3_real_size()
+        try:
+            self._library = ctypes.CDLL(str(path))
+            size = self._library.ice3_real_size()
+        except (OSError, AttributeError) as error:
+            raise LibraryError(f"{path} cannot be used here: {error}. Delete it, and it is built again.") from error
         if size != np.dtype(precision).itemsize:
-            raise ValueError(f"{path} computes with {size} bytes, which is not {precision}: delete it.")
+            raise LibraryError(
+                f"{path} computes with {size} bytes, which is not {precision}. Take what changes the size of REAL out "
+                "of FC, FFLAGS and compile-args; if there is nothing, delete the file, and it is built again."
+            )
         self._configured: tuple[Any, ...] = ()
 
     def configure(self, namelists: tuple[str, str], timestep: float) -> None:

@@ -9,9 +9,31 @@ if TYPE_CHECKING:
 
     Option = bool | int | float | str
 
-REQUIRED: dict[str, Option] = {"KRR": 6, "LOCND2": False, "LEXCLDROP": False, "LEXT_TEND": True}
-"""Options that the wrapper fixes: it passes no arguments for other values."""
-ARGUMENTS = (*REQUIRED, "OCOMPUTE_SRC")
+SUPPORTED: dict[str, tuple[Option, ...]] = {
+    # The wrapper passes no arguments for other values.
+    "KRR": (6,),
+    "LOCND2": (False,),
+    "LEXCLDROP": (False,),
+    "LEXT_TEND": (True,),
+    # Other values need inputs that the contract does not have: heights, cloud fraction, autoconversion thresholds.
+    "LSIGMAS": (True,),
+    "CSUBG_MF_PDF": ("TRIANGLE", "NONE"),
+    "CSUBG_RR_EVAP": ("NONE",),
+    "CSUBG_AUCV_RC": ("PDF", "NONE"),
+    "CSUBG_PR_PDF": ("SIGM",),
+    "CSUBG_AUCV_RI": ("NONE",),
+    "LSNOW_T": (False,),  # PHYEX refuses it unless LRED is on
+    # All values of PHYEX. It would cut others to four letters or one, and may then accept them.
+    "CCONDENS": ("CB02", "GAUS"),
+    "CLAMBDA3": ("CB", "NONE"),
+    "CFRAC_ICE_ADJUST": ("S", "T", "O", "N"),
+    "CSEDIM": ("STAT", "SPLI", "NONE"),
+    "CSNOWRIMING": ("M90", "OLD"),
+    "CSUBG_RC_RR_ACCR": ("NONE", "PRFR"),
+    "CPRISTINE_ICE": ("PLAT", "COLU", "BURO"),
+}
+"""Options that are restricted."""
+ARGUMENTS = ("KRR", "LOCND2", "LEXCLDROP", "LEXT_TEND", "OCOMPUTE_SRC")
 """Options that are no entries of a namelist."""
 CLOUD = (
     "LSUBG_COND", "LSIGMAS", "CCONDENS", "CLAMBDA3", "CFRAC_ICE_ADJUST", "LSTATNW", "LHGT_QS", "LCONDBORN", "XTMAXMIX",

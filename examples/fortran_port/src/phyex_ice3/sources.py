@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 ROOTS = (
@@ -17,6 +18,7 @@ ROOTS = (
 FOLDERS = ("aux", "micro", "turb", "conv")
 COMMON = "src/common"
 INCLUDES = "src/common/micro"
+REMEDY = "Name one of PHYEX 0.9.1 or later: with phyex in [tool.ice3-bench], or with the variable PHYEX_DIR."
 
 _DEFINED = re.compile(r"^\s*module\s+(?!procedure\b)(\w+)\s*$", re.IGNORECASE | re.MULTILINE)
 _USED = re.compile(r"^\s*use\s*(?:,\s*\w+\s*)?(?:::)?\s*(\w+)", re.IGNORECASE | re.MULTILINE)
@@ -60,19 +62,19 @@ def find_sources(checkout: Path) -> list[Source]:
     Raises
     ------
     SourceError
-        If the folder is no checkout of PHYEX, or lacks a file.
+        If the folder is no checkout of PHYEX, lacks a file, or has two for the same module.
     """
     common = checkout / COMMON
     if not common.is_dir():
-        raise SourceError(f"{checkout} is no checkout of PHYEX: it has no folder {COMMON}.")
+        raise SourceError(f"{checkout} is no checkout of PHYEX: it has no folder {COMMON}. {REMEDY}")
     sources = {path: _scan(path) for folder in FOLDERS for path in sorted((common / folder).glob("*.F90"))}
-    by_module = {module: source for source in sources.values() for module in source.modules}
-    by_routine = {routine: source for source in sources.values() for routine in source.routines}
+    by_module, by_routine = _by_name(sources.values(), "modules"), _by_name(sources.values(), "routines")
     waiting = []
     for root in ROOTS:
         path = common / f"{root}.F90"
         if path not in sources:
-            raise SourceError(f"{checkout} is no checkout of PHYEX that can be built: it lacks {COMMON}/{root}.F90.")
+            lacking = f"it lacks {COMMON}/{root}.F90"
+            raise SourceError(f"{checkout} is no checkout of PHYEX that can be built: {lacking}. {REMEDY}")
         waiting.append(sources[path])
 
     found: dict[Path, Source] = {}
@@ -83,16 +85,32 @@ def find_sources(checkout: Path) -> list[Source]:
             return
         seen.add(source.path)
         for module in sorted(source.used):
-            if module in by_module:
-                visit(by_module[module])
-            body = by_routine.get(module.removeprefix("modi_"))
-            if module.startswith("modi_") and body is not None:
-                waiting.append(body)  # anywhere later: only its interface is needed
+            for other in _only(by_module, module):
+                visit(other)
+            if module.startswith("modi_"):  # the body anywhere later: only its interface is needed
+                waiting.extend(_only(by_routine, module.removeprefix("modi_")))
         found[source.path] = source
 
     while waiting:
         visit(waiting.pop(0))
     return list(found.values())
+
+
+def _by_name(sources: Iterable[Source], what: str) -> dict[str, list[Source]]:
+    found: dict[str, list[Source]] = {}
+    for source in sources:
+        for name in getattr(source, what):
+            found.setdefault(name, []).append(source)
+    return found
+
+
+def _only(sources: Mapping[str, list[Source]], name: str) -> list[Source]:
+    """Return the one source of a name, or none; two would leave it to chance which one is measured."""
+    found = sources.get(name, [])
+    if len(found) > 1:
+        paths = " and ".join(str(source.path) for source in found)
+        raise SourceError(f"{name.upper()} is defined twice, in {paths}: remove one of them, such as a copy of yours.")
+    return found
 
 
 def _scan(path: Path) -> Source:

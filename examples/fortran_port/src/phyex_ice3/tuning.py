@@ -6,6 +6,8 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from phyex_ice3.build import locked
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -16,7 +18,9 @@ USUAL = 32
 LEAST_COLUMNS = 1024
 MOST_COLUMNS = 4096
 """Columns on which sizes are timed; more say the same."""
-ROUNDS = 3
+SWEEPS = 3
+"""How often all sizes are timed in turn: other work on the machine must not fall on some sizes only."""
+ROUNDS = 2
 
 
 def block_size(kept: Path, columns: int, seconds: Callable[[int], float]) -> int:
@@ -33,13 +37,15 @@ def block_size(kept: Path, columns: int, seconds: Callable[[int], float]) -> int
     """
     if columns < LEAST_COLUMNS:
         return min(USUAL, columns)
-    with suppress(OSError, ValueError, KeyError):
-        return int(json.loads(kept.read_text(encoding="utf-8"))["size"])
-    times = {size: seconds(size) for size in SIZES}
-    best = min(times, key=times.__getitem__)
-    part = kept.with_suffix(".part")
-    part.write_text(json.dumps({"size": best, "seconds": times}), encoding="utf-8")
-    part.replace(kept)
+    with locked(kept.parent):  # otherwise the components would disturb each other, and two processes could differ
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            return int(json.loads(kept.read_text(encoding="utf-8"))["size"])
+        sweeps = [{size: seconds(size) for size in SIZES} for _ in range(SWEEPS)]
+        times = {size: min(sweep[size] for sweep in sweeps) for size in SIZES}
+        best = min(times, key=times.__getitem__)
+        part = kept.with_suffix(".part")
+        part.write_text(json.dumps({"size": best, "seconds": times}), encoding="utf-8")
+        part.replace(kept)
     return best
 
 
