@@ -163,7 +163,10 @@ def test_a_pyproject_that_is_not_valid_is_left_alone(tmp_path: Path, text: bytes
 # What the check says --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("misbehaviour", "how"), [("killed-ice_adjust", "was killed by signal 9")])
+@pytest.mark.parametrize(
+    ("misbehaviour", "how"),
+    [("killed-ice_adjust", "was killed by signal 9"), ("leaves-ice_adjust", "ended early, with exit code 0")],
+)
 def test_a_component_that_ends_the_process_does_not_hide_the_others(place: Place, misbehaviour: str, how: str) -> None:
     run = place.harness("port.check", "--backend", "fake", misbehaviour=misbehaviour)
     assert run.returncode == Exit.FAILED, run.stderr
