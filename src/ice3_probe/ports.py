@@ -286,10 +286,8 @@ class Instance:
             self._blame(what, f"'{what}' is {value!r}: expected a frozenset of field names")
             return frozenset()
         names = frozenset(map(str, value))
-        component = component_of(self.case.component)
-        unknown = sorted(names - {field.name for field in fields})
-        if unknown:
-            self._blame(what, f"'{what}' names '{unknown[0]}', which is not an {kind} of {component.name}")
+        if unknown := sorted(names - {field.name for field in fields}):
+            self._blame(what, f"'{what}' names '{unknown[0]}', which is not an {kind} of {self.case.component}")
         return names - frozenset(unknown)
 
     def _checksums(self) -> dict[str, int]:
