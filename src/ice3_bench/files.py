@@ -14,10 +14,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_atomically(path: Path, text: str) -> None:
+SPACE = "Free space or choose another folder with the variable ICE3_BENCH_RESULTS."
+"""What to do if results cannot be written."""
+
+
+def write_atomically(path: Path, text: str, remedy: str = SPACE) -> None:
     """Write ``text`` to ``path`` so that a reader never sees half a file.
 
     A new file gets the permissions that the user's umask leaves; one that is replaced keeps its permissions.
+
+    Parameters
+    ----------
+    remedy
+        What to do if it cannot be written, a sentence.
 
     Raises
     ------
@@ -40,7 +49,4 @@ def write_atomically(path: Path, text: str) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {error.strerror}. Free space or choose another folder with "
-            "the variable ICE3_BENCH_RESULTS."
-        ) from error
+        raise UsageError(f"{path} cannot be written: {error.strerror}. {remedy}") from error

@@ -40,10 +40,16 @@ PORT = "Begin a port or hold one to the contract: nox -s port -- new or check."
 
 
 def sessions(pyproject: str = "pyproject.toml") -> None:
-    """Define the sessions: one for each cell of the matrix, and those that compare, show and send results."""
-    table = nox.project.load_toml(pyproject)["tool"]["ice3-bench"]
+    """Define the sessions: one for each cell of the matrix, and those that compare, show and send results.
+
+    Without a matrix there are no cells, but a port can be begun.
+    """
+    written = nox.project.load_toml(pyproject) if Path(pyproject).exists() else {}
+    table = written.get("tool", {}).get("ice3-bench", {})
     harness = str(table.get("harness", PROGRAM))
-    for backend in table["backends"]:
+    for number, backend in enumerate(table.get("backends", [])):
+        if lacking := [key for key in ("name", "id") if key not in backend]:
+            sys.exit(f"Error: backend {number + 1} of [tool.ice3-bench] in {pyproject} lacks '{lacking[0]}'.")
         for precision in table.get("precisions", PRECISIONS):
             _define_cell(harness, backend, precision)
     _define("bench-gpu", GPU, _arguments(harness, "gpu"))

@@ -13,7 +13,7 @@ from ice3_probe.accuracy import check_all
 from ice3_probe.building import build_all
 from ice3_probe.channel import Channel, read_job
 from ice3_probe.contract import Unavailable
-from ice3_probe.messages import Failure, MessageError, Started
+from ice3_probe.messages import Done, Failure, MessageError, Started
 from ice3_probe.ports import PortError, load_port
 from ice3_probe.reference import DataSetError
 from ice3_probe.rules import judge
@@ -29,7 +29,7 @@ USAGE = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a pass; its results and what goes wrong are messages on the channel."""
+    """Run a pass; its results, its end and what goes wrong are messages on the channel."""
     parser = argparse.ArgumentParser(prog="python -m ice3_probe", description="Measure a cell in this interpreter.")
     parser.add_argument(
         "pass_name", metavar="PASS", choices=("check", "compile", "accuracy", "explain", "device", "worker")
@@ -65,6 +65,7 @@ def _run(name: str, job: Job, channel: Channel, options: argparse.Namespace) -> 
         if isinstance(answer, Failure):
             return _fail(channel, answer)
         channel.send(answer)
+    channel.send(Done())  # a port may end the process, with exit code 0
     return 0
 
 

@@ -162,7 +162,7 @@ Request = Load | Start | End | MeasureMemory | Prepare | MeasureBlock | CountIns
 
 @dataclass(frozen=True)
 class Done:
-    """A request is done."""
+    """A request is done, or a pass has reached its end."""
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def load_port(where: str) -> Port:
             "module",
             usage=True,
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         traceback.print_exc()
         raise PortError(f"Port {where} cannot be imported: {type(error).__name__}: {error}.", "module") from error
     create = getattr(module, "create", None)
@@ -153,10 +153,12 @@ class Instance:
         self.runnable = create(port, case, cell)
         self.created_seconds = time.perf_counter() - start
         """Seconds that the port took to create the component."""
-        self.outputs = self._names("outputs") & {field.name for field in self.fields if field.is_output}
-        unwanted = self._names("ignores")
+        component = component_of(case.component)
+        produced = self._names("outputs", "output", component.outputs)
+        self.outputs = produced & {field.name for field in self.fields if field.is_output}
+        unwanted = self._names("ignores", "input", component.inputs)
         self.ignores = unwanted & {field.name for field in self.fields if field.is_input}
-        wanted = {field.name for field in component_of(case.component).inputs} - unwanted
+        wanted = {field.name for field in component.inputs} - unwanted
         self._inputs = {name: array for name, array in inputs(self.runnable).items() if name in wanted}
         lacking = [field.name for field in self.inputs if field.name not in self._inputs]
         if lacking:
@@ -277,17 +279,15 @@ class Instance:
             if not np.isfinite(array).all():
                 self._take(PortError(f"'{name}' is not finite after a run on {where}", "finite"))
 
-    def _names(self, what: str) -> frozenset[str]:
-        """Return the fields of the component that an attribute names, also those without effect under the options."""
+    def _names(self, what: str, kind: str, fields: tuple[Field, ...]) -> frozenset[str]:
+        """Return those of some fields that an attribute names, also those without effect under the options."""
         value: Any = getattr(self.runnable, what, None)
         if isinstance(value, str) or not hasattr(value, "__iter__"):
             self._blame(what, f"'{what}' is {value!r}: expected a frozenset of field names")
             return frozenset()
         names = frozenset(map(str, value))
-        component = component_of(self.case.component)
-        unknown = sorted(names - {field.name for field in component.fields})
-        if unknown:
-            self._blame(what, f"'{what}' names '{unknown[0]}', which is not a field of {component.name}")
+        if unknown := sorted(names - {field.name for field in fields}):
+            self._blame(what, f"'{what}' names '{unknown[0]}', which is not an {kind} of {self.case.component}")
         return names - frozenset(unknown)
 
     def _checksums(self) -> dict[str, int]:
@@ -298,7 +298,7 @@ class Instance:
     def _call(self, what: str, method: Callable[..., Any], *arguments: Any) -> Any:  # noqa: ANN401
         try:
             return method(*arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             traceback.print_exc()
             hint = " The inputs are read-only." if "read-only" in str(error) else ""
             rule = "load" if what == "load" else "run"

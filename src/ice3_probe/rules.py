@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from ice3_probe.device import to_device
 from ice3_probe.differences import REPEATABLE, difference
 from ice3_probe.messages import MIXES, Benchmark, Judged
 from ice3_probe.ports import Instance, PortError, create, load_port, on_device
-from ice3_probe.timing import Loop, not_ready, too_many_threads
+from ice3_probe.timing import Loop, idle, not_ready, too_many_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +35,8 @@ LONG_NS = 1_000_000
 """A run that takes so long on the tiny domain is looked at there."""
 NOTICED_NS = 300_000
 """A first read that is late by less tells nothing: it may also make views, or find its memory cold."""
+LONG_READ = 10
+"""Runs that a read must outlast to be suspected of computing the result itself."""
 SAME_COLUMN = {"float32": 1e-3, "float64": 1e-6}
 """Largest relative difference of a column that lies elsewhere: the compiler may treat the rest of a loop otherwise."""
 THRESHOLDS = 0.02
@@ -48,7 +51,7 @@ RULES = {
     "component": "create() knows the component and makes it",
     "methods": "what create() returns has load(), reset(), run() and read()",
     "outputs": "'outputs' names outputs of the component",
-    "ignores": "'ignores' names fields of the component",
+    "ignores": "'ignores' names inputs of the component",
     "load": "load() takes the inputs",
     "options": "create() refuses unknown values of options with Unsupported",
     "run": "reset(), run() and read() end without an error",
@@ -62,7 +65,7 @@ RULES = {
     "columns": "columns in another order give the same results in that order",
     "instances": "two instances do not disturb each other",
     "domains": f"another domain works too: {OTHER_DOMAIN[0]} x {OTHER_DOMAIN[1]} x {OTHER_DOMAIN[2]} points",
-    "ready": "the result is there when run() returns",
+    "ready": "run() computes, and the result is there when it returns",
     "threads": "a run uses no more threads than cell.threads",
     "produced": "every output of the component is produced",
 }
@@ -254,14 +257,35 @@ class _Trial:
             wide.result()
             loop = Loop([wide])
         rounds, late = loop.run(3), loop.late()
-        if late * min(rounds.wall_ns) >= NOTICED_NS and (said := not_ready(late)):
+        noticed = late * min(rounds.wall_ns) >= NOTICED_NS
+        said = idle(rounds, loop.instance.bytes_moved(), cell.threads) or (not_ready(late) if noticed else "")
+        if not said and _read_ns(loop.instance) > LONG_READ * min(rounds.wall_ns) and self._reads_without_run():
+            said = "read() gives the result even without run(), and takes much longer: run() must compute"
+        if said:
             self._blame("ready", said)
         if said := too_many_threads(rounds, cell.threads):
             self._blame("threads", said)
 
+    def _reads_without_run(self) -> bool:
+        """Tell whether an instance that never ran gives the results."""
+        other = self._instance(DOMAIN, _inputs(DOMAIN))
+        other.reset()
+        try:
+            got = {name: np.array(array) for name, array in other.runnable.read().items()}
+            same = not difference(self.first, got, REPEATABLE[self.job.cell.precision])
+        except Exception:  # noqa: BLE001 (the port may expect a run before)
+            return False
+        return same and got.keys() >= self.first.keys()
+
     def _count(self) -> None:
         if missing := self.instance.not_produced:
             self.open["produced"] = f"not produced, so not compared: {', '.join(missing)}"
+
+
+def _read_ns(instance: Instance) -> int:
+    start = time.perf_counter_ns()
+    instance.runnable.read()
+    return time.perf_counter_ns() - start
 
 
 def _text(domain: Shape) -> str:

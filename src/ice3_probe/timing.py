@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NOT_READY = 0.1
 """Share of a run by which a first read may outlast a second one."""
+MOST_BYTES = 4e12
+"""Bytes per second and thread above which a run cannot have computed: far more than a core's nearest cache gives."""
 LOOKS = 3
 """Runs that are checked for results that were not ready; the shortest delay counts."""
 SPARE = 1.15
@@ -103,18 +105,33 @@ class Loop:
         return min(shares)
 
 
-def remarks(late: float, rounds: Rounds, threads: int, where: str) -> list[str]:
-    """Say what makes a timing doubtful: a result that was not ready, or more threads than were asked for."""
-    return [said for said in (not_ready(late), too_many_threads(rounds, threads)) if said] if where == "cpu" else []
+def remarks(late: float, rounds: Rounds, least_bytes: int, threads: int, where: str) -> list[str]:
+    """Say what makes a timing doubtful: no computation, a late result, or more threads than were asked for."""
+    if where != "cpu":
+        return []
+    faults = idle(rounds, least_bytes, threads) or not_ready(late), too_many_threads(rounds, threads)
+    return [said for said in faults if said]
+
+
+def idle(rounds: Rounds, least_bytes: int, threads: int) -> str:
+    """Say that runs were too short to move the ``least_bytes`` of their fields; empty if they were not."""
+    shortest = min(rounds.wall_ns)
+    if least_bytes <= shortest * 1e-9 * MOST_BYTES * threads:
+        return ""
+    return (
+        f"run() returned after {shortest / 1000:.1f} µs, in which {least_bytes / 1e6:.1f} MB of fields cannot be "
+        "moved. It must compute at every call, and neither leave that to read() nor keep an earlier result"
+    )
 
 
 def not_ready(late: float) -> str:
     """Say that a result came as ``late`` as that; empty if it was ready."""
     if late < NOT_READY:
         return ""
+    longer = f"{late:.0%} of a run" if late < 2.0 else f"{late:.0f} runs"
     return (
-        f"the result was not ready when run() returned: the first read() took {late:.0%} of a run longer than the "
-        "second one. On a CPU, run() must wait for the result"
+        f"the result was not ready when run() returned: the first read() took {longer} longer than the second one. "
+        "On a CPU, run() must wait for the result"
     )
 
 

@@ -129,7 +129,7 @@ class Server:
         self._warm = int(rounds.cpu_ns[0] < _LONG)
         if self._warm:
             rounds = loop.run(2)  # the first run also loads
-        for said in remarks(loop.late(), rounds, self.cell.threads, self.cell.device):
+        for said in remarks(loop.late(), rounds, loop.instance.bytes_moved(), self.cell.threads, self.cell.device):
             self.channel.send(Remark(request.benchmark.name, said, marks=True))
         self.loop, nanoseconds = loop, min(rounds.cpu_ns)
         if not request.extra:

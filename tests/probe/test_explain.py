@@ -193,6 +193,17 @@ def test_the_part_that_a_mistake_explains_is_said(tmp_path: Path) -> None:
     assert 0.0 < diagnosis.wrong_after < 0.1 * diagnosis.wrong_before
 
 
+def test_a_mistake_that_makes_outputs_right_is_said_even_if_another_output_is_wrong_everywhere(tmp_path: Path) -> None:
+    sample = sample_of(CANONICAL, tmp_path, "no-weight")
+    outputs = {one.error.field: one.got for one in sample.compared}
+    outputs["out_rv"] = outputs["out_rv"] * 1.001
+    computed = Computed(sample.case, outputs, np.zeros(sample.data.shape, dtype=bool))
+    compared = compare_all(sample.data, computed, "float64", "production")
+    diagnosis = diagnose("ice_adjust", [replace(sample, compared=tuple(compared))])
+    assert named(diagnosis) == {"no-weight"}
+    assert diagnosis.outputs_after == 1 < diagnosis.outputs_before
+
+
 def test_data_that_the_numpy_implementation_cannot_do_are_named(tmp_path: Path) -> None:
     sample = sample_of(CANONICAL, tmp_path, "no-weight")
     case = replace(sample.case, options={**sample.case.options, "CSUBG_MF_PDF": "BIGA"})

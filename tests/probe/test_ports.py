@@ -103,7 +103,7 @@ def test_an_unknown_component_lists_the_known_ones(make_port: Callable[..., str]
         ("def reset(self):", "def restore(self):", r"has no reset\(\)"),
         (IGNORES, "ignores = None", "'ignores' is None: expected a frozenset of field names"),
         (IGNORES, "ignores = 'exn'", "'ignores' is 'exn': expected a frozenset"),
-        (IGNORES, "ignores = frozenset({'exner'})", "'ignores' names 'exner', which is not a field"),
+        (IGNORES, "ignores = frozenset({'exner'})", "'ignores' names 'exner', which is not an input"),
         ("self.outputs = frozenset(", "self.outputs = frozenset({'hail'}) | frozenset(", "'outputs' names 'hail'"),
         ("self.given =", "fields['nowhere']; self.given =", r"load\(\) failed: KeyError: 'nowhere'"),
         ("self.given =", "fields['th'][0] = 0.0; self.given =", "inputs are read-only|read-only"),

@@ -58,6 +58,18 @@ class Shared(Adjustment):
 
 Adjustment = Shared
 """
+LAZY = """
+class Lazy(Adjustment):
+    def run(self):
+        pass
+
+    def read(self):
+        self.reset()
+        super().run()
+        return super().read()
+
+Adjustment = Lazy
+"""
 SIGQSAT = """
 class Swapped(Adjustment):
     def run(self):
@@ -105,14 +117,18 @@ def test_good_ports_of_any_style_keep_every_rule(
     [
         ("module", "import numpy", "import snowflakes", "Add it to 'requirements'"),
         ("module", "import numpy", "1 / 0\nimport numpy", "cannot be imported: ZeroDivisionError"),
+        ("module", "import numpy", "raise SystemExit(0)\nimport numpy", "cannot be imported: SystemExit: 0"),
+        ("run", RUNS, f"raise SystemExit(0)\n        {RUNS}", "run() failed: SystemExit: 0"),
         ("function", "def create(", "def make(", "has no function create"),
         ("component", CREATES, "raise ValueError('no')", "ValueError: no"),
         ("component", CREATES, "raise Unsupported('CCONDENS', 'CB02')", "with PHYEX's AROME options"),
         ("component", '!= "ice_adjust"', '!= "rain_ice"', "has no component 'ice_adjust'"),
         ("methods", "def read(self):", "def results(self):", "has no read()"),
         ("outputs", "self.outputs = frozenset(", "self.outputs = {'hail'} | frozenset(", "'hail', which is not a"),
-        ("outputs", "self.outputs = frozenset(", "self.outputs = {'th'} - frozenset(", "names no output"),
+        ("outputs", "self.outputs = frozenset(", "self.outputs = set() and frozenset(", "names no output"),
+        ("outputs", "self.outputs = frozenset(", "self.outputs = {'th'} | frozenset(", "'th', which is not an output"),
         ("ignores", IGNORES, "ignores = 'exn'", "expected a frozenset"),
+        ("ignores", IGNORES, "ignores = {'cldfr'}", "'cldfr', which is not an input"),
         ("load", GIVEN, "fields['nowhere']; self.given =", "KeyError: 'nowhere'"),
         ("load", GIVEN, "fields['th'][0] = 0.0; self.given =", "The inputs are read-only"),
         ("options", "raise Unsupported('CCONDENS', 0)", "raise ValueError('no')", "must raise Unsupported. Now: "),
@@ -142,6 +158,7 @@ def test_what_breaks_a_rule_is_told_at_that_rule(
     ("rule", "more", "told"),
     [
         ("ready", LATE, "the result was not ready when run() returned"),
+        ("ready", LAZY, "ust compute"),
         ("instances", GLOBAL, "must be kept in it"),
         ("columns", SIGQSAT, "'rvs'"),
     ],

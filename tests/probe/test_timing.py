@@ -83,6 +83,7 @@ def test_a_result_that_is_not_ready_is_found(make_port: Callable[..., str], cell
     ("late", "cpu", "threads", "told"),
     [
         (0.0, 100, 1, []),
+        (24.0, 100, 1, ["the result was not ready when run() returned: the first read() took 24 runs longer than"]),
         (0.05, 100, 1, []),
         (0.5, 100, 1, ["the result was not ready when run() returned: the first read() took 50%"]),
         (0.0, 190, 1, ["it used 1.9 processors, and 1 thread was asked for"]),
@@ -92,8 +93,16 @@ def test_a_result_that_is_not_ready_is_found(make_port: Callable[..., str], cell
 )
 def test_doubtful_timings_are_said(late: float, cpu: int, threads: int, told: list[str]) -> None:
     rounds = Rounds((100, 100, 100), (cpu, cpu, cpu), (0, 0, 0))
-    assert remarks(late, rounds, threads, "gpu") == []  # the device is waited for, and the host only enqueues
-    said = remarks(late, rounds, threads, "cpu")
+    assert remarks(late, rounds, 100_000, threads, "gpu") == []  # it is waited for, and the host only enqueues
+    said = remarks(late, rounds, 100_000, threads, "cpu")
     assert len(said) == len(told)
     for one, expected in zip(said, told, strict=True):
         assert one.startswith(expected)
+
+
+def test_a_run_too_short_to_move_its_fields_did_not_compute() -> None:
+    rounds = Rounds((1000, 2000), (1000, 2000), (0, 0))
+    (said,) = remarks(30.0, rounds, 5_000_000, 1, "cpu")
+    assert said.startswith("run() returned after 1.0 µs, in which 5.0 MB of fields cannot be moved.")
+    assert remarks(0.0, rounds, 5_000_000, 2, "cpu") == []  # two threads can
+    assert remarks(0.0, rounds, 5_000_000, 1, "gpu") == []

@@ -80,6 +80,22 @@ def foreign(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("text", [None, '[project]\nname = "x"\n', '[tool.ice3-bench]\nharness = "x"\n'])
+def test_without_a_matrix_a_port_can_be_begun(tmp_path: Path, text: str | None) -> None:
+    (tmp_path / "noxfile.py").write_text(NOXFILE, encoding="utf-8")
+    if text is not None:
+        (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    assert set(sessions(tmp_path, "-s", *NAMES)) == NAMES
+
+
+def test_a_backend_without_id_is_told(tmp_path: Path) -> None:
+    (tmp_path / "noxfile.py").write_text(NOXFILE, encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text(FOREIGN.replace('id = "jax"\n', ""), encoding="utf-8")
+    run = nox(tmp_path, "--list")
+    assert run.returncode == 1
+    assert run.stderr == "Error: backend 1 of [tool.ice3-bench] in pyproject.toml lacks 'id'.\n"
+
+
 def test_another_repository_needs_two_lines(foreign: Path) -> None:
     everything = ("bench-jax-float64", *NAMES)
     assert set(sessions(foreign, "-s", *everything)) == set(everything)

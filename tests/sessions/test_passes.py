@@ -137,6 +137,11 @@ def test_a_failing_accuracy_pass_says_why(make: Make) -> None:
         passes.check_accuracy(make("accuracy-crash", "single"))
 
 
+def test_a_pass_that_a_port_ends_early_has_failed(make: Make) -> None:
+    with pytest.raises(PassError, match="The accuracy pass ended early, with exit code 0"):
+        passes.check_accuracy(make("accuracy-leaves", "single"))
+
+
 def test_the_pass_that_explains_sees_nothing_of_the_port(make: Make, place: Place, tmp_path: Path) -> None:
     """The port may have a package of the same name as the implementation that it is compared with."""
     (place.project / "bench" / "numpy_ice3.py").write_text("raise ValueError('not this one')", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 import tomllib
@@ -127,7 +128,7 @@ def test_a_table_that_cannot_be_appended_is_told(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(inline, encoding="utf-8")
     said = write_port(NewPort(tmp_path, "one", "ice_adjust", Path("one.py")))
     assert (tmp_path / "pyproject.toml").read_text(encoding="utf-8") == inline
-    (told,) = [sentence for sentence in said if "insert this table yourself" in sentence]
+    (told,) = [sentence for sentence in said if "insert this backend there yourself" in sentence]
     assert tomllib.loads(told.partition("\n\n")[2])["tool"]["ice3-bench"]["backends"][0]["id"] == "one"
 
 
@@ -139,6 +140,8 @@ def test_a_table_that_cannot_be_appended_is_told(tmp_path: Path) -> None:
         ({"port": Path("port.txt")}, "ends with .py"),
         ({"port": Path("../port.py")}, "a file of the project"),
         ({"port": Path("there.py")}, "there.py exists and is not overwritten"),
+        ({"port": Path('a"b.py')}, "a file of the project"),
+        ({"port": Path("there.py/x.py")}, "there.py is a file"),
         ({"id": "known"}, "has a backend 'known' already"),
     ],
 )
@@ -152,7 +155,18 @@ def test_nothing_is_written_if_something_is_in_the_way(tmp_path: Path, changes: 
     assert files(tmp_path) == before
 
 
-@pytest.mark.parametrize("text", [b"[project", b"\xff", b"[tool.ice3-bench]\nbackends = [{ id = 5 }]\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[project",
+        b"\xff",
+        b"[tool.ice3-bench]\nbackends = [{ id = 5 }]\n",
+        b"[tool.ice3-bench]\nbackends = 'x'\n",
+        b"[tool.ice3-bench]\nprecisions = 'float64'\n",
+        b"tool = 3\n",
+        b"tool = { ice3-bench = 3 }\n",
+    ],
+)
 def test_a_pyproject_that_is_not_valid_is_left_alone(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "pyproject.toml").write_bytes(text)
     with pytest.raises(UsageError, match=r"pyproject\.toml"):
@@ -160,10 +174,26 @@ def test_a_pyproject_that_is_not_valid_is_left_alone(tmp_path: Path, text: bytes
     assert files(tmp_path) == {"pyproject.toml": text}
 
 
+def test_what_cannot_be_written_is_said_with_a_remedy_that_suits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("os.open", refuse)
+    with pytest.raises(
+        UsageError, match=r"one\.py cannot be written: Read-only file system\. Make the folder writable"
+    ):
+        write_port(NewPort(tmp_path, "one", "ice_adjust", Path("one.py")))
+
+
 # What the check says --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("misbehaviour", "how"), [("killed-ice_adjust", "was killed by signal 9")])
+@pytest.mark.parametrize(
+    ("misbehaviour", "how"),
+    [("killed-ice_adjust", "was killed by signal 9"), ("leaves-ice_adjust", "ended early, with exit code 0")],
+)
 def test_a_component_that_ends_the_process_does_not_hide_the_others(place: Place, misbehaviour: str, how: str) -> None:
     run = place.harness("port.check", "--backend", "fake", misbehaviour=misbehaviour)
     assert run.returncode == Exit.FAILED, run.stderr

@@ -66,6 +66,11 @@ class Answers:
         """Return the messages of a kind."""
         return [message for message in self.messages if isinstance(message, kind)]
 
+    @property
+    def complete(self) -> bool:
+        """Whether a pass of the probe reached its end: a port may end the process before, with exit code 0."""
+        return not self.code and bool(self.of(messages.Done))
+
 
 def run_pass(
     place: Workplace,
@@ -120,7 +125,9 @@ def fail(place: Workplace, name: str, code: int) -> PassError:
 
 def ended(code: int) -> str:
     """Say how a process ended."""
-    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    if code < 0:
+        return f"was killed by signal {-code}"
+    return f"ended with exit code {code}" if code else "ended early, with exit code 0"
 
 
 def compile_stencils(place: Workplace) -> list[messages.Built]:
@@ -135,7 +142,7 @@ def compile_stencils(place: Workplace) -> list[messages.Built]:
     """
     place.stencils.mkdir(parents=True, exist_ok=True)
     answers = run_pass(place, "compile", ("-m", "ice3_probe", "compile"))
-    if answers.code:
+    if not answers.complete:
         raise fail(place, "compile", answers.code)
     return answers.of(messages.Built)
 
@@ -152,7 +159,7 @@ def describe_device(place: Workplace) -> Gpu:
     """
     answers = run_pass(place, "device", ("-m", "ice3_probe", "device", f"--columns={','.join(SMI_COLUMNS)}"))
     found = answers.of(messages.Device)
-    if answers.code or not found:
+    if not answers.complete or not found:
         raise fail(place, "device", answers.code)
     return device_record(found[0])
 
@@ -173,7 +180,7 @@ def check_accuracy(place: Workplace, keep: Path | None = None) -> list[messages.
         If the pass itself fails. Wrong physics is not an error here: the result says so.
     """
     answers = run_pass(place, "accuracy", ("-m", "ice3_probe", "accuracy", *([f"--kept={keep}"] if keep else [])))
-    if answers.code:
+    if not answers.complete:
         raise fail(place, "accuracy", answers.code)
     return answers.of(messages.Checked)
 
@@ -190,9 +197,9 @@ def explain_accuracy(place: Workplace, kept: Path) -> list[messages.Message]:
     """
     interpreter = explaining(place.interpreter, place.cache)
     answers = run_pass(place, "explain", ("-m", "ice3_probe", "explain", f"--kept={kept}"), interpreter=interpreter)
-    if answers.code:
+    if not answers.complete:
         raise fail(place, "explain", answers.code)
-    return [one for one in answers.messages if not isinstance(one, messages.Started)]
+    return [one for one in answers.messages if not isinstance(one, messages.Started | messages.Done)]
 
 
 def measure_time(place: Workplace) -> Answers:

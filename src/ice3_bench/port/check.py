@@ -33,10 +33,11 @@ def check_contract(place: Workplace) -> list[messages.Judged]:
     while waiting:
         backend = place.cell.backend.model_copy(update={"components": waiting, "also_checked": ()})
         log = "check" if waiting == place.cell.backend.checked else f"check-{len(judged)}"
-        part = replace(place, cell=place.cell.model_copy(update={"backend": backend}))
+        untimed = tuple(messages.Benchmark(one, one, (1, 1, 1), messages.MIXES[0]) for one in waiting)
+        part = replace(place, cell=place.cell.model_copy(update={"backend": backend}), benchmarks=untimed)
         answers = run_pass(part, log, ("-m", "ice3_probe", "check"))
         judged += answers.of(messages.Judged)
-        if not answers.code:
+        if answers.complete:
             break
         last = answers.of(messages.Started)[-1:]
         component = last[0].benchmark if last and last[0].benchmark in waiting else ""

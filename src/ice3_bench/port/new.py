@@ -17,6 +17,8 @@ from ice3_probe.messages import COMPONENTS
 TEMPLATES = Path(__file__).parent
 NOXFILE = '"""Sessions of ice3-bench: nox -l lists them."""\n\nfrom ice3_bench.nox import sessions\n\nsessions()\n'
 NOXFILE_LINES = "from ice3_bench.nox import sessions; sessions()"
+WRITABLE = "Make the folder writable, or run the command in another project."
+"""What to do if a file cannot be written."""
 PRECISIONS = ("float32", "float64")
 """Precisions of a matrix that names none."""
 DETAILS = {
@@ -53,7 +55,8 @@ class NewPort:
             raise UsageError(f"--id '{self.id}' is not usable: write lower-case letters, digits and _.")
         if self.component not in DETAILS:
             raise UsageError(f"Unknown component '{self.component}': expected one of {quoted(COMPONENTS)}.")
-        if self.port.suffix != ".py" or self.port.is_absolute() or ".." in self.port.parts:
+        odd = any(character in '"\\' or not character.isprintable() for character in str(self.port))
+        if self.port.suffix != ".py" or self.port.is_absolute() or ".." in self.port.parts or odd:
             raise UsageError(f"--path '{self.port}' is not usable: write a file of the project that ends with .py.")
 
     @property
@@ -93,51 +96,65 @@ def write_port(new: NewPort) -> list[str]:
     for path in (new.port, new.test):
         if (new.project / path).exists():
             raise UsageError(f"{new.project / path} exists and is not overwritten: choose another --id or --path.")
+        if in_the_way := [folder for folder in path.parents if (new.project / folder).is_file()]:
+            raise UsageError(
+                f"{new.project / in_the_way[0]} is a file: {path} cannot be written. Choose another --path."
+            )
     pyproject = (new.project / "pyproject.toml").resolve()
-    text, precisions = _read(pyproject, new.id)
     table = new.filled("backend.toml.txt")
-    complete = _appended(text, table, pyproject)
-    write_atomically(new.project / new.port, new.filled("port.py.txt"))
-    write_atomically(new.project / new.test, new.filled("test_port.py.txt", precisions))
+    text, precisions = _read(pyproject, new.id, table)
+    complete = _appended(text, table)
+    write_atomically(new.project / new.port, new.filled("port.py.txt"), WRITABLE)
+    write_atomically(new.project / new.test, new.filled("test_port.py.txt", precisions), WRITABLE)
     done = [f"Wrote {new.port}: replace what is marked FILL IN.", f"Wrote {new.test}: it tries the contract's rules."]
     if complete is None:
-        done.append(f"pyproject.toml cannot be appended to: insert this table yourself.\n\n{table}")
+        done.append(
+            "pyproject.toml has its backends, or [tool.ice3-bench], in one line, to which no table can be appended: "
+            f"insert this backend there yourself.\n\n{table}"
+        )
     else:
-        write_atomically(pyproject, complete)
+        write_atomically(pyproject, complete, WRITABLE)
         done.append(f"Added the backend '{new.id}' to pyproject.toml: correct 'pythonpath' and 'requirements' there.")
     noxfile = new.project / "noxfile.py"
     if not noxfile.exists():
-        write_atomically(noxfile, NOXFILE)
+        write_atomically(noxfile, NOXFILE, WRITABLE)
         done.append("Wrote noxfile.py: it has the sessions of ice3-bench.")
     elif "ice3_bench" not in noxfile.read_text(encoding="utf-8"):
         done.append(f"Insert into noxfile.py: {NOXFILE_LINES}")
     return done
 
 
-def _read(pyproject: Path, new_id: str) -> tuple[str, tuple[str, ...]]:
-    """Return the text of pyproject.toml and the precisions of its matrix; raise UsageError if it has the backend."""
-    if not pyproject.exists():
-        return "", PRECISIONS
+def _read(pyproject: Path, new_id: str, new_table: str) -> tuple[str, tuple[str, ...]]:
+    """Return the text of pyproject.toml and the precisions of its matrix.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be read, has the backend already, or is not valid with the new table.
+    """
     try:
-        text = pyproject.read_bytes().decode()  # with its own ends of lines
-        table = tomllib.loads(text).get("tool", {}).get("ice3-bench", {})
+        text = pyproject.read_bytes().decode() if pyproject.exists() else ""  # with its own ends of lines
+        tool = tomllib.loads(text).get("tool", {})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{pyproject} cannot be read: {error}. Nothing was written.") from error
-    if not table.get("backends"):
-        return text, tuple(table.get("precisions", PRECISIONS))
-    settings = parse_settings(table, pyproject)
-    if any(new_id in (backend.id, backend.name) for backend in settings.backends):
-        raise UsageError(f"{pyproject} has a backend '{new_id}' already: choose another --id. Nothing was written.")
-    return text, settings.precisions
+    table = tool.get("ice3-bench", {}) if isinstance(tool, dict) else tool
+    if not isinstance(table, dict):
+        raise UsageError(f"In {pyproject}, [tool.ice3-bench] is not a table: correct it. Nothing was written.")
+    known = table.get("backends", [])
+    if isinstance(known, list):
+        if any(isinstance(one, dict) and new_id in (one.get("id"), one.get("name")) for one in known):
+            raise UsageError(f"{pyproject} has a backend '{new_id}' already: choose another --id. Nothing was written.")
+        table = {**table, "backends": known + tomllib.loads(new_table)["tool"]["ice3-bench"]["backends"]}
+    return text, parse_settings(table, pyproject).precisions
 
 
-def _appended(text: str, table: str, pyproject: Path) -> str | None:
-    """Return the text with the table at its end; None if the result is not a valid matrix."""
+def _appended(text: str, table: str) -> str | None:
+    """Return the text with the table at its end; None if that is not TOML."""
     line = "\r\n" if "\r\n" in text else "\n"
     gap = "" if not text else line if text.endswith("\n") else 2 * line
     complete = text + gap + table.replace("\n", line)
     try:
-        parse_settings(tomllib.loads(complete)["tool"]["ice3-bench"], pyproject)
-    except (tomllib.TOMLDecodeError, UsageError):
+        tomllib.loads(complete)
+    except tomllib.TOMLDecodeError:
         return None
     return complete

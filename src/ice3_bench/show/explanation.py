@@ -108,4 +108,4 @@ def _diagnosis(one: Diagnosis) -> list[RenderableType]:
 
 
 def _bullet(mistake: KnownMistake) -> RenderableType:
-    return Padding(Text(f"{mistake.what}\nRight: {mistake.right}."), (0, 0, 0, 4))
+    return Padding(Text(f"{mistake.what}\nRight: {mistake.right}."), (0, 0, 0, 4), expand=False)

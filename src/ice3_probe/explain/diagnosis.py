@@ -27,7 +27,7 @@ MOST = 8
 LEAST_GAIN = 0.02
 """Share of the error, in decimal digits, that one more mistake must remove."""
 LEAST_CURED = 0.1
-"""Share of the wrong values that mistakes must cure to be worth telling if they do not explain everything."""
+"""Share of the wrong values that mistakes must cure to be worth telling if they make no output right."""
 _HUGE = 1e100
 """What a value that is not finite counts as, so that no port agrees with it."""
 _DIGITS = 20.0
@@ -141,7 +141,7 @@ def diagnose(component: str, samples: Sequence[Sample]) -> Diagnosis:
             for other in MISTAKES
             if other not in found and any(trials.explained({*found, other} - {one}) for one in found)
         ]
-    elif after.wrong > (1.0 - LEAST_CURED) * before.wrong:
+    elif after.outputs == before.outputs and after.wrong > (1.0 - LEAST_CURED) * before.wrong:
         found, after = (), before
     return Diagnosis(
         component,

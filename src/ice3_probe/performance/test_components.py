@@ -70,7 +70,7 @@ def test_component(
     )
     if instances[0].remark:
         channel.send(Remark(case.name, instances[0].remark))
-    for said in remarks(late, timed, cell.threads, cell.device):
+    for said in remarks(late, timed, instances[0].bytes_moved(), cell.threads, cell.device):
         channel.send(Remark(case.name, said, marks=True))
     instances[0].require_inputs_unchanged()
 
