@@ -11,7 +11,7 @@ import pytest
 from ice3_probe.cases import load_everything
 from ice3_probe.channel import Channel, read_job
 from ice3_probe.messages import Collected, Failed, Finished, MessageError, Started
-from ice3_probe.performance.memory import peak_of, run_forked
+from ice3_probe.performance.memory import peak_of, run_forked, starts_threads
 from ice3_probe.ports import load_port
 
 if TYPE_CHECKING:
@@ -88,6 +88,13 @@ def cell(request: pytest.FixtureRequest) -> Cell:
 def port(request: pytest.FixtureRequest) -> Port:
     """Return the port that is measured."""
     return load_port(request.config.stash[JOB].port)
+
+
+@pytest.fixture(scope="session")
+def alone(cell: Cell, port: Port, request: pytest.FixtureRequest) -> bool:
+    """Return whether forked processes must load everything themselves, since the port starts threads when it loads."""
+    first = request.config.stash[JOB].benchmarks[0]
+    return bool(request.config.getoption("isolate")) and starts_threads(lambda: load_everything(port, cell, first))
 
 
 def _name(item: pytest.Item) -> str | None:

@@ -40,6 +40,28 @@ def peak_of(item: pytest.Item, benchmark: str) -> Peak | None:
     return None
 
 
+def starts_threads(load: Callable[[], None]) -> bool:
+    """Tell whether loading a port starts threads; it is tried in a process of its own.
+
+    A process that is forked afterwards would lack them, and wait for them for ever. Where threads cannot be counted,
+    they are assumed.
+    """
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            before = _threads()
+            load()
+            code = int(_threads() > before)
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
+
+
+def _threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
 def run_forked(run: Callable[[], None]) -> None:
     """Call ``run`` in a forked process, and fail with the message of what it raises."""
     reader, writer = os.pipe()

@@ -33,12 +33,9 @@ MAX_ROUNDS = 500
 
 @pytest.fixture
 def loaded(case: Benchmark, cell: Cell, port: Port, request: pytest.FixtureRequest) -> None:
-    """Make a component's inputs and load the modules that it needs.
-
-    A forked process loads them itself: it has none of the threads that a port starts when it is first used.
-    """
+    """Make a component's inputs and load the modules that it needs, for forked processes too if they can have them."""
     if cell.device == "cpu":
-        if not request.config.getoption("isolate"):
+        if not request.getfixturevalue("alone"):
             load_everything(port, cell, case)
         weather(case.domain, case.mix)
 
