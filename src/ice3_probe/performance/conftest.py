@@ -61,7 +61,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _run_and_tell(item: pytest.Item, run: Callable[[], None]) -> None:
     given = item.funcargs  # type: ignore[attr-defined]
-    load_everything(given["port"], given["cell"], given["case"])
+    if given["alone"]:
+        load_everything(given["port"], given["cell"], given["case"])
     run()
     _tell_peak(item, Channel(item.config.getoption("--channel")))
 

@@ -32,10 +32,10 @@ MAX_ROUNDS = 500
 
 
 @pytest.fixture
-def loaded(case: Benchmark, cell: Cell, port: Port, request: pytest.FixtureRequest) -> None:
+def loaded(case: Benchmark, cell: Cell, port: Port, *, alone: bool) -> None:
     """Make a component's inputs and load the modules that it needs, for forked processes too if they can have them."""
     if cell.device == "cpu":
-        if not request.getfixturevalue("alone"):
+        if not alone:
             load_everything(port, cell, case)
         weather(case.domain, case.mix)
 
