@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ice3_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Domain = tuple[int, int, int]
 _DOMAIN = re.compile(r"[1-9]\d{0,8}x[1-9]\d{0,8}x[1-9]\d{0,8}", re.ASCII)
@@ -32,6 +36,11 @@ def parse_domain(text: str) -> Domain:
 def domain_text(domain: Domain) -> str:
     """Write a domain as ``50x50x60``."""
     return "x".join(map(str, domain))
+
+
+def is_wanted(name: str, parts: Collection[str]) -> bool:
+    """Tell whether a benchmark is asked for: its name contains one of ``parts``, or none is given."""
+    return not parts or any(part in name for part in parts)
 
 
 @dataclass(frozen=True)

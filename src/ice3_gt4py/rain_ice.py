@@ -13,7 +13,7 @@ from ice3_gt4py.stencils.microphysics import microphysics
 from ice3_gt4py.stencils.microphysics_by_point import microphysics_by_point
 from ice3_gt4py.stencils.sedimentation import deposition_down, deposition_up, sedimentation_down, sedimentation_up
 from ice3_gt4py.storages import check, is_one_row
-from ice3_probe.contract import RAIN_ICE, RainIceOptions, active
+from ice3_probe.contract import RAIN_ICE, SEDIMENTATION, RainIceOptions, active
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 FLUXES = tuple(field for field in RAIN_ICE if field.name.startswith("fpr_"))
 """Outputs that a model step does not need."""
 _TIMES = ("tstep", "over_tstep")
-FALLING = (
-    "rhodref", "pabs", "dzz", "tht", "rcs", "rrs", "ris", "rss", "rgs", "sea", "town", "inprc", "inprr", "inprs",
-    "inprg", *(field.name for field in FLUXES), "flux_i", *_TIMES,
-)  # fmt: skip
+FALLING = (*(field.name for field in SEDIMENTATION), "flux_i", *_TIMES)
 _POINTWISE = (
     "exn", "exnref", "rhodref", "pabs", "tht", "rvt", "rct", "rrt", "rit", "rst", "rgt", "sigs", "cit", "ths", "rvs",
     "rcs", "rrs", "ris", "rss", "rgs", "evap3d", *lookup.ARGUMENTS, *_TIMES,

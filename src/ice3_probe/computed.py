@@ -10,7 +10,7 @@ import numpy as np
 from ice3_probe.components import component_of
 from ice3_probe.contract import Case
 from ice3_probe.device import to_device
-from ice3_probe.fields import active
+from ice3_probe.fields import active, unproduced
 from ice3_probe.options import from_phyex
 from ice3_probe.ports import Instance, on_device
 from ice3_probe.reference import DataSetError
@@ -48,8 +48,7 @@ class Computed:
     @property
     def not_produced(self) -> tuple[str, ...]:
         """Outputs of the component that the port does not produce."""
-        fields = active(component_of(self.case.component).fields, self.case.options)
-        return tuple(field.name for field in fields if field.is_output and field.name not in self.outputs)
+        return unproduced(active(component_of(self.case.component).fields, self.case.options), self.outputs)
 
     def save(self, path: Path) -> None:
         """Write it to a file, from which ``read`` takes it."""

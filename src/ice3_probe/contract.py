@@ -94,8 +94,8 @@ class Case:
     Attributes
     ----------
     component
-        Name in ``[tool.ice3-bench]``: a component, a part such as
-        ``rain_ice:sedimentation``, or a variant such as ``ice_adjust:modular``.
+        Name in ``[tool.ice3-bench]``: a component, a part such as ``rain_ice:sedimentation``, or a variant such as
+        ``ice_adjust:modular``.
     domain
         Points (i, j, k).
     timestep

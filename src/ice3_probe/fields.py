@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 Shape = tuple[int, int, int]
 """Points (i, j, k) of a domain."""
@@ -57,6 +57,11 @@ class Field:
 def active(fields: tuple[Field, ...], options: Mapping[str, object]) -> tuple[Field, ...]:
     """Return the fields that matter under ``options``."""
     return tuple(field for field in fields if all(options[name] for name in field.when))
+
+
+def unproduced(fields: tuple[Field, ...], produced: Collection[str]) -> tuple[str, ...]:
+    """Return the outputs among ``fields`` that are not ``produced``."""
+    return tuple(field.name for field in fields if field.is_output and field.name not in produced)
 
 
 _SURROUNDINGS = (

@@ -161,7 +161,7 @@ def _rain_ice_scale(reference: Array, field: str, timestep: float) -> Array:
     return np.asarray(size + floor)
 
 
-# Tendencies --------------------------------------------------------------------------------------------------------
+# Tendencies -----------------------------------------------------------------------------------------------------------
 
 
 def _tendencies(

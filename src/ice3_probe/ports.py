@@ -18,7 +18,7 @@ import numpy as np
 from ice3_probe.components import bytes_per_call, component_of
 from ice3_probe.contract import Unavailable, UnknownComponent, Unsupported
 from ice3_probe.differences import REPEATABLE, difference
-from ice3_probe.fields import active
+from ice3_probe.fields import active, unproduced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,7 +197,7 @@ class Instance:
     @property
     def not_produced(self) -> tuple[str, ...]:
         """Outputs of the component that the port does not produce."""
-        return tuple(field.name for field in self.fields if field.is_output and field.name not in self.outputs)
+        return unproduced(self.fields, self.outputs)
 
     def reset(self) -> None:
         """Restore the state that was loaded."""

@@ -16,6 +16,7 @@ from ice3_bench.errors import UsageError
 from ice3_bench.history.newest import Conditions, newest
 from ice3_bench.history.reference import reference_of
 from ice3_bench.history.series import opened
+from ice3_bench.names import is_wanted
 from ice3_bench.show.cells import Summary, cells_csv, cells_markdown, cells_table
 from ice3_bench.show.console import make_console
 from ice3_bench.text import quoted
@@ -69,11 +70,7 @@ def table(_context: Context) -> None:
     with opened(surroundings.results / HISTORY) as history:
         found = newest(history, settings, conditions)
     reference, lacking = _reference(settings, options.reference, conditions, found.results)
-    shown = [
-        one
-        for one in found.results
-        if not options.benchmarks or any(part in one.benchmark.name for part in options.benchmarks)
-    ]
+    shown = [one for one in found.results if is_wanted(one.benchmark.name, options.benchmarks)]
     if not shown:
         raise UsageError(
             f"No benchmark is selected: there are {quoted([one.benchmark.name for one in found.results])}."

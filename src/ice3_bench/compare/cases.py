@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ice3_bench.cell.probe import benchmarks_of
 from ice3_bench.errors import UsageError
-from ice3_bench.names import BenchmarkName, parse_domain
+from ice3_bench.names import BenchmarkName, is_wanted, parse_domain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,10 +64,7 @@ def select(
         If no name does; the message lists the names.
     """
     known = {cell.id: benchmarks_of(cell, [_domain(cell, domain)], components) for cell in cells}
-    chosen = {
-        cell: [one for one in group if not wanted or any(part in one.name for part in wanted)]
-        for cell, group in known.items()
-    }
+    chosen = {cell: [one for one in group if is_wanted(one.name, wanted)] for cell, group in known.items()}
     if not any(chosen.values()):
         names = ", ".join(one.name for group in known.values() for one in group)
         raise UsageError(f"No benchmark contains {' or '.join(wanted)}: there are {names}.")

@@ -49,10 +49,8 @@ class Actions:
             event = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
         except (OSError, ValueError) as error:
             raise UsageError(f"The event of the workflow run in {path} (GITHUB_EVENT_PATH) cannot be read.") from error
-        server, repository = (
-            variables.get("GITHUB_SERVER_URL", "https://github.com"),
-            variables.get("GITHUB_REPOSITORY"),
-        )
+        server = variables.get("GITHUB_SERVER_URL", "https://github.com")
+        repository = variables.get("GITHUB_REPOSITORY")
         if not repository:  # something else than GitHub sets the first variable
             return None
         summary = variables.get("GITHUB_STEP_SUMMARY")

@@ -10,6 +10,7 @@ from ice3_bench.errors import UsageError
 from ice3_bench.history.change_points import RESOLUTION, Detection, critical, detect
 from ice3_bench.history.store import History, SeriesKey
 from ice3_bench.measures import MEASURES, place, written
+from ice3_bench.names import is_wanted
 from ice3_bench.text import changed, count, quoted, short
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def collect(
     selected = [
         Series(key, chosen, by_key.get(key) or _any_report(latest.values(), key), points)
         for key, points in found.items()
-        if key.measure in measures and (not benchmarks or any(part in key.benchmark for part in benchmarks))
+        if key.measure in measures and is_wanted(key.benchmark, benchmarks)
     ]
     if not older:
         newest = {

@@ -62,7 +62,6 @@ class IceAdjust(Component):
     """ICE_ADJUST; with ``adjusted_state`` also its optional outputs, the adjusted state."""
 
     adjusted_state = False
-    source = True
     species = 1
 
     def prepare(self) -> None:
@@ -80,7 +79,8 @@ class IceAdjust(Component):
 
     def call(self, phyex: Phyex, first: int, last: int, timestep: float) -> None:
         """Compute some of the blocks."""
-        sizes = (self.blocks.size, self.blocks.domain[2], self.species, first, last, self.adjusted_state, self.source)
+        with_srcs = True
+        sizes = (self.blocks.size, self.blocks.domain[2], self.species, first, last, self.adjusted_state, with_srcs)
         unused = self.fields["th"]  # stands for absent outputs
         arrays = self.of(
             *("sigqsat", "exnref", "rhodref", "sigs", "pabs", "zz", "exn", "cf_mf", "rc_mf", "ri_mf"),
