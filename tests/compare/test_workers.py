@@ -152,6 +152,9 @@ def test_an_accuracy_pass_that_fails_says_why(side: Callable[..., Side], tmp_pat
     found = check_accuracy(ending, tmp_path / "logs")
     assert "ended with code 9, see " in found.problems[0]
     assert (tmp_path / "logs/base-accuracy.log").exists()
+    leaving = side("base", "        wait(", "        os._exit(0)\n        wait(")
+    found = check_accuracy(leaving, tmp_path / "logs")
+    assert "the accuracy pass ended early, with code 0, see " in found.problems[0]
 
 
 def test_a_calibration_goes_on_where_it_ended_and_states_what_it_showed(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ice3_bench.cell.device import SMI_COLUMNS, device_record
 from ice3_bench.cell.probe import explaining
-from ice3_bench.cell.processes import run
+from ice3_bench.cell.processes import is_complete, run
 from ice3_bench.errors import Interrupted, PassError, UsageError
 from ice3_probe import messages
 
@@ -68,8 +68,8 @@ class Answers:
 
     @property
     def complete(self) -> bool:
-        """Whether a pass of the probe reached its end: a port may end the process before, with exit code 0."""
-        return not self.code and bool(self.of(messages.Done))
+        """Whether a pass of the probe reached its end."""
+        return is_complete(self.code, self.messages)
 
 
 def run_pass(

@@ -19,7 +19,7 @@ from ice3_bench.git import without_repository
 from ice3_probe import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 SECRETS = (
     *("BENCHER_API_KEY", "BENCHER_API_TOKEN", "GITHUB_TOKEN"),
@@ -206,6 +206,11 @@ def _end(popen: subprocess.Popen[str]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(popen.pid, signal.SIGKILL)
     popen.wait()
+
+
+def is_complete(code: int, received: Iterable[messages.Message]) -> bool:
+    """Tell whether a pass of the probe reached its end: a port may end the process before, with exit code 0."""
+    return not code and any(isinstance(one, messages.Done) for one in received)
 
 
 def run(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.passes import MEMORY_ENVIRONMENT
 from ice3_bench.cell.probe import make_interpreter, make_job, phyex_checkout
-from ice3_bench.cell.processes import run
+from ice3_bench.cell.processes import is_complete, run
 from ice3_bench.cell.toolchain import stencil_cache
 from ice3_bench.compare.accuracy import Accuracy
 from ice3_bench.compare.revisions import WORKTREE, require_port
@@ -242,7 +242,7 @@ def _run(side: Side, name: str, checked: tuple[str, ...], log: Path) -> tuple[li
     except PassError as error:
         return received, [str(error)]
     problems = [one.message for one in received if isinstance(one, messages.Failure)]
-    if code and not problems:
+    if not problems and not is_complete(code, received):
         problems.append(f"the {name} pass {ended(code)}, see {log}")
     if not problems:
         log.unlink(missing_ok=True)

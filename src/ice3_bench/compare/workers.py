@@ -197,4 +197,4 @@ def ended(code: int) -> str:
     if code < 0:
         with suppress(ValueError):
             return f"was killed by {signal.Signals(-code).name}"
-    return f"ended with code {code}"
+    return f"ended with code {code}" if code else "ended early, with code 0"
