@@ -33,7 +33,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "compiler": ("cxx", "nvcc"),
 }
 """Settings of a backend with few values; the first is the default, except for the compiler, which has none."""
-SETTINGS = ("backend", *CHOICES, "compile-args")
+SETTINGS = ("backend", *CHOICES, "row", "compile-args")
+ROW = 256
+"""Default of the setting ``row``."""
 
 
 class CompilationError(RuntimeError):
@@ -71,6 +73,9 @@ class Build:
         ``"by-point"``: it takes every point through its substeps alone.
     tables
         ``"global"``: stencils read lookup tables as global tables. ``"columns"``: as columns of a field.
+    row
+        Points or columns that lie side by side in a buffer of packed ones: what a stencil works on at a time. Fewer
+        keep its temporaries in cache; Python stencils want many.
     compiler
         ``"cxx"`` or ``"nvcc"``; ``None`` if the stencils are Python.
     compile_args
@@ -87,6 +92,7 @@ class Build:
     layout: Literal["native", "i-first"] = "native"
     loops: Literal["by-point", "branch-free"] = "by-point"
     tables: Literal["global", "columns"] = "global"
+    row: int = ROW
     compiler: Literal["cxx", "nvcc"] | None = None
     compile_args: tuple[str, ...] = ()
     cache: Path | None = None
@@ -133,6 +139,7 @@ class Build:
                 layout=cast("Literal['native', 'i-first']", settings.get("layout", "native")),
                 loops=cast("Literal['by-point', 'branch-free']", settings.get("loops", "by-point")),
                 tables=cast("Literal['global', 'columns']", settings.get("tables", "global")),
+                row=_row(settings, table),
                 compiler=cast("Literal['cxx', 'nvcc'] | None", settings.get("compiler")),
                 compile_args=tuple(shlex.split(settings.get("compile-args", ""))),
                 cache=cell.cache,
@@ -223,6 +230,13 @@ class Build:
                     file = stack.enter_context(path.open("a"))
                     fcntl.flock(file, fcntl.LOCK_SH if self.cached_only else fcntl.LOCK_EX)
             yield
+
+
+def _row(settings: Mapping[str, str], table: str) -> int:
+    text = settings.get("row", str(ROW))
+    if not text.isdecimal() or int(text) == 0:
+        raise SettingsError(f"row = '{text}' in {table} is not a number of points: expected '{ROW}', for example.")
+    return int(text)
 
 
 def freeze(stencil: Any, origin: Mapping[str, tuple[int, ...]], domain: tuple[int, int, int]) -> Callable[..., None]:  # noqa: ANN401

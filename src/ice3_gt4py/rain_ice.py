@@ -5,32 +5,27 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ice3_gt4py import lookup, supported
+from ice3_gt4py import supported
+from ice3_gt4py.compilation import freeze
 from ice3_gt4py.externals import externals
-from ice3_gt4py.lookup import table_arguments
-from ice3_gt4py.slabs import Slabs
+from ice3_gt4py.falling import sedimentation_of
+from ice3_gt4py.points import ActivePoints, EveryPoint
 from ice3_gt4py.stencils.microphysics import microphysics
 from ice3_gt4py.stencils.microphysics_by_point import microphysics_by_point
-from ice3_gt4py.stencils.sedimentation import deposition_down, deposition_up, sedimentation_down, sedimentation_up
-from ice3_gt4py.storages import check, is_one_row
-from ice3_probe.contract import RAIN_ICE, SEDIMENTATION, RainIceOptions, active
+from ice3_gt4py.stencils.sedimentation import deposition
+from ice3_gt4py.storages import check
+from ice3_probe.contract import RAIN_ICE, RainIceOptions, active
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from ice3_gt4py.compilation import Build
     from ice3_probe.contract import Field, Shape
 
 FLUXES = tuple(field for field in RAIN_ICE if field.name.startswith("fpr_"))
 """Outputs that a model step does not need."""
-_TIMES = ("tstep", "over_tstep")
-FALLING = (*(field.name for field in SEDIMENTATION), "flux_i", *_TIMES)
-_POINTWISE = (
-    "exn", "exnref", "rhodref", "pabs", "tht", "rvt", "rct", "rrt", "rit", "rst", "rgt", "sigs", "cit", "ths", "rvs",
-    "rcs", "rrs", "ris", "rss", "rgs", "evap3d", *lookup.ARGUMENTS, *_TIMES,
-)  # fmt: skip
-_DEPOSITED = ("rhodref", "dzz", "rct", "rcs", "inprc", "indep")
-"""Arguments of the stencils."""
+_DEPOSITED = {"rhodref": 3, "dzz": 3, "rct": 3, "rcs": 3, "inprc": 2, "indep": 2}
+"""Fields of the deposition and their numbers of dimensions."""
 
 
 def stencil_externals(options: RainIceOptions, build: Build, *, fluxes: bool) -> dict[str, Any]:
@@ -43,14 +38,6 @@ def stencil_externals(options: RainIceOptions, build: Build, *, fluxes: bool) ->
         "LIMITED_CHANGE": options.XMRSTEP > 0.0,
         "XMRSTEP": options.XMRSTEP,
     }
-
-
-def falling_arguments(domain: Shape, build: Build, *, fluxes: bool) -> dict[str, Any]:
-    """Arguments of the sedimentation that are no fields of RainIce, and ``None`` for the fluxes if it lacks them."""
-    from gt4py import storage  # noqa: PLC0415 (importing GT4Py takes seconds)
-
-    flux_i = storage.zeros(domain[:2], dtype=build.dtype, backend=build.backend, dimensions=("I", "J"))
-    return {"flux_i": flux_i, **({} if fluxes else dict.fromkeys(field.name for field in FLUXES))}
 
 
 class RainIce:
@@ -66,8 +53,6 @@ class RainIce:
         Values of PHYEX's options; those of its AROME test programs by default.
     fluxes
         Also write the precipitation fluxes through the bottom of every layer (``fpr_c`` ... ``fpr_g``).
-    top_first
-        Whether level 0 is the model top; otherwise it is the lowest level.
 
     Attributes
     ----------
@@ -91,7 +76,6 @@ class RainIce:
         options: RainIceOptions | None = None,
         *,
         fluxes: bool = False,
-        top_first: bool = True,
     ) -> None:
         self.domain, self.build = domain, build
         options = self._options = options or RainIceOptions()
@@ -100,18 +84,19 @@ class RainIce:
             field for field in active(RAIN_ICE, asdict(options)) if fluxes or field not in FLUXES
         )
         constants = stencil_externals(options, build, fluxes=fluxes)
-        by_point = options.XTSTEP_TS > 0.0 or options.XMRSTEP > 0.0 or build.loops == "by-point"
-        self._constants = table_arguments(domain, build) | falling_arguments(domain, build, fluxes=fluxes)
-        stencils: list[tuple[Callable[..., None], tuple[str, ...]]] = [
-            (sedimentation_down if top_first else sedimentation_up, FALLING),
-            (microphysics_by_point, (*_POINTWISE, "interval_between", "evaluations"))
-            if by_point
-            else (microphysics, _POINTWISE),
-        ]
+        again = options.XTSTEP_TS > 0.0 or options.XMRSTEP > 0.0  # the processes are evaluated again within a step
+        definition = microphysics_by_point if again or build.loops == "by-point" else microphysics
+        self._scalars: tuple[str, ...] = ("tstep", "over_tstep")
+        if definition is microphysics_by_point:
+            self._scalars += ("interval_between", "evaluations")
+        stencil = build.stencil(definition, constants)
+        pack = build.loops == "branch-free" and not build.on_device
+        self._sedimentation = sedimentation_of(domain, build, options, constants, fluxes=fluxes)
+        self._microphysics = (ActivePoints if pack else EveryPoint)(domain, build, stencil, constants)
+        self._deposition = None
         if options.LDEPOSC:
-            stencils.append((deposition_down if top_first else deposition_up, _DEPOSITED))
-        built = [(build.stencil(definition, constants), names) for definition, names in stencils]
-        self._slabs = Slabs(built, domain, build)
+            origin = {name: (0,) * dims for name, dims in _DEPOSITED.items()}
+            self._deposition = freeze(build.stencil(deposition, constants), origin, domain)
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
         """Advance ``state`` in place over ``timestep`` seconds.
@@ -122,11 +107,16 @@ class RainIce:
             If a field is missing or has another shape or dtype than the component was built for.
         """
         check(self.fields, state, self.domain, self.build.dtype)
-        one_row = self.build.layout == "i-first" and is_one_row(state[field.name] for field in self.fields)
-        scalar = self.build.dtype.type
-        arguments = {**state, **self._constants, "tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
+        self._sedimentation(state, timestep)
         limit = self._options.XTSTEP_TS
         parts = max(1, int(timestep / limit)) if limit > 0.0 else 1
-        arguments["interval_between"] = scalar(timestep / parts)
-        arguments["evaluations"] = scalar(max(self._options.NMAXITER_MICRO, parts))
-        self._slabs.run(arguments, one_row=one_row)
+        scalars = {
+            "tstep": timestep,
+            "over_tstep": 1.0 / timestep,
+            "interval_between": timestep / parts,
+            "evaluations": max(self._options.NMAXITER_MICRO, parts),
+        }
+        scalars = {name: self.build.dtype.type(scalars[name]) for name in self._scalars}
+        self._microphysics(state, scalars)
+        if self._deposition is not None:
+            self._deposition(**{name: state[name] for name in _DEPOSITED})

@@ -27,7 +27,7 @@ def allocate(fields: Iterable[Field], domain: Shape, build: Build) -> State:
     from gt4py import storage  # noqa: PLC0415 (importing GT4Py takes seconds)
 
     return {
-        field.name: _aligned(field.shape(domain), build.dtype)
+        field.name: aligned_zeros(field.shape(domain), build.dtype)
         if build.layout == "i-first"
         else storage.zeros(
             field.shape(domain), dtype=build.dtype, backend=build.backend, dimensions=tuple(field.dims.upper())
@@ -36,7 +36,7 @@ def allocate(fields: Iterable[Field], domain: Shape, build: Build) -> State:
     }
 
 
-def _aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+def aligned_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return zeros, i first, that begin at a cache line, so that no vector of a row straddles two."""
     size = math.prod(shape) * dtype.itemsize
     memory = np.zeros(size + CACHE_LINE, np.uint8)

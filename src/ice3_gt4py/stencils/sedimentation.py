@@ -2,11 +2,13 @@
 
 One sweep from the top to the ground, species by species: what falls into a layer either crosses it within the time
 step, with probability 1 - thickness / (speed * step), or stays. The flux through the bottom of the layer above is all
-that is carried. The two stencils differ in the storage order of the levels only.
+that is carried. Where a species is absent and none of it arrives, nothing changes, so a sweep may begin at the highest
+level that holds it. ``sedimentation`` lets all species fall at once; with the other stencils each falls alone, on its
+own levels.
 """
 
 from gt4py.cartesian import gtscript
-from gt4py.cartesian.gtscript import BACKWARD, FORWARD, IJ, Field, computation, exp, interval, log
+from gt4py.cartesian.gtscript import FORWARD, IJ, Field, computation, exp, interval, log
 
 from ice3_gt4py.stencils.presence import above, harmless
 
@@ -142,7 +144,7 @@ def settled(rrs, ris, rss, rgs, flux_r, flux_i, flux_s, flux_g, tstep, over_tste
     return out_r, new_r, out_i, new_i, out_s, new_s, out_g, new_g
 
 
-def sedimentation_down(
+def sedimentation(
     rhodref: Field["float"],
     pabs: Field["float"],
     dzz: Field["float"],
@@ -167,7 +169,7 @@ def sedimentation_down(
     tstep: "float",
     over_tstep: "float",
 ):
-    """Sedimentation with level 0 at the top."""
+    """Sedimentation of all species in one sweep."""
     from __externals__ import DROPLETS, FLUXES, OVER_RHOLW
 
     # The surface rates carry the fluxes through the bottom of the layer above, in kg m-2 s-1, until the ground.
@@ -212,77 +214,93 @@ def sedimentation_down(
         inprg = inprg * OVER_RHOLW
 
 
-def sedimentation_up(
+def fall_by_power_law(
     rhodref: Field["float"],
-    pabs: Field["float"],
     dzz: Field["float"],
-    tht: Field["float"],
-    rcs: Field["float"],
-    rrs: Field["float"],
-    ris: Field["float"],
-    rss: Field["float"],
-    rgs: Field["float"],
-    sea: Field[IJ, "float"],
-    town: Field[IJ, "float"],
-    inprc: Field[IJ, "float"],
-    inprr: Field[IJ, "float"],
-    inprs: Field[IJ, "float"],
-    inprg: Field[IJ, "float"],
-    fpr_c: Field["float"],
-    fpr_r: Field["float"],
-    fpr_i: Field["float"],
-    fpr_s: Field["float"],
-    fpr_g: Field["float"],
-    flux_i: Field[IJ, "float"],
+    source: Field["float"],
+    flux: Field[IJ, "float"],
+    fpr: Field["float"],
+    coefficient: "float",
+    exponent: "float",
+    smallest: "float",
     tstep: "float",
     over_tstep: "float",
 ):
-    """Sedimentation with level 0 at the ground."""
-    from __externals__ import DROPLETS, FLUXES, OVER_RHOLW
+    """Sedimentation of rain, snow or graupel alone; ``flux`` is that through the ground (kg m-2 s-1)."""
+    from __externals__ import FLUXES
 
-    # The surface rates carry the fluxes through the bottom of the layer above, in kg m-2 s-1, until the ground.
-    with computation(BACKWARD), interval(-1, None):
-        inprc = 0.0
-        inprr = 0.0
-        inprs = 0.0
-        inprg = 0.0
-        flux_i = 0.0
+    with computation(FORWARD), interval(0, 1):
+        flux = 0.0
 
-    with computation(BACKWARD), interval(...):
+    with computation(FORWARD), interval(...):
         over_layer = 1.0 / (rhodref * dzz)
         ln_rho = log(rhodref)
-        if __INLINED(DROPLETS):
-            out_c, new_c = settled_droplets(
-                rcs, inprc, sea, town, tht, pabs, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-            )
-            inprc = out_c
-            rcs = new_c
-        out_r, new_r, out_i, new_i, out_s, new_s, out_g, new_g = settled(
-            rrs, ris, rss, rgs, inprr, flux_i, inprs, inprg, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
+        out, new = power_law(
+            source, flux, coefficient, exponent, smallest, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
         )
-        inprr = out_r
-        flux_i = out_i
-        inprs = out_s
-        inprg = out_g
-        rrs = new_r
-        ris = new_i
-        rss = new_s
-        rgs = new_g
+        flux = out
+        source = new
         if __INLINED(FLUXES):
-            fpr_c = inprc
-            fpr_r = inprr
-            fpr_i = flux_i
-            fpr_s = inprs
-            fpr_g = inprg
-
-    with computation(BACKWARD), interval(0, 1):
-        inprc = inprc * OVER_RHOLW
-        inprr = inprr * OVER_RHOLW
-        inprs = (inprs + flux_i) * OVER_RHOLW
-        inprg = inprg * OVER_RHOLW
+            fpr = flux
 
 
-def deposition_down(
+def fall_of_ice(
+    rhodref: Field["float"],
+    dzz: Field["float"],
+    source: Field["float"],
+    flux: Field[IJ, "float"],
+    fpr: Field["float"],
+    tstep: "float",
+    over_tstep: "float",
+):
+    """Sedimentation of cloud ice alone; ``flux`` is that through the ground (kg m-2 s-1)."""
+    from __externals__ import FLUXES
+
+    with computation(FORWARD), interval(0, 1):
+        flux = 0.0
+
+    with computation(FORWARD), interval(...):
+        over_layer = 1.0 / (rhodref * dzz)
+        ln_rho = log(rhodref)
+        out, new = settled_ice(source, flux, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer)
+        flux = out
+        source = new
+        if __INLINED(FLUXES):
+            fpr = flux
+
+
+def fall_of_droplets(
+    rhodref: Field["float"],
+    dzz: Field["float"],
+    pabs: Field["float"],
+    tht: Field["float"],
+    source: Field["float"],
+    sea: Field[IJ, "float"],
+    town: Field[IJ, "float"],
+    flux: Field[IJ, "float"],
+    fpr: Field["float"],
+    tstep: "float",
+    over_tstep: "float",
+):
+    """Sedimentation of cloud droplets alone; ``flux`` is that through the ground (kg m-2 s-1)."""
+    from __externals__ import FLUXES
+
+    with computation(FORWARD), interval(0, 1):
+        flux = 0.0
+
+    with computation(FORWARD), interval(...):
+        over_layer = 1.0 / (rhodref * dzz)
+        ln_rho = log(rhodref)
+        out, new = settled_droplets(
+            source, flux, sea, town, tht, pabs, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
+        )
+        flux = out
+        source = new
+        if __INLINED(FLUXES):
+            fpr = flux
+
+
+def deposition(
     rhodref: Field["float"],
     dzz: Field["float"],
     rct: Field["float"],
@@ -290,27 +308,10 @@ def deposition_down(
     inprc: Field[IJ, "float"],
     indep: Field[IJ, "float"],
 ):
-    """Deposition of cloud droplets on the ground, level 0 at the top (LDEPOSC)."""
+    """Deposition of cloud droplets on the ground (LDEPOSC)."""
     from __externals__ import OVER_RHOLW, VDEPOSC
 
     with computation(FORWARD), interval(-1, None):
-        rcs = rcs - VDEPOSC * rct / dzz
-        indep = VDEPOSC * rct * rhodref * OVER_RHOLW
-        inprc = inprc + indep
-
-
-def deposition_up(
-    rhodref: Field["float"],
-    dzz: Field["float"],
-    rct: Field["float"],
-    rcs: Field["float"],
-    inprc: Field[IJ, "float"],
-    indep: Field[IJ, "float"],
-):
-    """Deposition of cloud droplets on the ground, level 0 at the ground (LDEPOSC)."""
-    from __externals__ import OVER_RHOLW, VDEPOSC
-
-    with computation(FORWARD), interval(0, 1):
         rcs = rcs - VDEPOSC * rct / dzz
         indep = VDEPOSC * rct * rhodref * OVER_RHOLW
         inprc = inprc + indep
