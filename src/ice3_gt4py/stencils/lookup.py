@@ -1,6 +1,7 @@
 """Interpolation in the lookup tables of RainIce, which are laid end to end (``ice3_gt4py.lookup``)."""
 
 from gt4py.cartesian import gtscript
+from gt4py.cartesian.gtscript import int32
 
 
 @gtscript.function
@@ -30,3 +31,11 @@ def lookup_2d(tables, columns, level, first, stride, weight_row, weight_column):
     low = lookup_1d(tables, columns, level, first, weight_column)
     high = lookup_1d(tables, columns, level, first + stride, weight_column)
     return weight_row * high + (1.0 - weight_row) * low
+
+
+@gtscript.function
+def place(ln_slope, factor, offset, last):
+    """Node of an axis below a slope, and the weight of the next node; axes are regular in the slope's logarithm."""
+    position = min(max(factor * ln_slope + offset, 0.00001), last)
+    first = int32(position)
+    return first, position - first

@@ -6,13 +6,42 @@ evaluated several times within the time step (XTSTEP_TS, XMRSTEP).
 
 from gt4py.cartesian.gtscript import PARALLEL, Field, GlobalTable, K, computation, int32, interval
 
-from ice3_gt4py.stencils.instantaneous import instantaneous, nucleation
-from ice3_gt4py.stencils.presence import above, hydrometeors
-from ice3_gt4py.stencils.rates import raw_rates
+from ice3_gt4py.stencils.air import air
+from ice3_gt4py.stencils.graupel import (
+    cloud_collection,
+    contact_kept,
+    contact_rates,
+    contact_transfers,
+    graupel_exchange,
+    graupel_kernels,
+    graupel_melting_kept,
+    graupel_melting_rates,
+    graupel_melting_transfers,
+    growth_kept,
+    precipitation_collection,
+)
+from ice3_gt4py.stencils.growth import growth_transfers
+from ice3_gt4py.stencils.ice import ice_kept, ice_rates, ice_transfers
+from ice3_gt4py.stencils.nucleation import instantaneous, rvheni
+from ice3_gt4py.stencils.presence import above, hydrometeors, present
+from ice3_gt4py.stencils.slopes import density_factors, slopes
+from ice3_gt4py.stencils.slow import deposition_rates, slow_kept, slow_rates, slow_transfers
+from ice3_gt4py.stencils.snow import (
+    accretion_rates,
+    accretion_transfers,
+    freezing_limit,
+    riming_rates,
+    riming_transfers,
+    snow_exchange,
+    snow_kept,
+    snow_melting_kept,
+    snow_melting_rates,
+    snow_melting_transfers,
+)
 from ice3_gt4py.stencils.sources import new_sources
-from ice3_gt4py.stencils.stepping import change_limited, substep_length
+from ice3_gt4py.stencils.stepping import change_limited, substep_length, vapour_and_heat
 from ice3_gt4py.stencils.thermodynamics import heating
-from ice3_gt4py.stencils.transfers import keep_active, tendencies
+from ice3_gt4py.stencils.warm import warm_kept, warm_rates, warm_transfers
 
 
 def microphysics_by_point(
@@ -70,7 +99,7 @@ def microphysics_by_point(
         ni = active * cit
         t = tht * exn
         lv, ls = heating(t, exn, rvt, rct, rrt, rit, rst, rgt)
-        nucleated, ni = nucleation(tht, t, exn, rvt, ni, pabs, rhodref, ls)
+        nucleated, ni = rvheni(tht, t, exn, rvt, ni, pabs, rhodref, ls)
         nucleated = (1.0 - active) * nucleated
         ni = cit if active > 0.0 else ni
         revav = 0.0
@@ -142,34 +171,60 @@ def microphysics_by_point(
                 b_g = frozen
                 b_th = vapour * ls + (frozen - melted) * (ls - lv)
                 t = t1
-                (
-                    choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr,
-                    gmltr,
-                    snow_capacity, gained, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
-                    cdry, iwet, swet, rdry, efficiency, graupel_capacity,
-                ) = raw_rates(
-                    tables, columns, level, t1, rv1, rc1, rr1, ri1, rs, rg1, ni, pabs, rhodref, sigs
-                )  # fmt: skip
+                has_v, has_c, has_r, has_i, has_s, has_g = present(rv1, rc1, rr1, ri1, rs, rg1)
+                ln_rho, speed, speed_over_rho = density_factors(rhodref)
+                ln_r, ln_s, ln_g, over_r, over_s, over_g = slopes(ln_rho, rr1, rs, rg1, has_r, has_s, has_g)
+                ventilation, excess, growing, drying, heat_loss, capacity, gained = air(t1, rv1, pabs, rhodref, ln_rho)
+                size_s, snow_capacity = snow_exchange(ln_s, ventilation, capacity, has_s)
+                size_g, number_g, graupel_capacity = graupel_exchange(ln_g, over_g, ventilation, capacity, has_g)
+                choni, iaggs, iauts, by_snow = slow_rates(t1, rc1, ri1, rhodref, speed, ln_s, has_c, has_i, has_s)
+                vdeps, vdepg = deposition_rates(growing, size_s, size_g, has_v, has_s, has_g)
+                cautr, caccr, revav = warm_rates(
+                    rc1, rhodref, sigs, speed, ventilation, drying, ln_r, over_r, has_c, has_r
+                )
+                cberi = ice_rates(ri1, ni, rhodref, excess, growing, ventilation, has_c, has_i)
+                rim_tot, rim_sml, rim_cnv, mass_s = riming_rates(tables, columns, level, rc1, ln_s, speed, has_c, has_s)
+                acc_sml, acc_tot, acc_cnv, column_r, weight_r = accretion_rates(
+                    tables, columns, level, ln_s, ln_r, over_s, over_r, mass_s, speed_over_rho, has_r, has_s
+                )
+                smltg, cmltsr = snow_melting_rates(t1, rhodref, heat_loss, size_s, rim_tot, acc_tot, has_s)
+                icfrrg, rcfrig, icfrr = contact_rates(t1, ri1, ni, ln_r, over_r, speed, speed_over_rho, has_i, has_r)
+                cdry, iwet, efficiency = cloud_collection(t1, rc1, ri1, ln_g, speed, by_snow, has_c, has_i, has_g)
+                kernel_r, kernel_s = graupel_kernels(tables, columns, level, ln_g, ln_s, column_r, weight_r)
+                swet, rdry = precipitation_collection(
+                    kernel_r, kernel_s, number_g, over_g, over_s, over_r, mass_s, speed_over_rho, has_r, has_s, has_g
+                )
+                gmltr = graupel_melting_rates(t1, rhodref, heat_loss, size_g, cdry, rdry, has_g)
             else:
-                (
-                    choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr,
-                    gmltr,
-                    snow_capacity, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
-                    cdry, iwet, swet, rdry, graupel_capacity,
-                ) = keep_active(
-                    t, rv, rc, rr, ri, rs, rg, ni, rhodref, sigs,
-                    choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr,
-                    gmltr,
-                    snow_capacity, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
-                    cdry, iwet, swet, rdry, graupel_capacity,
-                )  # fmt: skip
-            a_th, a_v, a_c, a_r, a_i, a_s, a_g = tendencies(
-                t, rg1, lv, ls,
-                choni, vdeps, iaggs, iauts, vdepg, cautr, caccr, revav, cberi, smltg, cmltsr, icfrrg, rcfrig, icfrr,
-                gmltr,
-                snow_capacity, gained, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv,
-                cdry, iwet, swet, rdry, efficiency, graupel_capacity,
-            )  # fmt: skip
+                has_v, has_c, has_r, has_i, has_s, has_g = present(rv, rc, rr, ri, rs, rg)
+                choni, vdeps, iaggs, iauts, vdepg = slow_kept(
+                    t, ri, has_v, has_c, has_i, has_s, has_g, choni, vdeps, iaggs, iauts, vdepg
+                )
+                cautr, caccr, revav = warm_kept(rc, rhodref, sigs, has_c, has_r, cautr, caccr, revav)
+                cberi = ice_kept(ni, has_c, has_i, cberi)
+                snow_capacity, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv = snow_kept(
+                    has_c, has_r, has_s, snow_capacity, rim_tot, rim_sml, rim_cnv, acc_sml, acc_tot, acc_cnv
+                )
+                smltg, cmltsr = snow_melting_kept(t, has_s, smltg, cmltsr)
+                icfrrg, rcfrig, icfrr = contact_kept(has_i, has_r, icfrrg, rcfrig, icfrr)
+                graupel_capacity, cdry, iwet, swet, rdry = growth_kept(
+                    has_c, has_r, has_i, has_s, has_g, graupel_capacity, cdry, iwet, swet, rdry
+                )
+                gmltr = graupel_melting_kept(t, has_g, gmltr)
+            a_c, a_i, a_s, a_g, freezing = slow_transfers(choni, vdeps, iaggs, iauts, vdepg)
+            a_c, a_r = warm_transfers(a_c, cautr, caccr, revav)
+            limit = freezing_limit(t, snow_capacity, gained, iaggs)
+            a_c, a_s, a_g, freezing, limit = riming_transfers(a_c, a_s, a_g, freezing, limit, rim_tot, rim_sml, rim_cnv)
+            a_r, a_s, a_g, freezing = accretion_transfers(a_r, a_s, a_g, freezing, limit, acc_sml, acc_tot, acc_cnv)
+            a_c, a_r, a_s, a_g = snow_melting_transfers(a_c, a_r, a_s, a_g, smltg, cmltsr)
+            a_r, a_i, a_g, freezing = contact_transfers(a_r, a_i, a_g, freezing, icfrrg, rcfrig, icfrr)
+            a_c, a_r, a_i, a_s, grown, frozen_g = growth_transfers(
+                a_c, a_r, a_i, a_s, t, rg1, graupel_capacity, gained, cdry, iwet, swet, rdry, efficiency
+            )
+            a_r, grown, frozen_g = graupel_melting_transfers(a_r, grown, frozen_g, gmltr)
+            a_c, a_i, frozen_g = ice_transfers(a_c, a_i, frozen_g, cberi)
+            a_g = a_g + grown
+            a_v, a_th = vapour_and_heat(lv, ls, vdeps, vdepg, revav, freezing + frozen_g)
             a_th = a_th + (ths - tht * over_tstep)
             a_v = a_v + (rvs - rvt * over_tstep)
             a_c = a_c + (rcs - rct * over_tstep)

@@ -1,8 +1,20 @@
-"""Length of a substep of the time integration (PHYEX: ICE4_STEPPING; Riette 2020)."""
+"""Substeps of the time integration: the last two tendencies, and their length (PHYEX: ICE4_STEPPING; Riette 2020).
+
+Each family of processes goes on with the sums of the families before it, species by species, in the Fortran's order.
+"""
 
 from gt4py.cartesian import gtscript
 
 from ice3_gt4py.stencils.presence import above
+
+
+@gtscript.function
+def vapour_and_heat(lv, ls, vdeps, vdepg, revav, freezing):
+    """Tendencies of vapour and of potential temperature; ``freezing`` is the liquid that freezes, s-1.
+
+    ``lv`` and ``ls`` are L_v / (c_ph exner) and L_s / (c_ph exner), K.
+    """
+    return revav - vdepg - vdeps, (vdepg + vdeps) * ls - revav * lv + freezing * (ls - lv)
 
 
 @gtscript.function

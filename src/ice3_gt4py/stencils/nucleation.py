@@ -1,4 +1,4 @@
-"""Instantaneous processes: they change the state at once, before the rates are evaluated.
+"""Instantaneous processes: they change the state at once, before the rates are evaluated (Riette 2020).
 
 Temperatures in K, pressures in Pa, mixing ratios in kg per kg of dry air.
 """
@@ -11,8 +11,15 @@ from ice3_gt4py.stencils.thermodynamics import pressure_over_ice, pressure_over_
 
 
 @gtscript.function
-def nucleation(th, t, exn, rv, ni, pabs, rhodref, heating):
-    """Heterogeneous nucleation, v -> i (PHYEX: ICE4_NUCLEATION; Meyers et al. 1992).
+def rvheni(th, t, exn, rv, ni, pabs, rhodref, heating):
+    """Heterogeneous nucleation, v -> i.
+
+    Change: max(N - N_i, 0) MNU0 / rho, at most r_v, and at most what warms the air to 0 degC. At most 5e4 m-3 of the
+    active nuclei N become crystals. N is NU20 exp(ALPHA2 s - BETA2) below -5 degC; above, it is the greater of
+    NU20 exp(-BETA2) and NU10 exp(-BETA1 (T - T_t)) (s / s*)^ALPHA1. Here s is the supersaturation over ice, at most s*,
+    that of air saturated over liquid.
+    Acts: up to -2 degC, with vapour, in air supersaturated over ice.
+    Source: Meyers et al. 1992; PHYEX: ICE4_NUCLEATION.
 
     Returns the mixing ratio change and the new number of crystals; ``heating`` is L_s / (c_ph exner).
     """
@@ -35,8 +42,13 @@ def nucleation(th, t, exn, rv, ni, pabs, rhodref, heating):
 
 
 @gtscript.function
-def rain_freezing(th, t, exn, rr, heating):
-    """Homogeneous freezing of rain, r -> g (PHYEX: ICE4_RRHONG); ``heating`` is L_f / (c_ph exner)."""
+def rrhong(th, t, exn, rr, heating):
+    """Homogeneous freezing of rain, r -> g.
+
+    Change: r_r, at most what warms the air to -35 degC; ``heating`` is L_f / (c_ph exner).
+    Acts: below -35 degC, with rain.
+    Source: Pinty & Jabouille 1998; PHYEX: ICE4_RRHONG.
+    """
     from __externals__ import RTMIN_R, TT
 
     change = min(rr, max(0.0, ((TT - 35.0) / exn - th) / heating))
@@ -44,8 +56,13 @@ def rain_freezing(th, t, exn, rr, heating):
 
 
 @gtscript.function
-def ice_melting(th, t, exn, ri, heating):
-    """Melting of cloud ice, i -> c (PHYEX: ICE4_RIMLTC); ``heating`` is L_f / (c_ph exner)."""
+def rimltc(th, t, exn, ri, heating):
+    """Melting of cloud ice, i -> c.
+
+    Change: r_i, at most what cools the air to 0 degC; ``heating`` is L_f / (c_ph exner).
+    Acts: above 0 degC, with cloud ice.
+    Source: Pinty & Jabouille 1998; PHYEX: ICE4_RIMLTC.
+    """
     from __externals__ import TT
 
     change = min(ri, max(0.0, (th - TT / exn) / heating))
@@ -60,11 +77,11 @@ def instantaneous(th, t, exn, rv, rc, rr, ri, rg, ni, pabs, rhodref, lv, ls):
     -------
     The three mixing ratio changes, the number of crystals, and th, t, rv, rc, rr, ri, rg after them.
     """
-    nucleated, ni = nucleation(th, t, exn, rv, ni, pabs, rhodref, ls)
+    nucleated, ni = rvheni(th, t, exn, rv, ni, pabs, rhodref, ls)
     th = th + ls * nucleated
-    frozen = rain_freezing(th, th * exn, exn, rr, ls - lv)
+    frozen = rrhong(th, th * exn, exn, rr, ls - lv)
     th = th + (ls - lv) * frozen
-    melted = ice_melting(th, th * exn, exn, ri + nucleated, ls - lv)
+    melted = rimltc(th, th * exn, exn, ri + nucleated, ls - lv)
     th = th - (ls - lv) * melted
     return (
         nucleated, frozen, melted, ni,
