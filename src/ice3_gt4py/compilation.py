@@ -69,17 +69,19 @@ class Build:
         horizontal plane as one row. This suits a backend that computes vectors of neighbouring columns.
         ``"native"``: GT4Py's layout of the backend.
     loops
-        ``"branch-free"``: RainIce evaluates all processes at every point, in loops that vectorise.
-        ``"by-point"``: it takes every point through its substeps alone.
+        ``"branch-free"``: RainIce packs the points that have something to do, and evaluates all processes of their kind
+        in loops that vectorise. ``"by-point"``: it takes every point through its substeps alone.
     tables
         ``"global"``: stencils read lookup tables as global tables. ``"columns"``: as columns of a field.
     row
-        Points or columns that lie side by side in a buffer of packed ones: what a stencil works on at a time. Fewer
-        keep its temporaries in cache; Python stencils want many.
+        Packed points that lie side by side: what a branch-free stencil works on at a time. Few keep its temporaries in
+        cache; Python stencils want many.
     compiler
         ``"cxx"`` or ``"nvcc"``; ``None`` if the stencils are Python.
     compile_args
         Arguments added to those of the compiler.
+    threads
+        Threads that copy the points of packed fields; stencils ask OpenMP for theirs.
     cache
         Folder of the compiled stencils; ``None`` is GT4Py's own choice, ``.gt_cache`` in the working directory.
     cached_only
@@ -95,6 +97,7 @@ class Build:
     row: int = ROW
     compiler: Literal["cxx", "nvcc"] | None = None
     compile_args: tuple[str, ...] = ()
+    threads: int = 1
     cache: Path | None = None
     cached_only: bool = False
 
@@ -142,6 +145,7 @@ class Build:
                 row=_row(settings, table),
                 compiler=cast("Literal['cxx', 'nvcc'] | None", settings.get("compiler")),
                 compile_args=tuple(shlex.split(settings.get("compile-args", ""))),
+                threads=cell.threads,
                 cache=cell.cache,
             )
         except ValueError as error:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ice3_gt4py.compilation import Build
     from ice3_probe.contract import RainIceOptions
 
+KINDS = {"IDLE": 0.0, "LIQUID": 1.0, "ICE": 2.0, "MIXED": 3.0}
+"""Kinds of points: nothing to do; no ice, snow or graupel; only ice and snow; any."""
+
 
 def externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
     """Parameters under the names that the functions of the stencils use."""
@@ -26,6 +29,8 @@ def externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
     names = ("CPV", "LMTT", "P00", "RV")
     slope, intercept = ice_threshold_law(options)
     return {
+        **KINDS,
+        "KIND": KINDS["MIXED"],
         **thermodynamic_externals(build.precision),
         **{name: getattr(constants, name) for name in names},
         **asdict(parameters),

@@ -1,7 +1,8 @@
-"""Packing: selected points or columns of the fields, copied into dense buffers for a stencil, and copied back."""
+"""Packing: selected points of fields, copied into dense buffers for a stencil, and copied back."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,59 +10,47 @@ import numpy as np
 from ice3_gt4py.storages import aligned_zeros
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
 
+    from ice3_gt4py.compilation import Build
     from ice3_probe.contract import Shape
 
-    Indices = NDArray[np.intp]
+    Points = NDArray[np.intp]
+    """Places in a one-dimensional field."""
 
 LANES = 16
 """Rows are filled up to a multiple of this, so that every vector is whole and begins at a cache line."""
 
 
 class Layout:
-    """How all fields of a domain lie in memory.
+    """How fields (i, j, k) lie in memory: in which order, without gaps.
 
-    Attributes
+    Parameters
     ----------
     order
         Dimensions, from the one whose neighbours lie farthest apart to the one whose neighbours follow each other.
-    steps
-        Distance in memory from a point to the next one along i, j and k, in elements.
     """
 
-    def __init__(self, shape: Shape, order: tuple[int, ...]) -> None:
-        self.order = order
-        steps, step = [0, 0, 0], 1
-        for axis in reversed(order):
-            steps[axis] = step
-            step *= shape[axis]
-        self.steps = tuple(steps)
-        self._back = tuple(order.index(axis) for axis in range(3))
+    def __init__(self, order: tuple[int, ...]) -> None:
+        self._order = order
 
     @classmethod
     def of(cls, fields: Iterable[NDArray[Any]]) -> Layout | None:
-        """Return the layout that all fields (i, j, k) share, or None if they differ or have gaps."""
+        """Return the layout that all fields share, or None if they differ or have gaps."""
         first, *others = fields
         order = tuple(int(axis) for axis in np.argsort([-stride for stride in first.strides], kind="stable"))
         same = all(field.transpose(order).flags.c_contiguous for field in (first, *others))
-        return cls(first.shape, order) if same else None
+        return cls(order) if same else None
 
     def flat(self, field: NDArray[Any]) -> NDArray[Any]:
-        """Return the memory of a field (i, j, k), one-dimensional; nothing is copied."""
-        return field.transpose(self.order).reshape(-1)
-
-    def shaped(self, memory: NDArray[Any], shape: Shape) -> NDArray[Any]:
-        """Return the first elements of ``memory`` as a field of that shape; nothing is copied."""
-        size = int(np.prod(shape))
-        ordered = memory[:size].reshape([shape[axis] for axis in self.order])
-        return ordered.transpose(self._back)
+        """Return the memory of a field, one-dimensional; nothing is copied."""
+        return field.transpose(self._order).reshape(-1)
 
 
 class Buffers:
-    """Memory for packed fields, allocated once.
+    """Memory for packed fields, allocated once, and the threads that copy.
 
     Parameters
     ----------
@@ -71,34 +60,53 @@ class Buffers:
         Points that each holds.
     """
 
-    def __init__(self, names: Iterable[str], size: int, dtype: DTypeLike) -> None:
-        self._memory = {name: aligned_zeros((size,), np.dtype(dtype)) for name in names}
+    def __init__(self, names: Iterable[str], size: int, build: Build) -> None:
+        self._memory = {name: aligned_zeros((size,), build.dtype) for name in names}
+        self._threads = build.threads
+        self._pool = ThreadPoolExecutor(build.threads - 1) if build.threads > 1 else None
 
-    def gather(
-        self, layout: Layout, fields: Mapping[str, NDArray[Any]], names: Iterable[str], indices: Indices
-    ) -> None:
-        """Copy the points at ``indices`` of the fields' memory into the buffers."""
-        for name in names:
-            # "clip": the others check the indices, in a copy.
-            np.take(layout.flat(fields[name]), indices, out=self._memory[name][: indices.size], mode="clip")
+    def gather(self, memory: Mapping[str, NDArray[Any]], names: Sequence[str], points: Points) -> None:
+        """Copy the points of one-dimensional fields into the buffers."""
 
-    def scatter(
-        self, layout: Layout, fields: Mapping[str, NDArray[Any]], names: Iterable[str], indices: Indices
-    ) -> None:
-        """Copy the buffers to the points at ``indices`` of the fields' memory."""
-        for name in names:
-            layout.flat(fields[name])[indices] = self._memory[name][: indices.size]
+        def copy(part: Iterable[str]) -> None:
+            for name in part:
+                # "clip" saves the copy in which the other modes check the points.
+                np.take(memory[name], points, out=self._memory[name][: points.size], mode="clip")
 
-    def fields(self, layout: Layout, shape: Shape) -> dict[str, NDArray[Any]]:
-        """Return the buffers as fields of that shape, laid out as the fields that they are copied from."""
-        return {name: layout.shaped(memory, shape) for name, memory in self._memory.items()}
+        self._share(copy, names)
+
+    def scatter(self, memory: Mapping[str, NDArray[Any]], names: Sequence[str], points: Points) -> None:
+        """Copy the buffers to the points of one-dimensional fields."""
+
+        def copy(part: Iterable[str]) -> None:
+            for name in part:
+                memory[name][points] = self._memory[name][: points.size]
+
+        self._share(copy, names)
+
+    def _share(self, copy: Callable[[Iterable[str]], None], names: Sequence[str]) -> None:
+        """Let every thread copy some of the fields: NumPy releases the interpreter's lock meanwhile."""
+        own, *others = (names[first :: self._threads] for first in range(self._threads))
+        if self._pool is None:
+            copy(own)
+            return
+        waiting = [self._pool.submit(copy, part) for part in others]
+        copy(own)
+        for future in waiting:
+            future.result()
+
+    def fields(self, shape: Shape) -> dict[str, NDArray[Any]]:
+        """Return the beginnings of the buffers as fields (i, j, k), i first."""
+        size = int(np.prod(shape))
+        return {name: memory[:size].reshape(shape, order="F") for name, memory in self._memory.items()}
 
 
 def lanes(number: int) -> int:
-    """Return ``number`` points or columns rounded up to whole vectors."""
+    """Round up to whole vectors."""
     return -(-number // LANES) * LANES
 
 
-def filled(indices: Indices, size: int) -> Indices:
-    """Repeat the last index up to a size: what is computed twice is the same, and is written twice."""
-    return np.concatenate([indices, np.full(size - indices.size, indices[-1])]) if indices.size < size else indices
+def filled(points: Points, size: int) -> Points:
+    """Repeat the last point up to a size: it is then computed, and written, more than once."""
+    missing = size - points.size
+    return np.concatenate([points, np.full(missing, points[-1])]) if missing else points

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ice3_gt4py.compilation import freeze
+from ice3_gt4py.externals import KINDS
 from ice3_gt4py.lookup import table_arguments
 from ice3_gt4py.packing import Buffers, Layout, filled, lanes
 from ice3_gt4py.stencils.activity import activity
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from ice3_gt4py.compilation import Build
     from ice3_probe.contract import Shape
 
+CHUNK = 2**19
+"""Points that are looked through at a time: what is known of them takes little memory beside the fields."""
 ROWS = 64
 """Rows of a buffer: enough that a call costs little beside its points."""
-KINDS = {"IDLE": 0.0, "LIQUID": 1.0, "ICE": 2.0, "MIXED": 3.0}
-"""Kinds of points, as the stencil ``activity`` writes them."""
 _STATE = (
     "exn", "rhodref", "pabs", "tht", "rvt", "rct", "rrt", "rit", "rst", "rgt", "sigs", "cit", "rvs", "rcs", "rrs",
     "ris", "rss", "rgs",
@@ -47,7 +48,7 @@ class EveryPoint:
         What computes a point.
     """
 
-    def __init__(self, domain: Shape, build: Build, stencil: Any, _externals: Mapping[str, Any]) -> None:  # noqa: ANN401
+    def __init__(self, domain: Shape, build: Build, stencil: Any) -> None:  # noqa: ANN401
         self._run = freeze(stencil, _ORIGIN, domain)
         self._tables = table_arguments(domain, build)
 
@@ -57,28 +58,27 @@ class EveryPoint:
 
 
 class ActivePoints:
-    """The same on the points that have something to do, packed into rows of vectors.
+    """A stencil for each kind of points on those that have something to do, packed into rows of vectors.
 
     Parameters
     ----------
-    stencil
-        What computes a point.
+    stencils
+        What computes a point, by the kind of the point.
     externals
         Externals of the stencils.
     """
 
-    def __init__(self, domain: Shape, build: Build, stencil: Any, externals: Mapping[str, Any]) -> None:  # noqa: ANN401
+    def __init__(self, domain: Shape, build: Build, stencils: Mapping[str, Any], externals: Mapping[str, Any]) -> None:
         points = int(np.prod(domain))
-        self._domain, self._stencil = domain, stencil
+        self.stencils = stencils
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
         self._row = min(build.row, lanes(points))
         rows = min(ROWS, -(-points // self._row))
-        self._buffers = Buffers(_FIELDS, rows * self._row, build.dtype)
         self._size = rows * self._row
+        self._buffers = Buffers(_FIELDS, self._size, build)
         self._tables = table_arguments((self._row, 1, rows), build)
-        self._kind = aligned_zeros((points,), build.dtype)
-        origin = dict.fromkeys((*_STATE, "evap3d", "kind"), (0, 0, 0))
-        self._find = freeze(build.stencil(activity, {**externals, **KINDS}), origin, domain)
+        self._kind = aligned_zeros((min(CHUNK, points),), build.dtype)
+        self._find = build.stencil(activity, externals)
 
     def __call__(self, state: Mapping[str, NDArray[Any]], scalars: Mapping[str, Any]) -> None:
         """Advance ``state`` in place."""
@@ -89,26 +89,33 @@ class ActivePoints:
             for name in _OUTPUTS:
                 state[name][...] = copies[name]
             return
-        kind = layout.shaped(self._kind, self._domain)
-        self._find(**{name: state[name] for name in (*_STATE, "evap3d")}, kind=kind)
-        for name, code in KINDS.items():
-            if name == "IDLE":
-                continue
-            points = np.flatnonzero(self._kind == code)
-            for begin in range(0, points.size, self._size):
-                self._run(points[begin : begin + self._size], state, layout, scalars)
+        memory = {name: layout.flat(state[name]) for name in _FIELDS}
+        for begin in range(0, memory["tht"].size, CHUNK):
+            chunk = {name: values[begin : begin + CHUNK] for name, values in memory.items()}
+            kinds = self._kinds(chunk)
+            for kind, stencil in self.stencils.items():
+                points = np.flatnonzero(kinds == KINDS[kind])
+                for first in range(0, points.size, self._size):
+                    self._advance(stencil, points[first : first + self._size], chunk, scalars)
 
-    def _run(
+    def _kinds(self, chunk: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        kinds = self._kind[: chunk["tht"].size]
+        fields = {name: chunk[name] for name in (*_STATE, "evap3d")} | {"kind": kinds}
+        find = freeze(self._find, dict.fromkeys(fields, (0, 0, 0)), (kinds.size, 1, 1))
+        find(**{name: values.reshape(-1, 1, 1) for name, values in fields.items()})
+        return kinds
+
+    def _advance(
         self,
+        stencil: Any,  # noqa: ANN401
         points: NDArray[np.intp],
-        state: Mapping[str, NDArray[Any]],
-        layout: Layout,
+        chunk: Mapping[str, NDArray[Any]],
         scalars: Mapping[str, Any],
     ) -> None:
         row = min(self._row, lanes(points.size))
         rows = -(-points.size // row)
         points = filled(points, row * rows)
-        self._buffers.gather(layout, state, _INPUTS, points)
-        fields = self._buffers.fields(layout, (row, 1, rows))
-        freeze(self._stencil, _ORIGIN, (row, 1, rows))(**fields, **self._tables, **scalars)
-        self._buffers.scatter(layout, state, _OUTPUTS, points)
+        self._buffers.gather(chunk, _INPUTS, points)
+        shape = (row, 1, rows)
+        freeze(stencil, _ORIGIN, shape)(**self._buffers.fields(shape), **self._tables, **scalars)
+        self._buffers.scatter(chunk, _OUTPUTS, points)

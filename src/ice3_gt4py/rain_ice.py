@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ice3_gt4py import supported
 from ice3_gt4py.compilation import freeze
-from ice3_gt4py.externals import externals
+from ice3_gt4py.externals import KINDS, externals
 from ice3_gt4py.falling import sedimentation_of
 from ice3_gt4py.points import ActivePoints, EveryPoint
 from ice3_gt4py.stencils.microphysics import microphysics
@@ -58,6 +58,8 @@ class RainIce:
     ----------
     fields
         The fields that a call reads and writes, with names, units, dimensions and intent.
+    microphysics
+        What follows the sedimentation.
 
     Raises
     ------
@@ -85,14 +87,19 @@ class RainIce:
         )
         constants = stencil_externals(options, build, fluxes=fluxes)
         again = options.XTSTEP_TS > 0.0 or options.XMRSTEP > 0.0  # the processes are evaluated again within a step
-        definition = microphysics_by_point if again or build.loops == "by-point" else microphysics
-        self._scalars: tuple[str, ...] = ("tstep", "over_tstep")
-        if definition is microphysics_by_point:
-            self._scalars += ("interval_between", "evaluations")
-        stencil = build.stencil(definition, constants)
-        pack = build.loops == "branch-free" and not build.on_device
+        by_point = again or build.loops == "by-point"
+        definition = microphysics_by_point if by_point else microphysics
+        self._scalars = ("tstep", "over_tstep", *(("interval_between", "evaluations") if by_point else ()))
         self._sedimentation = sedimentation_of(domain, build, options, constants, fluxes=fluxes)
-        self._microphysics = (ActivePoints if pack else EveryPoint)(domain, build, stencil, constants)
+        self.microphysics: ActivePoints | EveryPoint
+        if build.loops == "by-point":
+            self.microphysics = EveryPoint(domain, build, build.stencil(definition, constants))
+        else:
+            kinds = {
+                kind: {**constants, "KIND": KINDS["MIXED" if again else kind]} for kind in ("LIQUID", "ICE", "MIXED")
+            }
+            stencils = {kind: build.stencil(definition, externals) for kind, externals in kinds.items()}
+            self.microphysics = ActivePoints(domain, build, stencils, constants)
         self._deposition = None
         if options.LDEPOSC:
             origin = {name: (0,) * dims for name, dims in _DEPOSITED.items()}
@@ -117,6 +124,6 @@ class RainIce:
             "evaluations": max(self._options.NMAXITER_MICRO, parts),
         }
         scalars = {name: self.build.dtype.type(scalars[name]) for name in self._scalars}
-        self._microphysics(state, scalars)
+        self.microphysics(state, scalars)
         if self._deposition is not None:
             self._deposition(**{name: state[name] for name in _DEPOSITED})

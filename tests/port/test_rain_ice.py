@@ -1,7 +1,8 @@
-"""Physics of RainIce and of the chain: options, conservation, independent columns, slabs."""
+"""Physics of RainIce and of the chain: options, conservation, independent columns, packing."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from tests.port.matrix import VECTORISING
 
 from ice3_gt4py import constants
+from ice3_gt4py.externals import KINDS
 from ice3_gt4py.ice_adjust import IceAdjust
 from ice3_gt4py.microphysics import Microphysics
+from ice3_gt4py.points import ActivePoints
 from ice3_gt4py.rain_ice import RainIce
 from ice3_gt4py.sedimentation import Sedimentation
 from ice3_gt4py.storages import from_arrays
@@ -58,13 +61,11 @@ def test_without_warm_processes_no_rain_forms_or_evaporates(make_build: Callable
 # Invariants -------------------------------------------------------------------------------------------------------
 
 
-def step(
-    build: Build, options: RainIceOptions | None = None, *, before: Fields | None = None, top_first: bool = True
-) -> tuple[Fields, Fields]:
+def step(build: Build, options: RainIceOptions | None = None, *, before: Fields | None = None) -> tuple[Fields, Fields]:
     """Advance a small atmosphere; return its fields before and after."""
     before = before or synthetic_atmosphere((7, 5, 30), precision=build.precision, seed=3)
     domain = before["tht"].shape
-    component = RainIce(domain, build, options, fluxes=True, top_first=top_first)
+    component = RainIce(domain, build, options, fluxes=True)
     state = from_arrays(component.fields, before, domain, build)
     component(state, TIMESTEP)
     return before, state
@@ -149,23 +150,60 @@ def test_columns_are_independent(make_build: Callable[..., Build], seed: int) ->
         np.testing.assert_allclose(moved[name], after[name][order], rtol=1e-12, atol=1e-18)
 
 
-def test_either_storage_order_gives_the_same(make_build: Callable[..., Build]) -> None:
-    before, after = step(make_build("numpy"))
-    flipped = {name: array[:, :, ::-1] if array.ndim == 3 else array for name, array in before.items()}
-    _, upwards = step(make_build("numpy"), before=flipped, top_first=False)
-    for name in (*SPECIES, "ths", "cit", "fpr_r", "fpr_i"):
-        np.testing.assert_allclose(upwards[name][:, :, ::-1], after[name], rtol=1e-13, atol=1e-22)
-    np.testing.assert_allclose(upwards["inprr"], after["inprr"], rtol=1e-13)
-
-
-def test_slabs_of_columns_do_not_change_the_result(
-    make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ice3_gt4py.falling.SLAB", 14), ("ice3_gt4py.points.ROWS", 1), ("ice3_gt4py.points.CHUNK", 100)],
+)
+def test_how_columns_and_points_are_taken_together_does_not_matter(
+    make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch, name: str, value: int
 ) -> None:
     _, after = step(make_build("numpy"))
-    monkeypatch.setattr("ice3_gt4py.slabs.SLAB", 14)
-    _, slabbed = step(make_build("numpy"))
-    for name in (*SPECIES, "ths", "cit", "inprr", "fpr_s"):
-        np.testing.assert_allclose(slabbed[name], after[name], rtol=1e-13, atol=1e-22)
+    monkeypatch.setattr(name, value)
+    _, other = step(replace(make_build("numpy"), row=48, threads=2))
+    for field in (*SPECIES, "ths", "cit", "evap3d", "inprr", "inprs", "fpr_s"):
+        np.testing.assert_array_equal(other[field], after[field], err_msg=field)
+
+
+def test_a_kind_of_points_needs_no_other_processes(make_build: Callable[..., Build]) -> None:
+    """The stencils of liquid and of ice alone give to the last bit what that of all processes gives."""
+    build, domain = make_build("numpy"), (12, 10, 30)
+    component = RainIce(domain, build)
+    before = synthetic_atmosphere(domain, seed=4)
+    states = [from_arrays(component.fields, before, domain, build) for _ in range(2)]
+    component(states[0], TIMESTEP)
+    assert isinstance(component.microphysics, ActivePoints)
+    component.microphysics.stencils = dict.fromkeys(KINDS, component.microphysics.stencils["MIXED"])
+    component.microphysics.stencils.pop("IDLE")
+    component(states[1], TIMESTEP)
+    for field in component.fields:
+        np.testing.assert_array_equal(states[0][field.name], states[1][field.name], err_msg=field.name)
+
+
+def test_idle_points_are_left_alone_and_others_are_not(make_build: Callable[..., Build]) -> None:
+    """A clear point is computed if ice can nucleate there or a source needs repair; its crystals are forgotten."""
+    build, domain = make_build("numpy"), (6, 1, 3)
+    before = {name: np.ascontiguousarray(array) for name, array in synthetic_atmosphere(domain).items()}
+    for name in ("rct", "rrt", "rit", "rst", "rgt", "rcs", "rrs", "ris", "rss", "rgs"):
+        before[name] = np.zeros(domain)
+    before["cit"] = np.full(domain, 7.0)
+    before["tht"] = np.full(domain, 250.0) / before["exn"]
+    before["rvt"] = np.full(domain, 1e-5)  # dry: no nucleation
+    before["rvs"] = before["rvt"] / TIMESTEP
+    before["rvt"][1] = 5e-3  # supersaturated
+    before["rrs"][2] = -1e-9
+    before["rvs"][3] = -1e-9
+    before["rct"][4], before["rcs"][4] = 1e-4, 1e-4 / TIMESTEP
+    _, after = step(build, before=before)
+    changed = {name: (after[name] != before[name]).any(axis=(1, 2)) for name in (*SPECIES, "ths")}
+    assert changed["ris"][1]
+    assert after["cit"][1].max() > 0.0
+    assert changed["rrs"][2]
+    assert changed["rvs"][3]
+    assert changed["rcs"][4]
+    for name, where in changed.items():
+        assert not where[0], name
+        assert not where[5], name
+    assert not after["cit"][[0, 2, 3, 5]].any()
 
 
 def test_without_active_points_rain_ice_is_its_sedimentation(make_build: Callable[..., Build]) -> None:
@@ -223,8 +261,8 @@ def test_a_bad_field_is_named(
 def test_fields_may_be_parts_of_larger_arrays(
     make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Their columns are then not one row, and the slabs are rows."""
-    monkeypatch.setattr("ice3_gt4py.slabs.SLAB", 14)
+    """Their columns are then not one row, the slabs are rows, and packing works on copies."""
+    monkeypatch.setattr("ice3_gt4py.falling.SLAB", 14)
     build, domain = make_build(VECTORISING[0]), (7, 5, 30)
     component = RainIce(domain, build, fluxes=True)
     state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)

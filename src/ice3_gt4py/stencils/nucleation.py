@@ -77,7 +77,11 @@ def instantaneous(th, t, exn, rv, rc, rr, ri, rg, ni, pabs, rhodref, lv, ls):
     -------
     The three mixing ratio changes, the number of crystals, and th, t, rv, rc, rr, ri, rg after them.
     """
-    nucleated, ni = rvheni(th, t, exn, rv, ni, pabs, rhodref, ls)
+    from __externals__ import KIND, LIQUID
+
+    nucleated = 0.0 * th
+    if __INLINED(KIND != LIQUID):
+        nucleated, ni = rvheni(th, t, exn, rv, ni, pabs, rhodref, ls)
     th = th + ls * nucleated
     frozen = rrhong(th, th * exn, exn, rr, ls - lv)
     th = th + (ls - lv) * frozen
