@@ -191,7 +191,7 @@ def test_idle_points_are_left_alone_and_others_are_not(make_build: Callable[...,
     before["rvs"] = before["rvt"] / TIMESTEP
     before["rvt"][1] = 5e-3  # supersaturated
     before["rrs"][2] = -1e-9
-    before["rvs"][3] = -1e-9
+    before["rvs"][3], before["rrs"][3] = -1e-9, 2e-9
     before["rct"][4], before["rcs"][4] = 1e-4, 1e-4 / TIMESTEP
     _, after = step(build, before=before)
     changed = {name: (after[name] != before[name]).any(axis=(1, 2)) for name in (*SPECIES, "ths")}
