@@ -80,12 +80,14 @@ def microphysics(
         nucleated, frozen, melted, ni, th1, t1, rv1, rc1, rr1, ri1, rg1 = instantaneous(
             tht, t, exn, rvt, rct, rrt, rit, rgt, active * cit, pabs, rhodref, lv, ls
         )
+        # What several families of processes need.
         has_v, has_c, has_r, has_i, has_s, has_g = present(rv1, rc1, rr1, ri1, rst, rg1)
         ln_rho, speed, speed_over_rho = density_factors(rhodref)
         ln_r, ln_s, ln_g, over_r, over_s, over_g = slopes(ln_rho, rr1, rst, rg1, has_r, has_s, has_g)
         ventilation, excess, growing, drying, heat_loss, capacity, gained = air(t1, rv1, pabs, rhodref, ln_rho)
         size_s, snow_capacity = snow_exchange(ln_s, ventilation, capacity, has_s)
         size_g, number_g, graupel_capacity = graupel_exchange(ln_g, over_g, ventilation, capacity, has_g)
+        # Raw rates, family by family.
         choni, iaggs, iauts, by_snow = slow_rates(t1, rc1, ri1, rhodref, speed, ln_s, has_c, has_i, has_s)
         vdeps, vdepg = deposition_rates(growing, size_s, size_g, has_v, has_s, has_g)
         cautr, caccr, revav = warm_rates(rc1, rhodref, sigs, speed, ventilation, drying, ln_r, over_r, has_c, has_r)
@@ -102,6 +104,7 @@ def microphysics(
             kernel_r, kernel_s, number_g, over_g, over_s, over_r, mass_s, speed_over_rho, has_r, has_s, has_g
         )
         gmltr = graupel_melting_rates(t1, rhodref, heat_loss, size_g, cdry, rdry, has_g)
+        # What snow and graupel can freeze of it, and the sums by species.
         a_c, a_i, a_s, a_g, freezing = slow_transfers(choni, vdeps, iaggs, iauts, vdepg)
         a_c, a_r = warm_transfers(a_c, cautr, caccr, revav)
         limit = freezing_limit(t1, snow_capacity, gained, iaggs)
@@ -146,6 +149,7 @@ def microphysics(
         while elapsed < tstep and passes < 100.0:
             t2 = th * exn
             lv2, ls2 = heating(t2, exn, rv, rc, rr, ri, rs, rg)
+            # Raw rates whose conditions no longer hold are zero from now on.
             has_v2, has_c2, has_r2, has_i2, has_s2, has_g2 = present(rv, rc, rr, ri, rs, rg)
             choni, vdeps, iaggs, iauts, vdepg = slow_kept(
                 t2, ri, has_v2, has_c2, has_i2, has_s2, has_g2, choni, vdeps, iaggs, iauts, vdepg
@@ -161,6 +165,7 @@ def microphysics(
                 has_c2, has_r2, has_i2, has_s2, has_g2, graupel_capacity, cdry, iwet, swet, rdry
             )
             gmltr = graupel_melting_kept(t2, has_g2, gmltr)
+            # What snow and graupel can freeze of it, and the sums by species.
             a_c2, a_i2, a_s2, a_g2, freezing2 = slow_transfers(choni, vdeps, iaggs, iauts, vdepg)
             a_c2, a_r2 = warm_transfers(a_c2, cautr, caccr, revav)
             limit2 = freezing_limit(t2, snow_capacity, gained, iaggs)
