@@ -8,19 +8,21 @@ from gt4py.cartesian.gtscript import PARALLEL, Field, GlobalTable, K, computatio
 
 from ice3_gt4py.stencils.air import air
 from ice3_gt4py.stencils.graupel import (
-    cloud_collection,
     contact_kept,
     contact_rates,
     contact_transfers,
     graupel_exchange,
-    graupel_kernels,
     graupel_melting_kept,
     graupel_melting_rates,
     graupel_melting_transfers,
+)
+from ice3_gt4py.stencils.growth import (
+    cloud_collection,
+    graupel_kernels,
     growth_kept,
+    growth_transfers,
     precipitation_collection,
 )
-from ice3_gt4py.stencils.growth import growth_transfers
 from ice3_gt4py.stencils.ice import ice_kept, ice_rates, ice_transfers
 from ice3_gt4py.stencils.nucleation import instantaneous
 from ice3_gt4py.stencils.presence import above, hydrometeors, present

@@ -3,15 +3,8 @@
 from gt4py.cartesian.gtscript import PARALLEL, Field, GlobalTable, K, computation, int32, interval
 
 from ice3_gt4py.stencils.air import air
-from ice3_gt4py.stencils.graupel import (
-    cloud_collection,
-    contact_rates,
-    graupel_exchange,
-    graupel_kernels,
-    graupel_melting_rates,
-    precipitation_collection,
-)
-from ice3_gt4py.stencils.growth import growth
+from ice3_gt4py.stencils.graupel import contact_rates, graupel_exchange, graupel_melting_rates
+from ice3_gt4py.stencils.growth import cloud_collection, graupel_kernels, growth, precipitation_collection
 from ice3_gt4py.stencils.ice import ice_rates
 from ice3_gt4py.stencils.nucleation import instantaneous
 from ice3_gt4py.stencils.presence import hydrometeors, present

@@ -85,5 +85,5 @@ def warm_kept(rc, rhodref, sigs, has_c, has_r, cautr, caccr, revav):
 
 @gtscript.function
 def warm_transfers(a_c, cautr, caccr, revav):
-    """Go on with the tendency of c, and begin that of r."""
+    """Add warm processes to the tendency of c; the last result is the tendency of r."""
     return a_c - cautr - caccr, cautr + caccr - revav
