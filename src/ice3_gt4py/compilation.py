@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import hashlib
 import json
 import shlex
@@ -193,7 +194,11 @@ class Build:
         basis = json.dumps([self.precision, sorted(externals.items())], default=str)
         name = f"{definition.__name__}_{hashlib.sha256(basis.encode()).hexdigest()[:8]}"
         try:
-            with self._locked(name), _compiler_arguments(self.compiler, self.compile_args):
+            with (
+                self._locked(name),
+                _compiler_arguments(self.compiler, self.compile_args),
+                _without_garbage_collection(),
+            ):
                 return gtscript.stencil(
                     backend=self.backend,
                     definition=definition,
@@ -253,6 +258,18 @@ def freeze(stencil: Any, origin: Mapping[str, tuple[int, ...]], domain: tuple[in
 
     frozen: Callable[..., None] = FrozenStencil(stencil, origin, domain)
     return frozen
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Build a stencil without looking for cycles in GT4Py's trees of nodes, which takes half of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextmanager

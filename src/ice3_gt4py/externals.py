@@ -30,7 +30,6 @@ def externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
     slope, intercept = ice_threshold_law(options)
     return {
         **KINDS,
-        "KIND": KINDS["MIXED"],
         **thermodynamic_externals(build.precision),
         **{name: getattr(constants, name) for name in names},
         **asdict(parameters),

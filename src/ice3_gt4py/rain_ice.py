@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ice3_gt4py import supported
 from ice3_gt4py.compilation import freeze
-from ice3_gt4py.externals import KINDS, externals
+from ice3_gt4py.externals import externals
 from ice3_gt4py.falling import sedimentation_of
 from ice3_gt4py.points import ActivePoints, EveryPoint
 from ice3_gt4py.stencils.microphysics import microphysics
+from ice3_gt4py.stencils.microphysics_of_ice import microphysics_of_ice
+from ice3_gt4py.stencils.microphysics_of_liquid import microphysics_of_liquid
 from ice3_gt4py.stencils.microphysics_by_point import microphysics_by_point
 from ice3_gt4py.stencils.sedimentation import deposition
 from ice3_gt4py.storages import check
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 FLUXES = tuple(field for field in RAIN_ICE if field.name.startswith("fpr_"))
 """Outputs that a model step does not need."""
+_OF_KINDS = {"LIQUID": microphysics_of_liquid, "ICE": microphysics_of_ice, "MIXED": microphysics}
+"""Stencils that compute the points of each kind."""
 _DEPOSITED = {"rhodref": 3, "dzz": 3, "rct": 3, "rcs": 3, "inprc": 2, "indep": 2}
 """Fields of the deposition and their numbers of dimensions."""
 
@@ -95,10 +99,8 @@ class RainIce:
         if build.loops == "by-point":
             self.microphysics = EveryPoint(domain, build, build.stencil(definition, constants))
         else:
-            kinds = {
-                kind: {**constants, "KIND": KINDS["MIXED" if again else kind]} for kind in ("LIQUID", "ICE", "MIXED")
-            }
-            stencils = {kind: build.stencil(definition, externals) for kind, externals in kinds.items()}
+            definitions = dict.fromkeys(_OF_KINDS, definition) if again else _OF_KINDS
+            stencils = {kind: build.stencil(of_kind, constants) for kind, of_kind in definitions.items()}
             self.microphysics = ActivePoints(domain, build, stencils, constants)
         self._deposition = None
         if options.LDEPOSC:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from ice3_probe.processes import PROCESSES
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -163,16 +165,8 @@ TENDENCIES: tuple[Field, ...] = (
     *(field for field in _SURROUNDINGS if field.name != "exnref"),
     *_STATE,
     replace(_CIT, intent="in"),
-    *(
-        Field(name, f"microphysical_process_{name}", "kg kg-1" if name.endswith("_mr") else "s-1", "out")
-        for name in (
-            "rchoni", "rvdeps", "riaggs", "riauts", "rvdepg", "rcautr", "rcaccr", "rrevav", "rcberi", "rsmltg",
-            "rcmltsr", "rraccss", "rraccsg", "rsaccrg", "rcrimss", "rcrimsg", "rsrimcg", "ricfrrg", "rrcfrig", "ricfrr",
-            "rcwetg", "riwetg", "rrwetg", "rswetg", "rcdryg", "ridryg", "rrdryg", "rsdryg", "rgmltr", "rvheni_mr",
-            "rrhong_mr", "rimltc_mr",
-        )
-    ),
-)  # fmt: skip
+    *(Field(one.output, f"microphysical_process_{one.output}", one.units, "out") for one in PROCESSES),
+)
 """The process rates of RainIce in the initial state (PHYEX: ICE4_TENDENCIES); ``*_mr`` are instantaneous."""
 
 _ADJUSTED = ("tht", "rvt", "rct", "rit")

@@ -36,7 +36,7 @@ def activity(
     nowhere. In liquid water without any ice above -2 deg C, and in cloud ice and snow without liquid water or graupel
     below -1 deg C, most processes are absent, and they stay so until the end of the time step.
     """
-    from __externals__ import EPSILO, ICE, IDLE, LIQUID, MIXED, RTMIN_C, RTMIN_G, RTMIN_I, RTMIN_R, RTMIN_S, RTMIN_V, TT
+    from __externals__ import EPSILO, ICE, IDLE, LIQUID, MIXED, RTMIN_C, RTMIN_G, RTMIN_R, RTMIN_S, RTMIN_V, TT
 
     with computation(PARALLEL), interval(...):
         t = tht * exn
@@ -47,7 +47,7 @@ def activity(
         busy = max(max(hydrometeors(rct, rrt, rit, rst, rgt), nucleating), lacking)
         fraction, content = cloud_water_split(rct, rhodref, sigs)
         graupel = above(rgt, RTMIN_G)
-        frozen = max(max(above(rit, RTMIN_I), above(rst, RTMIN_S)), graupel)
+        frozen = max(max(above(rit, 0.0), above(rst, RTMIN_S)), graupel)
         liquid = max(max(above(rct, RTMIN_C), above(rrt, RTMIN_R)), max(above(fraction, 0.0), graupel))
         among_ice = ICE if (1.0 - liquid) * above(TT - 1.0, t) > 0.0 else MIXED
         found = LIQUID if (1.0 - frozen) * above(t, TT - 2.0) > 0.0 else among_ice

@@ -44,15 +44,15 @@ def air(t, rv, pabs, rhodref, ln_rho):
     excess
         Supersaturation over ice.
     growth
-        Supersaturation over ice / (rho resistance): vapour that a particle gains, over its ventilated size.
+        Supersaturation over ice / (rho resistance): vapour that particles gain per ventilated size.
     drying
         The same of undersaturation over liquid water; 0 in saturated air and without warm processes.
     heat_loss
         Q(e_w).
     capacity
-        Q(e_i) / (rho (L_f + c_l (T - T_t))): liquid that can be frozen, over the ventilated size.
+        Q(e_i) / (rho (L_f + c_l (T - T_t))): liquid that can be frozen per ventilated size.
     gained
-        Liquid that can be frozen as collected ice warms to 0 degC, over that ice.
+        Liquid that can be frozen per collected ice, which warms to 0 degC.
     """
     from __externals__ import CI, CL, EPSILO, ESTT, LMTT, P00, RV, SCFAC, TT, WARM
 

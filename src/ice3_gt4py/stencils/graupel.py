@@ -1,13 +1,11 @@
-"""Graupel: contact freezing of rain, wet and dry growth, melting (PHYEX: ICE4_FAST_RG).
+"""Graupel: its exchange with the air, contact freezing of rain, melting (PHYEX: ICE4_FAST_RG); growth is ``growth``.
 
-Growth has raw rates, which are stored, and transfers, which depend on whether graupel grows wet or dry.
 Temperatures in K, mixing ratios in kg per kg of dry air, rates in s-1. ``has_x`` are masks of presence.
 """
 
 from gt4py.cartesian import gtscript
 from gt4py.cartesian.gtscript import exp
 
-from ice3_gt4py.stencils.lookup import lookup_2d, place
 from ice3_gt4py.stencils.presence import above
 
 
@@ -90,79 +88,8 @@ def contact_kept(has_i, has_r, icfrrg, rcfrig, icfrr):
 
 @gtscript.function
 def contact_transfers(a_r, a_i, a_g, freezing, icfrrg, rcfrig, icfrr):
-    """Go on with the tendencies of r, i and g, and with the sum of what freezes."""
+    """Add contact freezing to the tendencies of r, i and g and to what freezes."""
     return a_r - rcfrig + icfrr, a_i - icfrrg - icfrr, a_g + icfrrg + rcfrig, freezing + rcfrig - icfrr
-
-
-# Raw rates of growth --------------------------------------------------------------------------------------------------
-
-
-@gtscript.function
-def cloud_collection(t, rc, ri, ln_g, speed, by_snow, has_c, has_i, has_g):
-    """Collection of droplets and cloud ice: FCDRYG r_c lambda_g^EXFCDRYG rho^-0.4, and the same of r_i.
-
-    Returns
-    -------
-    Droplets, cloud ice if all of it sticks, and the share of ice and snow that sticks to dry graupel,
-    COLIG exp(COLEXIG (T - T_t)): the square of ``by_snow``, the efficiency of collection by snow, times COLIG.
-    """
-    from __externals__ import COLEXIG, COLEXIS, COLIG, EXFCDRYG, FCDRYG, FIWETG, TT
-
-    efficiency = COLIG * (by_snow * by_snow)
-    if __INLINED(COLEXIG != 2.0 * COLEXIS):
-        efficiency = COLIG * exp(COLEXIG * (t - TT))
-    sweep = exp(EXFCDRYG * ln_g) * speed
-    return has_g * has_c * (FCDRYG * rc * sweep), has_g * has_i * (FIWETG * ri * sweep), efficiency
-
-
-@gtscript.function
-def graupel_kernels(tables, columns, level, ln_g, ln_s, column_r, weight_r):
-    """Mean differences of fall speed of graupel and rain, and of graupel and snow."""
-    from __externals__ import (
-        ACC_COLUMNS,
-        DRY_COLUMNS,
-        DRYINTP1S,
-        DRYINTP2S,
-        INTP1R,
-        INTP2R,
-        RG,
-        RG_LAST,
-        SG,
-        SG_LAST,
-    )
-
-    row, weight = place(ln_g, INTP1R, INTP2R, RG_LAST)
-    column_s, weight_s = place(ln_s, DRYINTP1S, DRYINTP2S, SG_LAST)
-    rain = lookup_2d(tables, columns, level, row * ACC_COLUMNS + column_r + RG, ACC_COLUMNS, weight, weight_r)
-    snow = lookup_2d(tables, columns, level, row * DRY_COLUMNS + column_s + SG, DRY_COLUMNS, weight, weight_s)
-    return rain, snow
-
-
-@gtscript.function
-def precipitation_collection(
-    kernel_rain, kernel_snow, number, over_g, over_s, over_r, mass_power, speed_over_rho, has_r, has_s, has_g
-):  # fmt: skip
-    """Collection of snow and rain, number of pairs times mass times kernel: snow if all of it sticks, and rain."""
-    from __externals__ import FRDRYG, FSWETG, LBRDRYG1, LBRDRYG2, LBRDRYG3, LBSDRYG1, LBSDRYG2, LBSDRYG3
-
-    falling = number * speed_over_rho
-    moments = LBSDRYG1 * over_g * over_g + LBSDRYG2 * over_g * over_s + LBSDRYG3 * over_s * over_s
-    swet = has_g * has_s * (FSWETG * kernel_snow * mass_power * falling * moments)
-    moments = LBRDRYG1 * over_g * over_g + LBRDRYG2 * over_g * over_r + LBRDRYG3 * over_r * over_r
-    rdry = has_g * has_r * (FRDRYG * over_r * over_r * over_r * over_r * kernel_rain * falling * moments)
-    return swet, rdry
-
-
-@gtscript.function
-def growth_kept(has_c, has_r, has_i, has_s, has_g, graupel_capacity, cdry, iwet, swet, rdry):
-    """Set to zero the stored raw rates whose conditions the current state no longer meets."""
-    return (
-        has_g * graupel_capacity,
-        has_g * has_c * cdry,
-        has_g * has_i * iwet,
-        has_g * has_s * swet,
-        has_g * has_r * rdry,
-    )
 
 
 # Melting --------------------------------------------------------------------------------------------------------------
@@ -198,5 +125,5 @@ def graupel_melting_kept(t, has_g, gmltr):
 
 @gtscript.function
 def graupel_melting_transfers(a_r, grown, frozen, gmltr):
-    """Go on with the tendency of r, what graupel gains, and what freezes on it."""
+    """Add the melting of graupel to the tendency of r, to what graupel gains and to what freezes on it."""
     return a_r + gmltr, grown - gmltr, frozen - gmltr

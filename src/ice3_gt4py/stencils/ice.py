@@ -41,5 +41,5 @@ def ice_kept(ni, has_c, has_i, cberi):
 
 @gtscript.function
 def ice_transfers(a_c, a_i, freezing, cberi):
-    """Go on with the tendencies of c and i, and with the sum of what freezes."""
+    """Add the Bergeron-Findeisen process to the tendencies of c and i and to what freezes."""
     return a_c - cberi, a_i + cberi, freezing + cberi

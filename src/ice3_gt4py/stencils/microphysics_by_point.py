@@ -8,19 +8,21 @@ from gt4py.cartesian.gtscript import PARALLEL, Field, GlobalTable, K, computatio
 
 from ice3_gt4py.stencils.air import air
 from ice3_gt4py.stencils.graupel import (
-    cloud_collection,
     contact_kept,
     contact_rates,
     contact_transfers,
     graupel_exchange,
-    graupel_kernels,
     graupel_melting_kept,
     graupel_melting_rates,
     graupel_melting_transfers,
+)
+from ice3_gt4py.stencils.growth import (
+    cloud_collection,
+    graupel_kernels,
     growth_kept,
+    growth_transfers,
     precipitation_collection,
 )
-from ice3_gt4py.stencils.growth import growth_transfers
 from ice3_gt4py.stencils.ice import ice_kept, ice_rates, ice_transfers
 from ice3_gt4py.stencils.nucleation import instantaneous, rvheni
 from ice3_gt4py.stencils.presence import above, hydrometeors, present
@@ -171,12 +173,14 @@ def microphysics_by_point(
                 b_g = frozen
                 b_th = vapour * ls + (frozen - melted) * (ls - lv)
                 t = t1
+                # What several families of processes need.
                 has_v, has_c, has_r, has_i, has_s, has_g = present(rv1, rc1, rr1, ri1, rs, rg1)
                 ln_rho, speed, speed_over_rho = density_factors(rhodref)
                 ln_r, ln_s, ln_g, over_r, over_s, over_g = slopes(ln_rho, rr1, rs, rg1, has_r, has_s, has_g)
                 ventilation, excess, growing, drying, heat_loss, capacity, gained = air(t1, rv1, pabs, rhodref, ln_rho)
                 size_s, snow_capacity = snow_exchange(ln_s, ventilation, capacity, has_s)
                 size_g, number_g, graupel_capacity = graupel_exchange(ln_g, over_g, ventilation, capacity, has_g)
+                # Raw rates, family by family.
                 choni, iaggs, iauts, by_snow = slow_rates(t1, rc1, ri1, rhodref, speed, ln_s, has_c, has_i, has_s)
                 vdeps, vdepg = deposition_rates(growing, size_s, size_g, has_v, has_s, has_g)
                 cautr, caccr, revav = warm_rates(
@@ -196,6 +200,7 @@ def microphysics_by_point(
                 )
                 gmltr = graupel_melting_rates(t1, rhodref, heat_loss, size_g, cdry, rdry, has_g)
             else:
+                # Raw rates whose conditions no longer hold are zero from now on.
                 has_v, has_c, has_r, has_i, has_s, has_g = present(rv, rc, rr, ri, rs, rg)
                 choni, vdeps, iaggs, iauts, vdepg = slow_kept(
                     t, ri, has_v, has_c, has_i, has_s, has_g, choni, vdeps, iaggs, iauts, vdepg
@@ -211,6 +216,7 @@ def microphysics_by_point(
                     has_c, has_r, has_i, has_s, has_g, graupel_capacity, cdry, iwet, swet, rdry
                 )
                 gmltr = graupel_melting_kept(t, has_g, gmltr)
+            # What snow and graupel can freeze of it, and the sums by species.
             a_c, a_i, a_s, a_g, freezing = slow_transfers(choni, vdeps, iaggs, iauts, vdepg)
             a_c, a_r = warm_transfers(a_c, cautr, caccr, revav)
             limit = freezing_limit(t, snow_capacity, gained, iaggs)

@@ -6,6 +6,7 @@ Temperatures in K, pressures in Pa, mixing ratios in kg per kg of dry air.
 from gt4py.cartesian import gtscript
 from gt4py.cartesian.gtscript import exp, log
 
+from ice3_gt4py.stencils.air import saturation_ratio
 from ice3_gt4py.stencils.presence import above
 from ice3_gt4py.stencils.thermodynamics import pressure_over_ice, pressure_over_liquid
 
@@ -23,12 +24,12 @@ def rvheni(th, t, exn, rv, ni, pabs, rhodref, heating):
 
     Returns the mixing ratio change and the new number of crystals; ``heating`` is L_s / (c_ph exner).
     """
-    from __externals__ import ALPHA1, ALPHA2, BETA1, BETA2, EPSILO, EXP_MBETA2_NU20, MNU0, NU10, NU20, RTMIN_V, TT
+    from __externals__ import ALPHA1, ALPHA2, BETA1, BETA2, EXP_MBETA2_NU20, MNU0, NU10, NU20, RTMIN_V, TT
 
     ei = min(0.5 * pabs, pressure_over_ice(t))
     ew = min(0.5 * pabs, pressure_over_liquid(t))
     water_saturated = ew / ei * (pabs - ei) / (pabs - ew) - 1.0
-    excess = min(rv * (pabs - ei) / (EPSILO * ei) - 1.0, water_saturated)
+    excess = min(saturation_ratio(rv, pabs, ei) - 1.0, water_saturated)
     possible = (1.0 - above(t, TT - 2.0)) * above(rv, RTMIN_V) * above(excess, 0.0)
     ratio = max(excess / water_saturated, 1e-30)
     warm_exponent = max(ALPHA1 * log(ratio) - BETA1 * (t - TT), -80.0)
@@ -77,11 +78,7 @@ def instantaneous(th, t, exn, rv, rc, rr, ri, rg, ni, pabs, rhodref, lv, ls):
     -------
     The three mixing ratio changes, the number of crystals, and th, t, rv, rc, rr, ri, rg after them.
     """
-    from __externals__ import KIND, LIQUID
-
-    nucleated = 0.0 * th
-    if __INLINED(KIND != LIQUID):
-        nucleated, ni = rvheni(th, t, exn, rv, ni, pabs, rhodref, ls)
+    nucleated, ni = rvheni(th, t, exn, rv, ni, pabs, rhodref, ls)
     th = th + ls * nucleated
     frozen = rrhong(th, th * exn, exn, rr, ls - lv)
     th = th + (ls - lv) * frozen

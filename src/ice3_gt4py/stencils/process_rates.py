@@ -3,15 +3,8 @@
 from gt4py.cartesian.gtscript import PARALLEL, Field, GlobalTable, K, computation, int32, interval
 
 from ice3_gt4py.stencils.air import air
-from ice3_gt4py.stencils.graupel import (
-    cloud_collection,
-    contact_rates,
-    graupel_exchange,
-    graupel_kernels,
-    graupel_melting_rates,
-    precipitation_collection,
-)
-from ice3_gt4py.stencils.growth import growth
+from ice3_gt4py.stencils.graupel import contact_rates, graupel_exchange, graupel_melting_rates
+from ice3_gt4py.stencils.growth import cloud_collection, graupel_kernels, growth, precipitation_collection
 from ice3_gt4py.stencils.ice import ice_rates
 from ice3_gt4py.stencils.nucleation import instantaneous
 from ice3_gt4py.stencils.presence import hydrometeors, present
@@ -87,12 +80,14 @@ def process_rates(
         nucleated, frozen, melted, ni, th1, t1, rv1, rc1, rr1, ri1, rg1 = instantaneous(
             tht, t, exn, rvt, rct, rrt, rit, rgt, active * cit, pabs, rhodref, lv, ls
         )
+        # What several families of processes need.
         has_v, has_c, has_r, has_i, has_s, has_g = present(rv1, rc1, rr1, ri1, rst, rg1)
         ln_rho, speed, speed_over_rho = density_factors(rhodref)
         ln_r, ln_s, ln_g, over_r, over_s, over_g = slopes(ln_rho, rr1, rst, rg1, has_r, has_s, has_g)
         ventilation, excess, growing, drying, heat_loss, capacity, gained = air(t1, rv1, pabs, rhodref, ln_rho)
         size_s, snow_capacity = snow_exchange(ln_s, ventilation, capacity, has_s)
         size_g, number_g, graupel_capacity = graupel_exchange(ln_g, over_g, ventilation, capacity, has_g)
+        # Raw rates, family by family.
         choni, iaggs, iauts, by_snow = slow_rates(t1, rc1, ri1, rhodref, speed, ln_s, has_c, has_i, has_s)
         vdeps, vdepg = deposition_rates(growing, size_s, size_g, has_v, has_s, has_g)
         cautr, caccr, revav = warm_rates(rc1, rhodref, sigs, speed, ventilation, drying, ln_r, over_r, has_c, has_r)
@@ -109,6 +104,7 @@ def process_rates(
             kernel_r, kernel_s, number_g, over_g, over_s, over_r, mass_s, speed_over_rho, has_r, has_s, has_g
         )
         gmltr = graupel_melting_rates(t1, rhodref, heat_loss, size_g, cdry, rdry, has_g)
+        # What snow and graupel can freeze of it.
         limit = freezing_limit(t1, snow_capacity, gained, iaggs)
         crimss, crimsg, srimcg, limit = riming(limit, rim_tot, rim_sml, rim_cnv)
         raccss, raccsg, saccrg = accretion(limit, acc_sml, acc_tot, acc_cnv)

@@ -115,5 +115,5 @@ def slow_kept(t, ri, has_v, has_c, has_i, has_s, has_g, choni, vdeps, iaggs, iau
 
 @gtscript.function
 def slow_transfers(choni, vdeps, iaggs, iauts, vdepg):
-    """Begin the tendencies of c, i, s and g, and the sum of what freezes."""
+    """Tendencies of c, i, s and g, and what freezes, by slow processes; the other families add to them."""
     return -choni, choni - iaggs - iauts, vdeps + iaggs + iauts, vdepg, choni

@@ -293,19 +293,19 @@ def snow_melting_kept(t, has_s, smltg, cmltsr):
 
 @gtscript.function
 def riming_transfers(a_c, a_s, a_g, freezing, limit, rim_tot, rim_sml, rim_cnv):
-    """Go on with the tendencies of c, s and g, the sum of what freezes, and what snow can still freeze."""
+    """Add riming to the tendencies of c, s and g and to what freezes; the last result is what snow can still freeze."""
     crimss, crimsg, srimcg, rest = riming(limit, rim_tot, rim_sml, rim_cnv)
     return a_c - crimss - crimsg, a_s + crimss - srimcg, a_g + crimsg + srimcg, freezing + crimss + crimsg, rest
 
 
 @gtscript.function
 def accretion_transfers(a_r, a_s, a_g, freezing, limit, acc_sml, acc_tot, acc_cnv):
-    """Go on with the tendencies of r, s and g, and with the sum of what freezes."""
+    """Add accretion to the tendencies of r, s and g and to what freezes."""
     raccss, raccsg, saccrg = accretion(limit, acc_sml, acc_tot, acc_cnv)
     return a_r - raccss - raccsg, a_s + raccss - saccrg, a_g + raccsg + saccrg, freezing + raccss + raccsg
 
 
 @gtscript.function
 def snow_melting_transfers(a_c, a_r, a_s, a_g, smltg, cmltsr):
-    """Go on with the tendencies of c, r, s and g."""
+    """Add the melting of snow to the tendencies of c, r, s and g."""
     return a_c - cmltsr, a_r + cmltsr, a_s - smltg, a_g + smltg

@@ -1,6 +1,6 @@
 """Substeps of the time integration: the last two tendencies, and their length (PHYEX: ICE4_STEPPING; Riette 2020).
 
-Each family of processes goes on with the sums of the families before it, species by species, in the Fortran's order.
+The functions ``..._transfers`` of the families add to the tendencies one after the other, in the Fortran's order.
 """
 
 from gt4py.cartesian import gtscript

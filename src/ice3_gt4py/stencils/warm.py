@@ -16,7 +16,7 @@ def rcautr(rc, rhodref, sigs):
 
     Rate: TIMAUTC (q - f CRIAUTC / rho), where f is the part of the cell above the threshold, and q its cloud water.
     Acts: with cloud water above the threshold somewhere in the cell.
-    Source: Kessler 1969, Redelsperger & Sommeria 1986; PHYEX: ICE4_WARM, ICE4_COMPUTE_PDF.
+    Source: Kessler 1969, Redelsperger & Sommeria 1986; PHYEX: ICE4_WARM.
     """
     from __externals__ import CRIAUTC, TIMAUTC
 
@@ -85,5 +85,5 @@ def warm_kept(rc, rhodref, sigs, has_c, has_r, cautr, caccr, revav):
 
 @gtscript.function
 def warm_transfers(a_c, cautr, caccr, revav):
-    """Go on with the tendency of c, and begin that of r."""
+    """Add warm processes to the tendency of c; the last result is the tendency of r."""
     return a_c - cautr - caccr, cautr + caccr - revav

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ice3_probe.components import component_of
+from ice3_probe.processes import FAMILIES, PROCESSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,22 +31,8 @@ STEPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("fall of snow", ("fpr_s", "inprs", "rss")),
         ("fall of graupel", ("fpr_g", "inprg", "rgs")),
     ),
-    "rain_ice:tendencies": (
-        ("instantaneous processes", ("rvheni_mr", "rrhong_mr", "rimltc_mr")),
-        ("slow cold processes", ("rchoni", "rvdeps", "riaggs", "riauts", "rvdepg")),
-        ("warm processes", ("rcautr", "rcaccr", "rrevav")),
-        ("Bergeron-Findeisen process", ("rcberi",)),
-        (
-            "fast processes of snow",
-            ("rcrimss", "rcrimsg", "rsrimcg", "rraccss", "rraccsg", "rsaccrg", "rsmltg", "rcmltsr"),
-        ),
-        (
-            "fast processes of graupel",
-            (
-                *("ricfrrg", "rrcfrig", "ricfrr", "rcwetg", "riwetg", "rrwetg", "rswetg"),
-                *("rcdryg", "ridryg", "rrdryg", "rsdryg", "rgmltr"),
-            ),
-        ),
+    "rain_ice:tendencies": tuple(
+        (title, tuple(one.output for one in PROCESSES if one.family == family)) for family, title in FAMILIES.items()
     ),
 }
 """Steps of each component with the outputs that they determine: PHYEX's ICE_ADJUST, RAIN_ICE and ICE4_TENDENCIES."""
