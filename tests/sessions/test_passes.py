@@ -30,6 +30,7 @@ NAMES = [
     "ice_adjust/fake/float64/8x8x16",
     "rain_ice/fake/float64/8x8x16/rich",
     "rain_ice/fake/float64/8x8x16/typical",
+    "rain_ice/fake/float64/8x8x16/sparse",
 ]
 
 
@@ -54,7 +55,7 @@ def test_a_timing_pass_answers_for_every_benchmark(make: Make) -> None:
     answers = passes.measure_time(place)
     assert (answers.code, answers.failures, answers.incomplete) == (0, {}, "")
     assert [message.benchmark for message in heard if isinstance(message, messages.Started)] == NAMES
-    assert [message.count for message in heard if isinstance(message, messages.Collected)] == [3]
+    assert [message.count for message in heard if isinstance(message, messages.Collected)] == [4]
     benchmarks = records.timed_benchmarks(place, answers, 1e10)
     assert [benchmark.name for benchmark in benchmarks] == NAMES
     for benchmark in benchmarks:
