@@ -131,7 +131,8 @@ def hydrometeors(fields: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
 
 
 def wet(fields: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
-    return hydrometeors(fields).any(axis=2)
+    found: NDArray[np.bool_] = np.any(hydrometeors(fields), axis=2)
+    return found
 
 
 def columns_of(fields: dict[str, NDArray[Any]]) -> NDArray[Any]:
@@ -183,7 +184,7 @@ def test_power_falls_with_the_wave_number_as_in_nature() -> None:
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
 def test_a_benchmark_gets_the_weather_that_it_names(arrangement: Any, tmp_path: Path) -> None:
     benchmark = Benchmark("x", "rain_ice", (6, 5, 7), "sparse", arrangement)
-    given_to_port = cases.inputs_of(Cell("x", "float64", "cpu", 1, tmp_path, {}), benchmark)(SimpleNamespace())  # type: ignore[arg-type]
+    given_to_port = cases.inputs_of(Cell("x", "float64", "cpu", 1, tmp_path, {}), benchmark)(SimpleNamespace())
     expected = synthetic_atmosphere((6, 5, 7), seed=cases.SEED, mix="sparse", arrangement=arrangement)
     assert all(np.array_equal(given_to_port[name], expected[name]) for name in expected)
 
@@ -200,7 +201,7 @@ def test_blocks_of_weather_on_a_device_fit_together(
     domain: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "cupy", np)
-    blocks: list[tuple[int, ...]] = []
+    blocks: list[tuple[int, int, int]] = []
 
     def weather(block: tuple[int, int, int]) -> dict[str, NDArray[np.float64]]:
         blocks.append(block)

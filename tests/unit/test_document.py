@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ice3_bench.bencher.document import LONGEST_TESTBED, PHYSICS_DIFFERS, draft, physics_differs, testbed_in
+from ice3_bench.bencher.document import LONGEST_TESTBED, PHYSICS_DIFFERS, draft, in_weather, physics_differs
 from ice3_bench.report import FieldError
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def test_other_weather_is_sent_as_another_testbed(make_report: Callable[..., Rep
     coherent = make_report(protocol=shuffled.protocol.model_copy(update={"arrangement": "coherent"}))
     sent = [one.testbed for one in draft([shuffled, coherent], settings.bencher, None, {})]
     assert sent == ["laptop", "laptop (coherent weather)"]
-    assert testbed_in(64 * "a", "shuffled") == 64 * "a"
-    both = {physics_differs(testbed_in(60 * "a" + end, "coherent")) for end in ("1", "2")}
+    assert in_weather(64 * "a", "shuffled") == 64 * "a"
+    both = {physics_differs(in_weather(60 * "a" + end, "coherent")) for end in ("1", "2")}
     assert len(both) == 2
     assert all(len(name.encode()) <= LONGEST_TESTBED for name in both)
 

@@ -79,7 +79,7 @@ def physics_differs(testbed: str) -> str:
     return _ended(testbed, PHYSICS_DIFFERS)
 
 
-def testbed_in(testbed: str, arrangement: Arrangement) -> str:
+def in_weather(testbed: str, arrangement: Arrangement) -> str:
     """Return the name of the testbed of a machine in weather of this arrangement, shortened to what Bencher takes."""
     return testbed if arrangement == "shuffled" else _ended(testbed, WEATHER.format(arrangement))
 
@@ -141,7 +141,7 @@ def draft(
         try:
             _check_length("testbed", testbed, LONGEST_TESTBED, "Shorten 'testbed' in [tool.ice3-bench].")
             _check_length("branch", branch, 256, "Choose another with the variable BENCHER_BRANCH.")
-            testbed = testbed_in(testbed, report.protocol.arrangement)
+            testbed = in_weather(testbed, report.protocol.arrangement)
             testbed = physics_differs(testbed) if report.physics_differs else testbed
             content = merge([report])
         except UsageError as error:

@@ -12,7 +12,7 @@ from invoke.tasks import task
 
 from ice3_bench.bencher.answer import Outcome
 from ice3_bench.bencher.connection import Missing
-from ice3_bench.bencher.document import testbed_in
+from ice3_bench.bencher.document import in_weather
 from ice3_bench.bencher.project import foreign_units, missing
 from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.cell.machine import describe_commit, machine_name
@@ -196,7 +196,7 @@ def _testbeds(surroundings: Surroundings, given: str | None) -> list[str]:
     paths = sorted(surroundings.results.glob("*/report.json"))
     reports = [load_report(path) for path in paths]
     settings = surroundings.settings
-    names = {testbed_in(one.machine.testbed, one.protocol.arrangement) for one in reports}
+    names = {in_weather(one.machine.testbed, one.protocol.arrangement) for one in reports}
     if settings.testbed or not names:
-        names.add(testbed_in(machine_name(settings.testbed), settings.arrangement))
+        names.add(in_weather(machine_name(settings.testbed), settings.arrangement))
     return sorted(names)
