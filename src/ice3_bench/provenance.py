@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from ice3_probe.messages import Arrangement  # noqa: TC001 (pydantic needs it at run time)
+
 
 class Record(BaseModel):
     """A record of a report: no unknown field, no number that is not finite."""
@@ -96,3 +98,5 @@ class Protocol(Record):
     threads: int
     environment: dict[str, str]
     """Variables fixed for the timed process."""
+    arrangement: Arrangement = "shuffled"
+    """Where the columns of the weather stood; reports that do not say so were measured on shuffled ones."""

@@ -188,7 +188,7 @@ class Report(Record):
 
     @property
     def comparability(self) -> str:
-        """Key shared by the runs that may be compared: machine, device and driver, compiler, flags, threads, port."""
+        """Key of the runs that may be compared: machine, device, driver, compiler, flags, threads, weather, port."""
         basis = json.dumps(self.comparability_basis, sort_keys=True)
         return hashlib.sha256(basis.encode()).hexdigest()[:16]
 
@@ -197,13 +197,16 @@ class Report(Record):
         """What enters the key of comparability.
 
         The default port does not enter, so that the keys of reports of version 1 stay as they are. Nor do its settings,
-        which belong to the commit under test like its code.
+        which belong to the commit under test like its code. Shuffled weather does not enter either: reports from before
+        there was another have it.
         """
         gpu = {"gpu": self.machine.gpu.identity} if self.machine.gpu else {}
         port = {"port": self.port, "settings": self.settings} if self.port != DEFAULT_PORT else {}
+        arrangement = self.protocol.arrangement
         return {
             **gpu,
             **port,
+            **({} if arrangement == "shuffled" else {"weather": arrangement}),
             **({} if self.machine.quota is None else {"quota": self.machine.quota}),
             "testbed": self.machine.testbed,
             "cpu": self.machine.cpu,

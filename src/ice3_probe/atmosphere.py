@@ -1,8 +1,9 @@
 """A synthetic atmosphere: hydrostatic columns in the weather regimes of the reference data, for any shape.
 
 Temperature falls with height to a tropopause, pressure is integrated hydrostatically, and each column belongs to one
-regime, which sets its surface temperature, its humidity and where its hydrometeors lie. Neighbouring columns are of
-different regimes (drawn at random), so that no branch predictor profits from an order that weather does not have.
+regime, which sets its surface temperature, its humidity and where its hydrometeors lie. Columns are drawn at random and
+then arranged: ``coherent`` in cloud systems, from clear air through ever deeper clouds to the strong updrafts, or
+``shuffled``, as they were drawn.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ice3_probe import constants
+from ice3_probe.arrangement import coherent
+from ice3_probe.messages import ARRANGEMENTS, MIXES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,6 +49,12 @@ class Regime:
     snow: tuple[float, float, float] | None = None
     graupel: tuple[float, float, float] | None = None
 
+    @property
+    def depth(self) -> float:
+        """Height of the highest hydrometeor, m; 0 in clear air."""
+        layers = (self.cloud, self.rain, self.ice, self.snow, self.graupel)
+        return max((layer[1] for layer in layers if layer), default=0.0)
+
 
 REGIMES: dict[str, Regime] = {
     "warm_rain": Regime(299.0, 0.95, cloud=(600, 4200, 8e-4), rain=(0, 4000, 1e-3)),
@@ -66,12 +75,18 @@ REGIMES: dict[str, Regime] = {
 
 STATE_NAMES = {"tht": "th", "rvt": "rv", "rct": "rc", "rrt": "rr", "rit": "ri", "rst": "rs", "rgt": "rg"}
 """RainIce's names of the state, and IceAdjust's."""
-DRY_SHARE = {"rich": 0.055, "typical": 0.545}
-"""Share of dry columns in each weather mix; hydrometeors are at about 56 and 27 % of the points."""
+DRY_SHARE = dict(zip(MIXES, (0.055, 0.545, 0.83), strict=True))
+"""Share of dry columns in each weather mix."""
 
 
 def synthetic_atmosphere(
-    domain: Shape, *, precision: str = "float64", seed: int = 0, timestep: float = 50.0, mix: str = "rich"
+    domain: Shape,
+    *,
+    precision: str = "float64",
+    seed: int = 0,
+    timestep: float = 50.0,
+    mix: str = "rich",
+    arrangement: str = "coherent",
 ) -> dict[str, NDArray[Any]]:
     """Make the input fields of IceAdjust, RainIce and their chain on ``domain``, level 0 at the model top.
 
@@ -86,7 +101,9 @@ def synthetic_atmosphere(
     timestep
         Seconds over which the sources carry the state.
     mix
-        ``rich`` or ``typical``: how many columns are dry.
+        ``rich``, ``typical`` or ``sparse``: how many columns are dry.
+    arrangement
+        ``coherent`` or ``shuffled``: where the columns stand. They are the same columns with the same seed and mix.
 
     Returns
     -------
@@ -97,7 +114,7 @@ def synthetic_atmosphere(
     Raises
     ------
     ValueError
-        If the domain, the precision or the mix is not usable.
+        If the domain, the precision, the mix or the arrangement is not usable.
     """
     if precision not in ("float32", "float64"):
         raise ValueError(f"Unknown precision '{precision}': expected float32 or float64.")
@@ -105,31 +122,49 @@ def synthetic_atmosphere(
         raise ValueError(f"Domain {domain} is not usable: expected (i, j, k), all positive, with at least two levels.")
     if mix not in DRY_SHARE:
         raise ValueError(f"Unknown weather mix '{mix}': expected one of {', '.join(DRY_SHARE)}.")
-    random = np.random.default_rng(seed)
-    wet = (1.0 - DRY_SHARE[mix]) / (len(REGIMES) - 1)
-    shares = [DRY_SHARE[mix] if name == "dry_clear" else wet for name in REGIMES]
-    kind = random.choice(len(REGIMES), size=domain[:2], p=shares)
-    fields = {name: array.astype(precision) for name, array in _columns(domain, kind, random, timestep).items()}
+    if arrangement not in ARRANGEMENTS:
+        raise ValueError(f"Unknown arrangement '{arrangement}': expected one of {', '.join(ARRANGEMENTS)}.")
+    columns = _draw(domain[:2], np.random.default_rng(seed), DRY_SHARE[mix])
+    if arrangement == "coherent":
+        depth = np.asarray([regime.depth for regime in REGIMES.values()])[columns["kind"]]
+        columns = coherent(columns, domain[:2], seed, by=(depth, columns["amplitude"]))
+    fields = {name: array.astype(precision) for name, array in _fields(domain, columns, timestep).items()}
     fields["sigqsat"] = np.full(domain[:2], 0.02, precision)
-    fields["sea"] = random.integers(0, 3, domain[:2]).astype(precision) / 2
-    fields["town"] = np.where(fields["sea"] < 1.0, random.choice([0.0, 0.3], domain[:2]), 0.0).astype(precision)
+    for name in ("sea", "town"):
+        fields[name] = columns[name].astype(precision)
     for state, name in STATE_NAMES.items():
         fields[state] = fields[name]
     return fields
 
 
-def _columns(
-    domain: Shape, kind: NDArray[np.integer[Any]], random: np.random.Generator, timestep: float
-) -> dict[str, NDArray[np.float64]]:
+def _draw(shape: tuple[int, int], random: np.random.Generator, dry: float) -> dict[str, NDArray[Any]]:
+    """Draw what tells columns apart, each (i, j): the number of the regime, and what varies within it.
+
+    The order of the draws decides which columns a seed gives.
+    """
+    shares = [dry if name == "dry_clear" else (1.0 - dry) / (len(REGIMES) - 1) for name in REGIMES]
+    columns: dict[str, NDArray[Any]] = {
+        "kind": random.choice(len(REGIMES), size=shape, p=shares),
+        "warmer": random.uniform(-2.0, 2.0, shape),  # K
+        "moister": random.standard_normal(shape),
+        "amplitude": random.uniform(0.5, 1.5, shape),
+        "sea": random.integers(0, 3, shape) / 2,
+    }
+    columns["town"] = np.where(columns["sea"] < 1.0, random.choice([0.0, 0.3], shape), 0.0)
+    return columns
+
+
+def _fields(domain: Shape, columns: dict[str, NDArray[Any]], timestep: float) -> dict[str, NDArray[np.float64]]:
     regimes = list(REGIMES.values())
+    warmer, moister, amplitude = (columns[name][:, :, None] for name in ("warmer", "moister", "amplitude"))
 
     def of_column(values: list[float]) -> NDArray[np.float64]:
-        chosen: NDArray[np.float64] = np.asarray(values)[kind][:, :, None]
+        chosen: NDArray[np.float64] = np.asarray(values)[columns["kind"]][:, :, None]
         return chosen
 
     # Levels are thin at the ground and thick at the top; level 0 is the top.
     height = TOP * ((np.arange(domain[2], 0, -1) - 0.5) / domain[2])[None, None, :] ** 1.6
-    surface = of_column([regime.surface for regime in regimes]) + random.uniform(-2.0, 2.0, (*domain[:2], 1))
+    surface = of_column([regime.surface for regime in regimes]) + warmer
     t = np.maximum(surface - LAPSE_RATE * height, TROPOPAUSE)
     pressure = _hydrostatic_pressure(t, height, surface)
     exner = (pressure / constants.P00) ** (constants.RD / constants.CPD)
@@ -137,10 +172,9 @@ def _columns(
     saturation = np.exp(constants.ALPW - constants.BETAW / t - constants.GAMW * np.log(t))
     saturation = np.minimum(saturation, 0.5 * pressure)
     humidity = of_column([regime.humidity for regime in regimes]) * np.exp(-height / 25000.0)
-    humidity = humidity * (1.0 + 0.08 * random.standard_normal((*domain[:2], 1)))
+    humidity = humidity * (1.0 + 0.08 * moister)
     rv = constants.EPSILO * humidity * saturation / (pressure - saturation)
 
-    amplitude = random.uniform(0.5, 1.5, (*domain[:2], 1))
     waves = 1.0 + 0.3 * np.sin(height / 700.0 + 6.0 * amplitude)
 
     def hydrometeor(name: str) -> NDArray[np.float64]:

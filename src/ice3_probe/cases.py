@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,14 @@ from ice3_probe import device
 from ice3_probe.atmosphere import synthetic_atmosphere
 from ice3_probe.components import component_of
 from ice3_probe.contract import Case
-from ice3_probe.messages import MIXES, Benchmark
+from ice3_probe.messages import MIXES
 from ice3_probe.ports import Instance, on_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ice3_probe.contract import Cell, Runnable, Shape, Unsupported
+    from ice3_probe.messages import Arrangement, Benchmark
     from ice3_probe.ports import Arrays, Port
 
 TIMESTEP = 50.0
@@ -34,10 +36,17 @@ def case_of(benchmark: Benchmark) -> Case:
     return Case(benchmark.component, benchmark.domain, TIMESTEP, options)
 
 
+def weather(domain: Shape, mix: str, arrangement: Arrangement) -> Arrays:
+    """Return the synthetic atmosphere of a benchmark, float64 in C order.
+
+    Those of the last domain are kept, at 0.2 GB for each million points and mix; the smallest one takes no place.
+    """
+    return (_weather.__wrapped__ if domain == SMALLEST else _weather)(domain, mix, arrangement)
+
+
 @lru_cache(maxsize=len(MIXES))
-def weather(domain: Shape, mix: str) -> Arrays:
-    """Return the synthetic atmosphere of a benchmark, float64 in C order; those of a domain are kept."""
-    fields = synthetic_atmosphere(domain, seed=SEED, timestep=TIMESTEP, mix=mix)
+def _weather(domain: Shape, mix: str, arrangement: Arrangement) -> Arrays:
+    fields = synthetic_atmosphere(domain, seed=SEED, timestep=TIMESTEP, mix=mix, arrangement=arrangement)
     return {name: np.ascontiguousarray(array) for name, array in fields.items()}
 
 
@@ -75,9 +84,11 @@ def inputs_of(cell: Cell, benchmark: Benchmark) -> Callable[[Runnable], Arrays]:
 
     def inputs(runnable: Runnable) -> Arrays:
         if not on_device(cell, runnable):
-            return weather(benchmark.domain, benchmark.mix)
+            return weather(benchmark.domain, benchmark.mix, benchmark.arrangement)
         order = getattr(runnable, "device_layout", "C")
-        return device.tiled_weather(weather, benchmark.domain, benchmark.mix, cell.precision, order)
+        return device.tiled_weather(
+            lambda block: weather(block, benchmark.mix, benchmark.arrangement), benchmark.domain, cell.precision, order
+        )
 
     return inputs
 
@@ -87,7 +98,7 @@ def load_everything(port: Port, cell: Cell, benchmark: Benchmark) -> None:
 
     The domain differs from the benchmark's, because GridTools keeps temporaries and reuses them by size.
     """
-    tiny = Benchmark(benchmark.name, benchmark.component, SMALLEST, benchmark.mix)
+    tiny = replace(benchmark, domain=SMALLEST)
     with suppress(Exception):  # a port may refuse so small a domain; what is then loaded later is counted
         instance = instance_of(port, cell, tiny)
         instance.reset()

@@ -24,7 +24,7 @@ CACHES = 4
 HELD_NS = 500_000
 """Nanoseconds by which the device is held up at first, so that the host can issue a whole call meanwhile."""
 LONGEST_HELD_NS = 64 * HELD_NS
-BLOCK = 96
+BLOCK = 128
 """Largest extent of the block of columns that weather on the device repeats."""
 
 HOLD = r"""
@@ -184,30 +184,30 @@ def to_device(arrays: Mapping[str, NDArray[np.float64]], precision: str, order: 
 
 
 def tiled_weather(
-    weather: Callable[[Shape, str], Mapping[str, NDArray[np.float64]]],
+    weather: Callable[[Shape], Mapping[str, NDArray[np.float64]]],
     domain: Shape,
-    mix: str,
     precision: str,
     order: str,
 ) -> dict[str, Any]:
     """Make the weather of ``domain`` on the device: a block of columns made by the host, repeated.
 
-    Ten million points would cost the host minutes.
+    Ten million points would cost the host minutes. The blocks are as equal as the domain allows, and coherent weather
+    is periodic: cloud systems go on from one block into the next, and the mix has its share of dry columns.
 
     Parameters
     ----------
     weather
-        Makes the block: (domain, mix) -> arrays by name.
+        Makes the block: domain -> arrays by name.
     precision, order
         dtype and memory order of the arrays on the device.
     """
     import cupy  # noqa: PLC0415
 
     i, j, k = domain
-    block = (min(i, BLOCK), min(j, BLOCK), k)
-    repeats = (-(-i // block[0]), -(-j // block[1]))
+    repeats = (-(-i // BLOCK), -(-j // BLOCK))
+    block = (-(-i // repeats[0]), -(-j // repeats[1]), k)
     fields = {}
-    for name, array in weather(block, mix).items():
+    for name, array in weather(block).items():
         part = cupy.asarray(array.astype(precision))
         whole = cupy.tile(part, (*repeats, 1)[: array.ndim])[:i, :j]
         fields[name] = cupy.array(whole, order=order)

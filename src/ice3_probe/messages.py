@@ -21,8 +21,11 @@ VERSION = 1
 """Version of the records; raised when a field changes its meaning or is removed."""
 
 
-MIXES = ("rich", "typical")
-"""Weather mixes: hydrometeors at about 56 and 27 % of the points."""
+MIXES = ("rich", "typical", "sparse")
+"""Weather mixes: hydrometeors at about 56, 27 and 10 % of the points."""
+Arrangement = Literal["coherent", "shuffled"]
+"""Where the columns of the weather stand: similar ones side by side, as in cloud systems, or anywhere."""
+ARRANGEMENTS: tuple[Arrangement, ...] = typing.get_args(Arrangement)
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "ice_adjust": (),
     "rain_ice": MIXES,
@@ -64,12 +67,15 @@ class Benchmark:
     ----------
     name
         ``component/backend/precision/domain[/mix]``, as in the history.
+    arrangement
+        Where the columns of the weather stand.
     """
 
     name: str
     component: str
     domain: tuple[int, int, int]
     mix: str
+    arrangement: Arrangement = "coherent"
 
 
 @dataclass(frozen=True)

@@ -297,7 +297,7 @@ def _inputs(domain: Shape) -> dict[str, NDArray[Any]]:
 
     ``sigqsat``, which is the same in all columns of the weather, differs here.
     """
-    given = {name: _aligned(array) for name, array in weather(domain, MIXES[0]).items()}
+    given = {name: _aligned(array) for name, array in weather(domain, MIXES[0], "shuffled").items()}
     given["sigqsat"] *= np.linspace(0.5, 1.5, given["sigqsat"].size).reshape(domain[:2])
     return given
 

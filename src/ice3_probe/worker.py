@@ -118,7 +118,7 @@ class Server:
 
     def load(self, request: Load) -> Done:
         """Make the atmosphere of a benchmark."""
-        weather(request.benchmark.domain, request.benchmark.mix)
+        weather(request.benchmark.domain, request.benchmark.mix, request.benchmark.arrangement)
         return Done()
 
     def prepare(self, request: Prepare) -> Prepared:
@@ -152,7 +152,7 @@ class Server:
         benchmark, dump = request.benchmark, Path(request.dump)
         load_everything(self.port, self.cell, benchmark)
         dump.unlink(missing_ok=True)
-        weather(benchmark.domain, benchmark.mix)
+        weather(benchmark.domain, benchmark.mix, benchmark.arrangement)
         with memray.Tracker(dump):
             instance = instance_of(self.port, self.cell, benchmark)
             instance.reset()

@@ -8,11 +8,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from tests.compare.conftest import PORT, TABLE, git
 
+from ice3_probe.cases import weather
+from ice3_probe.messages import ARRANGEMENTS
+
 if TYPE_CHECKING:
     from tests.compare.conftest import Repository
+
+    from ice3_probe.messages import Arrangement
 
 COMPONENTS = '"ice_adjust", "ice_adjust:beta"'
 
@@ -126,6 +132,24 @@ def test_a_revision_with_itself_is_not_slower_and_undecided_has_its_own_code(rep
     assert decision is not None
     assert (decision.verdict, run.returncode) == ("undecided", 9)
     assert list(repository.benchmarks) == ["ice_adjust:beta"]
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+def test_both_sides_have_the_weather_that_was_asked_for(
+    repository: Repository, arrangement: Arrangement, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    keeping = f"np.save(f'{kept}/{{os.getpid()}}-{{self.domain[0]}}.npy', fields['th'])"
+    repository.change(PORT, "        self.loaded = {", f"        {keeping}\n        self.loaded = {{")
+    repository.commit()
+    asked = [] if arrangement == "coherent" else ["--arrangement", arrangement]
+    repository.compare(*("--base", "HEAD", "--contender", "HEAD", "--benchmarks", "beta", "--budget", "0.01"), *asked)
+    assert repository.comparison.arrangement == arrangement
+    expected = weather((16, 16, 60), "rich", arrangement)["th"]
+    loaded = [np.load(path) for path in kept.glob("*-16.npy")]
+    assert len(loaded) >= 4  # for memory and time, on either side
+    assert all(np.array_equal(one, expected) for one in loaded)
 
 
 def test_the_same_with_itself_is_never_worse(repository: Repository) -> None:

@@ -162,7 +162,7 @@ def test_a_calibration_goes_on_where_it_ended_and_states_what_it_showed(
 ) -> None:
     protocol = Protocol(rounds=2, turns=1, pairs=2, rule=Rule(looks=1, significance=0.5))
     folder = tmp_path / "calibrations"
-    path = place(folder, "machine", CASE.name, protocol)
+    path = place(folder, "machine", CASE.name, protocol, "shuffled")
 
     def run(stored: Calibration, trials: int) -> Calibration:
         return calibrate(

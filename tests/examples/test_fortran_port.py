@@ -251,7 +251,7 @@ def test_threads_and_blocks_do_not_change_a_bit(port: Port, libraries: Path, pre
     results = []
     for threads, size in ((1, 161), (2, 32), (2, 5)):
         component = port.create(case, make_cell(libraries, precision, threads=threads, phyex=str(CHECKOUT)))
-        component._fill(weather(case.domain, "rich"), case.domain, size)  # type: ignore[attr-defined]
+        component._fill(weather(case.domain, "rich", "shuffled"), case.domain, size)  # type: ignore[attr-defined]
         for _ in range(2):
             component.reset()
             component.run()
@@ -285,7 +285,7 @@ def test_two_cases_with_other_options_do_not_disturb_each_other(port: Port, libr
     ]
     alone, turns = [], []
     for component in components:
-        component.load(weather((4, 3, 20), "rich"))
+        component.load(weather((4, 3, 20), "rich", "shuffled"))
         component.reset()
         component.run()
         alone.append(np.array(component.read()["ris"]))

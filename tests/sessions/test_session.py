@@ -30,6 +30,7 @@ NAMES = [
     "ice_adjust/fake/float64/8x8x16",
     "rain_ice/fake/float64/8x8x16/rich",
     "rain_ice/fake/float64/8x8x16/typical",
+    "rain_ice/fake/float64/8x8x16/sparse",
 ]
 SINGLE = "single-float64"
 
@@ -51,6 +52,7 @@ def test_a_session_measures_stores_and_compares(place: Place) -> None:
         assert Path(benchmark.memray_dump or "").exists()
     assert {build.component: build.cached for build in report.stencils} == {"ice_adjust": False, "rain_ice": False}
     assert [record.name for record in report.passes] == ["environment", "compile", "accuracy", "timing", "memory"]
+    assert report.protocol.arrangement == "coherent"
     assert (report.port, report.settings, report.accuracy_policy) == ("bench/fake_port.py", {}, "gate")
     assert "ths" in report.not_produced["ice_adjust"]
     assert {"numpy", "pytest", "memray"} <= report.software.packages.keys()
@@ -70,9 +72,14 @@ def test_a_session_measures_stores_and_compares(place: Place) -> None:
     assert not any(
         "compile-time" in one.measures for one in load_report(place.results / CELL / "report.json").benchmarks
     )
-    assert "Not checked: latency of 3 benchmarks" in second.stdout
+    assert "Not checked: latency of 4 benchmarks" in second.stdout
 
-    third = place.bench("--threads", "2", "-k", "rain_ice and not typical")
+    other = place.bench("--arrangement", "shuffled", "-k", "ice_adjust")
+    assert other.returncode == Exit.OK, other.stderr
+    assert "it differs in weather." in " ".join(other.stdout.split())
+    assert load_report(place.results / CELL / "report.json").protocol.arrangement == "shuffled"
+
+    third = place.bench("--threads", "2", "-k", "rain_ice and rich")
     assert third.returncode == Exit.OK, third.stderr
     assert "Not compared" in third.stdout
     assert "threads" in third.stdout
@@ -193,6 +200,7 @@ def test_ports_see_no_secret_and_nothing_of_the_users_python(place: Place) -> No
         (("--threads", "many"), "threads"),
         (("--device", "-1"), "--device"),
         (("--profile", "fast"), "choose from"),
+        (("--arrangement", "sorted"), "'sorted' (choose from"),
         (("--profile", "instructions"), "choose from"),
         (("--precision", "float32"), "--precision: the session sets this itself"),
         (("--compile-arg=-O0",), "--compile-arg=-O0: the session sets this itself"),

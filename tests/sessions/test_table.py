@@ -60,7 +60,7 @@ def test_a_reference_that_was_not_measured_is_an_error_if_it_was_asked_for(
     place: Place, make_report: Callable[..., Report]
 ) -> None:
     report = make_report(cell="single-float64")
-    report.machine.testbed = machine_name()
+    report.machine.testbed, report.protocol.arrangement = machine_name(), "coherent"
     report.benchmarks[0].name = "ice_adjust/single/float64/50x50x60"
     with History(place.results / "history.db") as history:
         history.add(report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ from ice3_bench.errors import UsageError
 from ice3_bench.show.comparison import comparison_markdown, comparison_table
 from ice3_bench.show.console import make_console
 from ice3_bench.show.remarks import marks
-from ice3_probe.messages import Benchmark, Checked, FieldError
+from ice3_probe.messages import ARRANGEMENTS, Benchmark, Checked, FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +125,8 @@ def test_the_benchmarks_are_those_of_the_matrix(settings: Settings) -> None:
     }
     (only,) = select([cell], "4x4x20", ["ice_adjust"])["numpy-float64"]
     assert only.domain == (4, 4, 20)
+    assert only.arrangement == "coherent"
+    assert {one.arrangement for one in select([cell], arrangement="shuffled")[cell.id]} == {"shuffled"}
     with pytest.raises(UsageError, match="No benchmark contains hail: there are ice_adjust/numpy"):
         select([cell], None, ["hail"])
 
@@ -136,6 +138,7 @@ def test_chosen_components_replace_those_of_the_cell(settings: Settings) -> None
         "ice_adjust:modular/numpy/float64/16x16x60",
         "rain_ice:sedimentation/numpy/float64/16x16x60/rich",
         "rain_ice:sedimentation/numpy/float64/16x16x60/typical",
+        "rain_ice:sedimentation/numpy/float64/16x16x60/sparse",
     ]
     assert checked_with(chosen, cell.backend) == (
         *("ice_adjust:modular", "rain_ice:sedimentation", "ice_adjust", "ice_adjust:adjusted_state"),
@@ -488,11 +491,21 @@ def test_old_calibrations_are_told_from_none(tmp_path: Path) -> None:
     }  # as the last version wrote them, without a schema version
     (tmp_path / "before.json").write_text(json.dumps(before), encoding="utf-8")
     earlier = Protocol(version=4)
-    path = place(tmp_path, "machine", CASE.name, earlier)
+    path = place(tmp_path, "machine", CASE.name, earlier, "shuffled")
     path.write_text(calibration(earlier).as_json(), encoding="utf-8")
     found = known(tmp_path, "machine", Protocol())
     assert (found.old, found.statements) == (2, ())
-    path = place(tmp_path, "machine", CASE.name, Protocol())
+    path = place(tmp_path, "machine", CASE.name, Protocol(), "shuffled")
     path.write_text(calibration(Protocol()).as_json(), encoding="utf-8")
     (statement,) = known(tmp_path, "machine", Protocol()).statements
     assert "raised 0 false alarms in 1 trials" in statement
+    assert statement.endswith(" in shuffled weather")
+
+
+def test_calibrations_in_other_weather_are_kept_apart(tmp_path: Path) -> None:
+    found = [replace(calibration(Protocol()), arrangement=arrangement) for arrangement in ARRANGEMENTS]
+    for one in found:
+        path = place(tmp_path, "machine", CASE.name, Protocol(), one.arrangement)
+        assert not path.exists()
+        path.write_text(one.as_json(), encoding="utf-8")
+    assert sorted(known(tmp_path, "machine", Protocol()).statements) == sorted(one.statement for one in found)

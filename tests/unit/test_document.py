@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ice3_bench.bencher.document import LONGEST_TESTBED, PHYSICS_DIFFERS, draft, physics_differs
+from ice3_bench.bencher.document import LONGEST_TESTBED, PHYSICS_DIFFERS, draft, in_weather, physics_differs
 from ice3_bench.report import FieldError
 
 if TYPE_CHECKING:
@@ -30,6 +30,17 @@ def test_the_testbed_of_wrong_physics_has_a_name_that_bencher_takes(name: str) -
 
 def test_shortened_names_stay_apart() -> None:
     assert physics_differs(60 * "a" + "1") != physics_differs(60 * "a" + "2")
+
+
+def test_other_weather_is_sent_as_another_testbed(make_report: Callable[..., Report], settings: Settings) -> None:
+    shuffled = make_report()
+    coherent = make_report(protocol=shuffled.protocol.model_copy(update={"arrangement": "coherent"}))
+    sent = [one.testbed for one in draft([shuffled, coherent], settings.bencher, None, {})]
+    assert sent == ["laptop", "laptop (coherent weather)"]
+    assert in_weather(64 * "a", "shuffled") == 64 * "a"
+    both = {physics_differs(in_weather(60 * "a" + end, "coherent")) for end in ("1", "2")}
+    assert len(both) == 2
+    assert all(len(name.encode()) <= LONGEST_TESTBED for name in both)
 
 
 def test_a_report_of_wrong_physics_from_a_machine_with_a_long_name_is_sent(

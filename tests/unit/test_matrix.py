@@ -73,6 +73,7 @@ def write_project(folder: Path, old: str, new: str) -> Path:
         ('domains = ["4x4x20"]', 'domains = ["4x4"]', "50x50x60"),
         ('device = "gpu"', 'device = "tpu"', "device"),
         ("threads = 1\n", "threads = 0\n", "threads"),
+        ('arrangement = "coherent"', 'arrangement = "sorted"', "arrangement: Input should be 'coherent' or 'shuffled'"),
         ('reference = "fortran"', 'reference = "pascal"', "'pascal' is not the id of a backend: expected"),
         ("[tool.ice3-bench", "[tool.ice3-bunch", "no table"),
         ('id = "numpy"', "id = ", "not valid TOML"),
@@ -118,6 +119,7 @@ def test_a_matrix_of_one_backend_is_completed_by_defaults(tmp_path: Path) -> Non
     assert backend.checked == ("ice_adjust:modular",)
     assert settings.history.thresholds
     assert settings.harness == "ice3-bench"
+    assert settings.arrangement == "coherent"
 
 
 @pytest.mark.parametrize(

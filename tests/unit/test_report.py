@@ -105,6 +105,7 @@ def test_what_must_not_be_compared_has_another_key(make_report: Callable[..., Re
         make_report(machine=Machine(**{**machine.model_dump(), "device": "H200"})),
         make_report(protocol=Protocol(**{**protocol.model_dump(), "threads": 2})),
         make_report(protocol=Protocol(**{**protocol.model_dump(), "compile_args": ["-O2"]})),
+        make_report(protocol=Protocol(**{**protocol.model_dump(), "arrangement": "coherent"})),
         make_report(software=report.software.model_copy(update={"compiler": "clang 19"})),
         make_report(software=report.software.model_copy(update={"python": "3.99.1"})),
     ]
@@ -186,6 +187,18 @@ def test_a_report_of_version_1_is_read(make_report: Callable[..., Report], path:
 def test_the_key_of_an_old_run_stays_as_it_was(make_report: Callable[..., Report]) -> None:
     assert make_report().comparability == "59acb1cd21d67e70"
     assert make_report(settings={"loops": "by-point"}).comparability == "59acb1cd21d67e70"
+
+
+def test_a_report_that_does_not_name_its_weather_was_measured_on_shuffled_columns(
+    make_report: Callable[..., Report], path: Path
+) -> None:
+    protocol = make_report().protocol.model_dump()
+    del protocol["arrangement"]
+    before = load_report(edited(make_report, path, protocol=protocol))
+    assert before.protocol.arrangement == "shuffled"
+    assert before.comparability == make_report().comparability
+    now = make_report(protocol=Protocol(**{**protocol, "arrangement": "coherent"}))
+    assert now.differences(before) == before.differences(now) == ["weather"]
 
 
 def test_another_port_and_other_settings_of_it_have_other_keys(make_report: Callable[..., Report]) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ice3_bench.settings.matrix import Settings
 
-HERE = Conditions("laptop", 1, "production")
+HERE = Conditions("laptop", 1, "production", "shuffled")
 HOSTILE = "=a|b_`<i>\n[red]*x*"
 SMI = "NVIDIA H200, GPU-8a1b, 1, 580.65.06, 1980, 3201, 700.00, 1755, 3201"
 ESCAPED = "&#61;a&#124;b&#95;&#96;&#60;i&#62; &#91;red&#93;&#42;x&#42;"
@@ -120,10 +120,14 @@ def test_what_is_left_out_is_said_in_a_sentence_for_each_kind(store: Store) -> N
     for testbed in ("node", "attic"):
         machine = shown.machine.model_copy(update={"testbed": testbed})
         store.measure("gt_cpu_ifirst-float64", timed(name, 1.0), machine=machine)
-    for change in ({"threads": 2}, {"threads": 8}, {"profile": "strict", "compile_args": ["-ffp-contract=off"]}):
-        store.measure(
-            "gt_cpu_ifirst-float64", timed(name, 1.0), protocol=shown.protocol.model_copy(update=dict(change))
-        )
+    for change in (
+        {"threads": 2},
+        {"threads": 8},
+        {"profile": "strict", "compile_args": ["-ffp-contract=off"]},
+        {"arrangement": "coherent"},
+    ):
+        protocol = shown.protocol.model_copy(update=dict(change))
+        store.measure("gt_cpu_ifirst-float64", timed(name, 1.0), protocol=protocol)
     store.measure("removed-float64", timed("ice_adjust/removed/float64/50x50x60", 1.0))
     found = store.newest()
     assert [result.per_point for result in found.results] == [2.0]
@@ -132,12 +136,16 @@ def test_what_is_left_out_is_said_in_a_sentence_for_each_kind(store: Store) -> N
         "Left out, since measured on another machine: attic, node (--machine NAME shows one).",
         "Left out, since measured with another number of threads: 2, 8 (--threads NUMBER).",
         "Left out, since measured with another profile: strict (--profile NAME).",
+        "Left out, since measured in other weather: coherent (--arrangement NAME).",
     ]
-    assert [one.per_point for one in store.newest(Conditions("node", 1, "production")).results] == [1.0]
+    coherent = Conditions("laptop", 1, "production", "coherent")
+    assert [one.per_point for one in store.newest(coherent).results] == [1.0]
+    assert [one.per_point for one in store.newest(Conditions("node", 1, "production", "shuffled")).results] == [1.0]
     with pytest.raises(UsageError) as caught:
-        store.newest(Conditions("laptop", 4, "strict"))
-    assert "no result on 'laptop' with 4 threads and the profile strict" in str(caught.value)
-    assert f"nox -s {store.settings.cells[0].session} -- --threads 4 --profile strict." in str(caught.value)
+        store.newest(Conditions("laptop", 4, "strict", "shuffled"))
+    assert "no result on 'laptop' with 4 threads and the profile strict in shuffled weather" in str(caught.value)
+    command = f"nox -s {store.settings.cells[0].session} -- --threads 4 --profile strict --arrangement shuffled."
+    assert command in str(caught.value)
     assert "another number of threads: 1, 2, 8" in str(caught.value)
 
 
@@ -170,7 +178,7 @@ def test_the_gpus_of_a_machine_belong_to_it_with_any_number_of_threads(store: St
     cpu = Protocol(profile="production", compile_args=[], threads=8, environment={})
     reference = timed("ice_adjust/numpy/float64/50x50x60", 3.0, clock="wall")
     store.measure("numpy-float64", reference, machine=describe_machine(8, testbed), protocol=cpu)
-    summary = store.summary("numpy", Conditions(here, 8, "production"))
+    summary = store.summary("numpy", Conditions(here, 8, "production", "shuffled"))
     assert {name: ratio.text for name, ratio in summary.ratios.items()} == {kernel.name: "300x"}
     text = cells_markdown(summary)
     assert text.startswith(f"{here} (")
@@ -382,7 +390,7 @@ def test_text_from_reports_breaks_neither_form(store: Store) -> None:
         machine=machine,
         commit=Commit(hash=HOSTILE, branch=HOSTILE),
     )
-    summary = store.summary("numpy", Conditions(HOSTILE, 1, "production"))
+    summary = store.summary("numpy", Conditions(HOSTILE, 1, "production", "shuffled"))
     assert cells_markdown(summary).startswith(f"{ESCAPED} ({ESCAPED}, 2 cores)")
     assert "[red]" in "\n".join(shown(summary, 200))
     (row,) = csv.DictReader(io.StringIO(cells_csv(summary)))

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 CHOSEN = {
     "ice_adjust:modular": ["ice_adjust:modular 50x50x60"],
-    "rain_ice:sedimentation": ["rain_ice:sedimentation 50x50x60 rich", "rain_ice:sedimentation 50x50x60 typical"],
-    "rain_ice:tendencies": ["rain_ice:tendencies 50x50x60 rich", "rain_ice:tendencies 50x50x60 typical"],
+    **{
+        part: [f"{part} 50x50x60 {mix}" for mix in ("rich", "typical", "sparse")]
+        for part in ("rain_ice:sedimentation", "rain_ice:tendencies")
+    },
 }
 DOMAIN = (50, 50, 60)
 
@@ -58,7 +60,7 @@ def test_history_and_page_have_a_series_for_each(report: Report, settings: Setti
         history.add(report)
         names = dict.fromkeys(key.benchmark for key in history.series())
         series = collect(history, None, settings.bencher.base_branch, measures=list(settings.history.thresholds))
-    assert [BenchmarkName.parse(name).label for name in names] == labels
+    assert [BenchmarkName.parse(name).label for name in names] == sorted(labels)
     text = page(series, [], settings.history.thresholds, datetime(2026, 5, 4, tzinfo=UTC))
     assert all(f"<h3>{name} on laptop</h3>" in text for name in names)
 

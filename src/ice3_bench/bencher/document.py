@@ -3,7 +3,8 @@
 A submission holds a Bencher Metric Format document (https://bencher.dev/docs/api/). Bencher's thresholds and histories
 belong to a branch, testbed and measure. Results of cells whose physics differs therefore go to a testbed of their own,
 which has no thresholds and a name that ends with ``PHYSICS_DIFFERS``. They never alert, and no other result is judged
-by them. A timing that is marked as doubtful is not sent, nor are the measures computed from it.
+by them. Other weather is another testbed too. A timing that is marked as doubtful is not sent, nor are the measures
+computed from it.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
 
     from ice3_bench.report import Report
     from ice3_bench.settings.policy import BencherPolicy
+    from ice3_probe.messages import Arrangement
 
 PHYSICS_DIFFERS = " (physics differs)"
 """End of the name of the testbed that gets the results of wrong physics."""
+WEATHER = " ({} weather)"
+"""End of the name of the testbed, unless the weather is the shuffled one, the only one before there were others."""
 LONGEST_TESTBED = 64
 """Bytes that Bencher takes as the name of a testbed."""
 DIGEST = 8
@@ -72,12 +76,21 @@ def _check_length(what: str, name: str, most: int, remedy: str) -> None:
 
 def physics_differs(testbed: str) -> str:
     """Return the name of the testbed that gets the results of wrong physics, shortened to what Bencher takes."""
-    most = LONGEST_TESTBED - len(PHYSICS_DIFFERS.encode())
+    return _ended(testbed, PHYSICS_DIFFERS)
+
+
+def in_weather(testbed: str, arrangement: Arrangement) -> str:
+    """Return the name of the testbed of a machine in weather of this arrangement, shortened to what Bencher takes."""
+    return testbed if arrangement == "shuffled" else _ended(testbed, WEATHER.format(arrangement))
+
+
+def _ended(testbed: str, end: str) -> str:
+    most = LONGEST_TESTBED - len(end.encode())
     name = testbed.encode()
     if len(name) > most:  # the digest tells apart machines whose names begin alike
         short = name[: most - DIGEST - 1].decode(errors="ignore").strip()
         testbed = f"{short}~{hashlib.sha256(name).hexdigest()[:DIGEST]}"
-    return testbed + PHYSICS_DIFFERS
+    return testbed + end
 
 
 @dataclass(frozen=True)
@@ -128,6 +141,7 @@ def draft(
         try:
             _check_length("testbed", testbed, LONGEST_TESTBED, "Shorten 'testbed' in [tool.ice3-bench].")
             _check_length("branch", branch, 256, "Choose another with the variable BENCHER_BRANCH.")
+            testbed = in_weather(testbed, report.protocol.arrangement)
             testbed = physics_differs(testbed) if report.physics_differs else testbed
             content = merge([report])
         except UsageError as error:

@@ -10,12 +10,14 @@ from ice3_bench.cell.passes import STABILISING_FLAGS
 from ice3_bench.errors import UsageError
 from ice3_bench.names import parse_domain
 from ice3_bench.settings.matrix import parse_components
+from ice3_probe.messages import ARRANGEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ice3_bench.names import Domain
     from ice3_bench.settings.matrix import Settings
+    from ice3_probe.messages import Arrangement
 
 OWN_OPTIONS = (
     *("--backend", "--precision", "--compile-arg", "--cell", "--job", "--channel", "--isolate", "--leave-out"),
@@ -38,6 +40,8 @@ class Options:
         Number of the GPU.
     components
         Components that replace those of the cell; empty: those of the cell.
+    arrangement
+        Where the columns of the weather stand.
     pytest_args
         What reaches pytest.
     """
@@ -48,7 +52,18 @@ class Options:
     profile: Literal["production", "strict"] = "production"
     domains: tuple[Domain, ...] = ()
     components: tuple[str, ...] = ()
+    arrangement: Arrangement = "coherent"
     pytest_args: tuple[str, ...] = ()
+
+
+def add_arrangement(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    """Add the option ``--arrangement``, which all commands that time have in common."""
+    parser.add_argument(
+        "--arrangement",
+        choices=ARRANGEMENTS,
+        default=settings.arrangement,
+        help="columns of the weather: similar ones side by side, or anywhere (default: %(default)s)",
+    )
 
 
 def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
@@ -73,6 +88,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     parser.add_argument(
         "--components", type=parse_components, default=(), help="ice_adjust,ice_adjust:modular instead of the cell's"
     )
+    add_arrangement(parser, settings)
     try:
         given, rest = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
@@ -88,4 +104,13 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
                 "the cells; flags and compiler arguments are in [tool.ice3-bench] of pyproject.toml."
             )
     domains = tuple(dict.fromkeys(parse_domain(domain) for domain in given.domain))
-    return Options(given.quiet, given.threads, given.device, given.profile, domains, given.components, tuple(rest))
+    return Options(
+        given.quiet,
+        given.threads,
+        given.device,
+        given.profile,
+        domains,
+        given.components,
+        given.arrangement,
+        tuple(rest),
+    )

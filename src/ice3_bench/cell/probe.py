@@ -153,7 +153,10 @@ def gpu_variables(gpu: int | None) -> dict[str, str]:
 
 
 def benchmarks_of(
-    cell: Cell, domains: Iterable[tuple[int, int, int]], components: Sequence[str] = ()
+    cell: Cell,
+    domains: Iterable[tuple[int, int, int]],
+    components: Sequence[str] = (),
+    arrangement: messages.Arrangement = "coherent",
 ) -> tuple[messages.Benchmark, ...]:
     """Return the benchmarks of a cell: every component on each domain, in each weather mix that its cost depends on.
 
@@ -161,6 +164,8 @@ def benchmarks_of(
     ----------
     components
         Instead of those of the cell.
+    arrangement
+        Where the columns of the weather stand.
     """
     backend = cell.backend
     found = []
@@ -168,7 +173,7 @@ def benchmarks_of(
         for component in components or backend.components:
             for mix in messages.COMPONENTS[messages.base_of(component)] or (None,):
                 name = BenchmarkName(component, backend.id, cell.precision, domain, mix)
-                found.append(messages.Benchmark(name.text, component, domain, mix or messages.MIXES[0]))
+                found.append(messages.Benchmark(name.text, component, domain, mix or messages.MIXES[0], arrangement))
     return tuple(found)
 
 

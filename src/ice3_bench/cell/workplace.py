@@ -34,6 +34,8 @@ class Workplace:
         Folder of what is kept between sessions.
     stencils
         Folder of what the port compiles.
+    arrangement
+        Where the columns of the weather stand in all benchmarks.
     benchmarks
         What is timed.
     data_sets
@@ -56,6 +58,7 @@ class Workplace:
     stencils: Path
     threads: int
     profile: Literal["production", "strict"] = "production"
+    arrangement: messages.Arrangement = "coherent"
     benchmarks: tuple[messages.Benchmark, ...] = ()
     data_sets: tuple[str, ...] = ()
     gpu: int | None = None

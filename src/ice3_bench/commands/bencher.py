@@ -12,6 +12,7 @@ from invoke.tasks import task
 
 from ice3_bench.bencher.answer import Outcome
 from ice3_bench.bencher.connection import Missing
+from ice3_bench.bencher.document import in_weather
 from ice3_bench.bencher.project import foreign_units, missing
 from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.cell.machine import describe_commit, machine_name
@@ -193,7 +194,9 @@ def _testbeds(surroundings: Surroundings, given: str | None) -> list[str]:
     if given:
         return [given]
     paths = sorted(surroundings.results.glob("*/report.json"))
-    names = {load_report(path).machine.testbed for path in paths}
-    if surroundings.settings.testbed:
-        names.add(surroundings.settings.testbed)
-    return sorted(names or {machine_name()})
+    reports = [load_report(path) for path in paths]
+    settings = surroundings.settings
+    names = {in_weather(one.machine.testbed, one.protocol.arrangement) for one in reports}
+    if settings.testbed or not names:
+        names.add(in_weather(machine_name(settings.testbed), settings.arrangement))
+    return sorted(names)

@@ -13,6 +13,7 @@ from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
 from ice3_bench.cell.machine import machine_name
+from ice3_bench.cell.options import add_arrangement
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.compare import instructions
 from ice3_bench.compare.calibration import Calibration, known, place
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ice3_bench.compare.result import Comparison
+    from ice3_bench.settings.matrix import Settings
 
 MARKDOWN = "comparison.md"
 """The comparison as a job summary shows it, in the results folder."""
@@ -59,7 +61,7 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
     return whole
 
 
-def _parse(given: list[str]) -> argparse.Namespace:
+def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nox -s bench-compare --", description="Compare two revisions.")
     parser.add_argument(
         "--base", help="revision to compare with, REV... its merge base (default: of the default branch)"
@@ -78,6 +80,7 @@ def _parse(given: list[str]) -> argparse.Namespace:
         help="ice_adjust,ice_adjust:modular instead of each backend's",
     )
     parser.add_argument("--domain", help="domain instead of each backend's compare-domain, such as 100x100x90")
+    add_arrangement(parser, settings)
     parser.add_argument("--threads", type=_whole(1, 4096), help="OpenMP threads (default: those of pyproject.toml)")
     parser.add_argument("--budget", type=_positive, default=75.0, help="seconds for each benchmark")
     parser.add_argument("--total", type=_positive, default=1200.0, help="seconds for all; the budgets shrink to fit")
@@ -93,9 +96,9 @@ def _parse(given: list[str]) -> argparse.Namespace:
 @explained
 def compare(_context: Context) -> None:
     """Compare two revisions on this machine: faster, slower, same or undecided. Arguments after --: see -- --help."""
-    options = _parse(arguments())
     surroundings = Surroundings.read()
     settings = surroundings.settings
+    options = _parse(arguments(), settings)
     console = make_console(quiet=options.quiet)
     selected = settings.select(options.cells or [default_cell(settings.cells).id])
     cells = cpu_cells(selected)
@@ -118,6 +121,7 @@ def compare(_context: Context) -> None:
         components=options.components,
         benchmarks=options.benchmarks,
         domain=options.domain,
+        arrangement=options.arrangement,
         total=options.total,
         instructions=options.instructions,
     )
@@ -176,10 +180,10 @@ def calibrate(_context: Context) -> None:
     surroundings = Surroundings.read()
     settings = surroundings.settings
     (cell,) = cpu_cells([settings.cell_by_id(options.cell or default_cell(settings.cells).id)])
-    benchmark = select([cell], options.domain, [f"{options.component}/"])[cell.id][0]
+    benchmark = select([cell], options.domain, [f"{options.component}/"], arrangement=settings.arrangement)[cell.id][0]
     protocol, machine = Protocol(), machine_name(settings.testbed)
     folder = surroundings.results / "calibrations"
-    path = place(folder, machine, benchmark.name, protocol)
+    path = place(folder, machine, benchmark.name, protocol, benchmark.arrangement)
     stored = Calibration.load(path) if path.exists() and not options.fresh else None
     console = make_console()
     try:
@@ -194,7 +198,7 @@ def calibrate(_context: Context) -> None:
             result = run_trials(
                 Crew(workshop.sides(cell, [benchmark])[0], folder / "logs"),
                 benchmark,
-                stored or Calibration(machine, benchmark.name, protocol),
+                stored or Calibration(machine, benchmark.name, protocol, arrangement=benchmark.arrangement),
                 injected=(0.0, *options.injected),
                 budget=options.budget,
                 trials=options.trials,

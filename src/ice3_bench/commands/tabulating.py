@@ -11,6 +11,7 @@ from invoke.tasks import task
 
 from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.cell.machine import machine_name
+from ice3_bench.cell.options import add_arrangement
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.errors import UsageError
 from ice3_bench.history.newest import Conditions, newest
@@ -39,6 +40,7 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     parser.add_argument("--machine", default=machine_name(settings.testbed), help="its results (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=settings.threads, help="results with so many threads")
     parser.add_argument("--profile", choices=("production", "strict"), default="production", help="compiler flags")
+    add_arrangement(parser, settings)
     return parser.parse_args(given)
 
 
@@ -66,7 +68,7 @@ def table(_context: Context) -> None:
     surroundings = Surroundings.read()
     settings = surroundings.settings
     options = _parse(arguments(), settings)
-    conditions = Conditions(options.machine, options.threads, options.profile)
+    conditions = Conditions(options.machine, options.threads, options.profile, options.arrangement)
     with opened(surroundings.results / HISTORY) as history:
         found = newest(history, settings, conditions)
     reference, lacking = _reference(settings, options.reference, conditions, found.results)

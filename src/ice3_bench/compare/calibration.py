@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from ice3_bench.compare.pairs import Pairs, Protocol, judge, measure
 from ice3_bench.compare.verdict import Verdict
 from ice3_bench.errors import UsageError
+from ice3_probe.messages import Arrangement  # noqa: TC001 (pydantic needs it at run time)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +78,8 @@ class Calibration:
     ----------
     protocol
         The procedure that was proven.
+    arrangement
+        Where the columns of the weather stood; calibrations that do not say so were made on shuffled ones.
     """
 
     machine: str
@@ -84,6 +87,7 @@ class Calibration:
     protocol: Protocol
     trials: list[Trials] = field(default_factory=list)
     seconds: float = 0.0
+    arrangement: Arrangement = "shuffled"
 
     @property
     def detectable(self) -> float | None:
@@ -104,7 +108,7 @@ class Calibration:
                 parts.append(f"found {true:+.1%} in {trials.slower} of {len(trials)} trials (at least {low:.1%})")
             else:
                 parts.insert(0, f"raised {trials.alarms} false alarms in {len(trials)} trials (at most {high:.1%})")
-        return f"on this machine the comparison {', '.join(parts)}, on {self.benchmark}"
+        return f"on this machine the comparison {', '.join(parts)}, on {self.benchmark} in {self.arrangement} weather"
 
     def trials_of(self, injected: float) -> Trials:
         """Return the trials with a slowdown; empty if there are none yet."""
@@ -152,9 +156,10 @@ def _first_line(error: Exception) -> str:
     return str(error)
 
 
-def place(folder: Path, machine: str, benchmark: str, protocol: Protocol) -> Path:
-    """File of a calibration; one for each machine, benchmark and procedure."""
-    key = json.dumps([machine, benchmark, asdict(protocol)], sort_keys=True)
+def place(folder: Path, machine: str, benchmark: str, protocol: Protocol, arrangement: Arrangement) -> Path:
+    """File of a calibration; one for each machine, benchmark, procedure and arrangement of the weather."""
+    weather = [] if arrangement == "shuffled" else [arrangement]  # as in the names of files from before there were two
+    key = json.dumps([machine, benchmark, asdict(protocol), *weather], sort_keys=True)
     return folder / f"{benchmark.replace('/', '-')}-{hashlib.sha256(key.encode()).hexdigest()[:8]}.json"
 
 
@@ -187,7 +192,9 @@ def known(folder: Path, machine: str, protocol: Protocol) -> Known:
             continue
         if calibration.protocol.version != protocol.version:
             old += 1
-        elif path == place(folder, machine, calibration.benchmark, protocol) and any(calibration.trials):
+            continue
+        here = place(folder, machine, calibration.benchmark, protocol, calibration.arrangement)
+        if path == here and any(calibration.trials):
             statements.append(calibration.statement)
     return Known(tuple(statements), old)
 

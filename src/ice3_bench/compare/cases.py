@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ice3_bench.names import Domain
     from ice3_bench.settings.matrix import Cell
-    from ice3_probe.messages import Benchmark
+    from ice3_probe.messages import Arrangement, Benchmark
 
 COUNTED_DOMAIN = (16, 16, 60)
 """Largest domain on which instructions are counted; valgrind runs 50 times as long as the processor."""
@@ -47,7 +47,11 @@ def default_cell(cells: Sequence[Cell]) -> Cell:
 
 
 def select(
-    cells: Sequence[Cell], domain: str | None = None, wanted: Sequence[str] = (), components: Sequence[str] = ()
+    cells: Sequence[Cell],
+    domain: str | None = None,
+    wanted: Sequence[str] = (),
+    components: Sequence[str] = (),
+    arrangement: Arrangement = "coherent",
 ) -> dict[str, list[Benchmark]]:
     """Return the benchmarks of each cell, by its id: those whose name contains one of ``wanted``, if any is given.
 
@@ -57,13 +61,15 @@ def select(
         Instead of the domain of comparisons of each backend.
     components
         Instead of the components of each backend.
+    arrangement
+        Where the columns of the weather stand, on both sides.
 
     Raises
     ------
     UsageError
         If no name does; the message lists the names.
     """
-    known = {cell.id: benchmarks_of(cell, [_domain(cell, domain)], components) for cell in cells}
+    known = {cell.id: benchmarks_of(cell, [_domain(cell, domain)], components, arrangement) for cell in cells}
     chosen = {cell: [one for one in group if is_wanted(one.name, wanted)] for cell, group in known.items()}
     if not any(chosen.values()):
         names = ", ".join(one.name for group in known.values() for one in group)

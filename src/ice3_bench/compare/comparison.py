@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ice3_bench.compare.verdict import Decision
     from ice3_bench.compare.workers import Side
     from ice3_bench.settings.matrix import Cell, Settings
-    from ice3_probe.messages import Benchmark
+    from ice3_probe.messages import Arrangement, Benchmark
 
 PREPARATION = 30.0
 """Seconds that a cell is assumed to take besides its pairs, until one was measured."""
@@ -52,6 +52,8 @@ class Request:
         Only those whose name contains one of these, if any is given.
     domain
         Instead of the domain of each backend.
+    arrangement
+        Where the columns of the weather stand.
     total
         Seconds for all; the budgets shrink to fit.
     instructions
@@ -66,6 +68,7 @@ class Request:
     components: Sequence[str] = ()
     benchmarks: Sequence[str] = ()
     domain: str | None = None
+    arrangement: Arrangement = "coherent"
     total: float = 1200.0
     instructions: bool = False
 
@@ -103,7 +106,7 @@ def compare_revisions(
     deadline = time.monotonic() + request.total
     # Compiled cells are decided soon and come first; the slow ones get the rest of the total.
     cells = sorted(request.cells, key=lambda cell: cell.backend.compiler is None)
-    chosen = select(cells, request.domain, request.benchmarks, request.components)
+    chosen = select(cells, request.domain, request.benchmarks, request.components, request.arrangement)
     cells = [cell for cell in cells if cell.id in chosen]
     with (
         checked_out(project, request.base or default_base(project)) as base,
@@ -114,7 +117,9 @@ def compare_revisions(
         workshop = Workshop(project, settings, revisions, request.threads, Path(scratch))
         workshop.require_ports(cells)
         comparison = Comparison(
-            **{label: _compared(revision) for label, revision in revisions.items()}, calibration=calibration
+            **{label: _compared(revision) for label, revision in revisions.items()},
+            arrangement=request.arrangement,
+            calibration=calibration,
         )
         left = family = sum(len(group) for group in chosen.values())
         aside = PREPARATION

@@ -10,7 +10,7 @@ from ice3_bench.cell.machine import host_name
 from ice3_bench.errors import UsageError
 from ice3_bench.names import BenchmarkName
 from ice3_bench.text import count
-from ice3_probe.messages import COMPONENTS, base_of
+from ice3_probe.messages import COMPONENTS, MIXES, base_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from ice3_bench.history.store import History
     from ice3_bench.report import Benchmark, Report
     from ice3_bench.settings.matrix import Cell, Settings
+    from ice3_probe.messages import Arrangement
 
 LEFT_OUT = {
     "cell": "the matrix has no such cell: {}",
     "machine": "measured on another machine: {} (--machine NAME shows one)",
     "threads": "measured with another number of threads: {} (--threads NUMBER)",
     "profile": "measured with another profile: {} (--profile NAME)",
+    "weather": "measured in other weather: {} (--arrangement NAME)",
     "name": "they are no names of benchmarks of the cell that was measured: {}",
 }
 """Why runs are left out, by the condition that they break."""
@@ -41,22 +43,29 @@ class Conditions:
         Threads of CPU cells. A GPU cell is timed on its device, so any number will do.
     profile
         Compiler flags of the cells that have a compiler.
+    arrangement
+        Where the columns of the weather stood.
     """
 
     machine: str
     threads: int
     profile: str
+    arrangement: Arrangement
 
     @property
     def text(self) -> str:
         """The conditions as in a sentence."""
-        return f"on '{self.machine}' with {count(self.threads, 'thread')} and the profile {self.profile}"
+        return (
+            f"on '{self.machine}' with {count(self.threads, 'thread')} and the profile {self.profile} "
+            f"in {self.arrangement} weather"
+        )
 
     def command(self, sessions: Iterable[str], settings: Settings) -> str:
         """Return the command that measures under these conditions; the machine is not in it."""
         options = [
             *(["--threads", str(self.threads)] if self.threads != settings.threads else []),
             *(["--profile", self.profile] if self.profile != "production" else []),
+            *(["--arrangement", self.arrangement] if self.arrangement != settings.arrangement else []),
         ]
         return " ".join(["nox -s", *sessions, *(["--", *options] if options else [])])
 
@@ -77,6 +86,8 @@ class Conditions:
             return "threads", str(protocol.threads)
         if cell.backend.compiler is not None and protocol.profile != self.profile:
             return "profile", protocol.profile
+        if protocol.arrangement != self.arrangement:
+            return "weather", protocol.arrangement
         return None
 
 
@@ -113,7 +124,8 @@ class Result:
         bases = list(COMPONENTS)
         base = base_of(name.component)
         place = bases.index(base) if base in bases else len(bases)
-        among = (place, name.component, self.benchmark.points, name.domain, name.mix or "")
+        mixes = ("", *MIXES, name.mix or "")
+        among = (place, name.component, self.benchmark.points, name.domain, mixes.index(name.mix or ""), name.mix or "")
         return *among, time is None, time or 0.0, self.report.cell
 
 

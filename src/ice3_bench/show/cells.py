@@ -65,6 +65,7 @@ class Summary:
                 f"{self.conditions.machine} ({'; '.join([*machines, *devices])})",
                 count(self.conditions.threads, "thread"),
                 *([] if self.conditions.profile == "production" else [f"profile {self.conditions.profile}"]),
+                f"{self.conditions.arrangement} weather",
                 " to ".join(dict.fromkeys((dates[0], dates[-1]))),
                 f"commit {commits.pop()}" if len(commits) == 1 else "several commits",
             ]
@@ -177,6 +178,7 @@ def _record(result: Result, ratio: Ratio | None) -> dict[str, Any]:
         "cpu": machine.cpu,
         "threads": report.protocol.threads,
         "profile": report.protocol.profile,
+        "weather": report.protocol.arrangement,
         "clock": benchmark.clock,
         "latency_ns": values.get("latency"),
         "latency_upper_quartile_ns": measures["latency"].upper_value if "latency" in values else None,

@@ -134,7 +134,7 @@ def _summary(comparison: Comparison) -> str:
 
 def comparison_table(comparison: Comparison) -> Group:
     """Make the table of a comparison, with a sentence on each verdict below."""
-    title = f"{comparison.contender.text} against {comparison.base.text}: CPU time"
+    title = f"{comparison.contender.text} against {comparison.base.text}: CPU time in {comparison.arrangement} weather"
     table = Table(title=title, title_justify="left")
     headings = _headings(comparison)
     for heading in headings:
@@ -158,7 +158,8 @@ def comparison_markdown(comparison: Comparison, literal: Callable[[str], str] = 
     """
     headings = _headings(comparison)
     rows = ([literal(entry) for entry in _row(one, len(headings))] for one in comparison.benchmarks)
-    title = f"CPU time of {comparison.contender.text} against {comparison.base.text}: {_summary(comparison)}"
+    sides = f"{comparison.contender.text} against {comparison.base.text}"
+    title = f"CPU time of {sides} in {comparison.arrangement} weather: {_summary(comparison)}"
     below = [*_remarks(comparison), f"Calibration: {comparison.calibration}."]
     return "\n".join(
         [

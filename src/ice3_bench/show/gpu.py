@@ -68,5 +68,5 @@ def _provenance(report: Report) -> str:
     return (
         f"{report.cell}: {gpu.name}, driver {gpu.driver}, CUDA runtime {gpu.runtime}, {report.software.compiler}, "
         f"power limit {limit}, clock {clock} while copying, copies {gpu.copy_bytes_per_second / 1e12:.3f} TB/s; "
-        f"{commit}, {report.created:%Y-%m-%d}.\n"
+        f"{report.protocol.arrangement} weather; {commit}, {report.created:%Y-%m-%d}.\n"
     )

@@ -30,8 +30,8 @@ def results_table(report: Report, previous: Report | None, checks: Sequence[Chec
     The change is that against the previous comparable run. Compile times are shown if something was compiled, and marks
     if there are any.
     """
-    threads = count(report.protocol.threads, "thread")
-    table = Table(title=f"{report.cell} on {report.machine.testbed}, {threads}", title_justify="left")
+    how = f"{count(report.protocol.threads, 'thread')}, {report.protocol.arrangement} weather"
+    table = Table(title=f"{report.cell} on {report.machine.testbed}, {how}", title_justify="left")
     table.add_column("benchmark", no_wrap=True)
     headings = _headings(report)
     for heading in headings:

@@ -37,7 +37,7 @@ def loaded(case: Benchmark, cell: Cell, port: Port, *, alone: bool) -> None:
     if cell.device == "cpu":
         if not alone:
             load_everything(port, cell, case)
-        weather(case.domain, case.mix)
+        weather(case.domain, case.mix, case.arrangement)
 
 
 @pytest.mark.usefixtures("loaded")
