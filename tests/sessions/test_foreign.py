@@ -36,8 +36,9 @@ requirements = ["numpy"]
 components = ["ice_adjust"]
 domains = ["16x16x30"]
 """
-FAST = "temperature = th * exn\n"
-SLOW = "for _ in range(10):\n        temperature = np.exp(np.log(th))\n    temperature = th * exn\n"
+FAST = "    state = thermo.State("
+"""A line of the scheme, and what makes it slower before it."""
+SLOW = "    for _ in range(10):\n        np.exp(np.log(th))\n" + FAST
 CELL = "numpy-float64"
 BENCHMARK = "ice_adjust/numpy/float64/16x16x30"
 
