@@ -11,9 +11,9 @@ from ice3_gt4py.externals import externals
 from ice3_gt4py.falling import sedimentation_of
 from ice3_gt4py.points import ActivePoints, EveryPoint
 from ice3_gt4py.stencils.microphysics import microphysics
+from ice3_gt4py.stencils.microphysics_by_point import microphysics_by_point
 from ice3_gt4py.stencils.microphysics_of_ice import microphysics_of_ice
 from ice3_gt4py.stencils.microphysics_of_liquid import microphysics_of_liquid
-from ice3_gt4py.stencils.microphysics_by_point import microphysics_by_point
 from ice3_gt4py.stencils.sedimentation import deposition
 from ice3_gt4py.storages import check
 from ice3_probe.contract import RAIN_ICE, RainIceOptions, active

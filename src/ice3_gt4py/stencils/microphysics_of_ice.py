@@ -4,7 +4,7 @@ Without liquid water and graupel, and too cold for melting, only nucleation, dep
 autoconversion of ice act. Their rates, and the absence of all others, last until the end of the time step.
 """
 
-from gt4py.cartesian.gtscript import PARALLEL, Field, GlobalTable, K, computation, int32, interval
+from gt4py.cartesian.gtscript import PARALLEL, Field, computation, interval
 
 from ice3_gt4py.stencils.air import air
 from ice3_gt4py.stencils.nucleation import rvheni
@@ -29,7 +29,6 @@ def microphysics_of_ice(
     rit: Field["float"],
     rst: Field["float"],
     rgt: Field["float"],
-    sigs: Field["float"],
     cit: Field["float"],
     ths: Field["float"],
     rvs: Field["float"],
@@ -39,13 +38,10 @@ def microphysics_of_ice(
     rss: Field["float"],
     rgs: Field["float"],
     evap3d: Field["float"],
-    tables: GlobalTable["float", (9840,)],
-    columns: Field["float"],
-    level: Field[K, int32],
     tstep: "float",
     over_tstep: "float",
 ):
-    """Nucleation, processes of ice and snow, substeps, repair; the arguments are those of ``microphysics``."""
+    """Nucleation, processes of ice and snow, substeps, repair; fields and scalars are those of ``microphysics``."""
     with computation(PARALLEL), interval(...):
         t = tht * exn
         lv, ls = heating(t, exn, rvt, rct, rrt, rit, rst, rgt)

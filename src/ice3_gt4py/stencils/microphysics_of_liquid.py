@@ -4,7 +4,7 @@ Without cloud ice, snow and graupel, and too warm for nucleation, only the warm 
 absence of all others, last until the end of the time step.
 """
 
-from gt4py.cartesian.gtscript import PARALLEL, Field, GlobalTable, K, computation, int32, interval
+from gt4py.cartesian.gtscript import PARALLEL, Field, computation, interval
 
 from ice3_gt4py.stencils.air import air
 from ice3_gt4py.stencils.presence import above, hydrometeors, present
@@ -37,13 +37,10 @@ def microphysics_of_liquid(
     rss: Field["float"],
     rgs: Field["float"],
     evap3d: Field["float"],
-    tables: GlobalTable["float", (9840,)],
-    columns: Field["float"],
-    level: Field[K, int32],
     tstep: "float",
     over_tstep: "float",
 ):
-    """Warm processes, substeps, repair of negative sources; the arguments are those of ``microphysics``."""
+    """Warm processes, substeps, repair of negative sources; fields and scalars are those of ``microphysics``."""
     with computation(PARALLEL), interval(...):
         t = tht * exn
         lv, ls = heating(t, exn, rvt, rct, rrt, rit, rst, rgt)
