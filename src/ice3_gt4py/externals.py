@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ice3_gt4py.compilation import Build
     from ice3_probe.contract import RainIceOptions
 
-KINDS = {"IDLE": 0.0, "LIQUID": 1.0, "ICE": 2.0, "MIXED": 3.0}
-"""Kinds of points: nothing to do; no ice, snow or graupel; only ice and snow; any."""
+KINDS = {"IDLE": 0.0, "CLEAR": 1.0, "LIQUID": 2.0, "ICE": 3.0, "MIXED": 4.0}
+"""Kinds of points: nothing to do; no hydrometeors; no ice, snow or graupel; only ice and snow; any."""
 
 
 def externals(options: RainIceOptions, build: Build) -> dict[str, Any]:

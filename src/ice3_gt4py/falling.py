@@ -1,35 +1,39 @@
-"""How the species of RainIce fall: each below the highest level that holds it, or all at once."""
+"""How the species of RainIce fall: each in the columns that hold it, or all at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ice3_gt4py import constants
 from ice3_gt4py.compilation import freeze
+from ice3_gt4py.packing import Buffers, filled, lanes, with_layout
 from ice3_gt4py.parameters import SMALLEST, Parameters
 from ice3_gt4py.stencils.sedimentation import fall_by_power_law, fall_of_droplets, fall_of_ice, sedimentation
-from ice3_gt4py.storages import is_one_row
 from ice3_probe.contract import SEDIMENTATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from numpy.typing import NDArray
+
     from ice3_gt4py.compilation import Build
+    from ice3_gt4py.packing import Layout
     from ice3_probe.contract import RainIceOptions, Shape
 
 RATES = ("inprc", "inprr", "inprs", "inprg")
 """Rates at the ground."""
-SLAB = 256
-"""Columns that a species falls in at a time: fewer have more levels without it, more cost fewer calls."""
+NEAR = 2048
+"""Columns among which those that reach equally high are taken together: their points are near each other in memory."""
 _SMALLEST_ICE = 1.0e-7
 """Smallest mixing ratio of cloud ice that falls."""
 _MARGIN = 0.999
 """Levels are chosen by contents a little below the smallest one that falls, so that rounding does not matter."""
-_FLAT = {"flux", "sea", "town"}
-"""Fields (i, j) of the stencils."""
+_COLUMN = ("rhodref", "dzz")
+_SOURCES = {"rcs", "rrs", "ris", "rss", "rgs"}
 
 
 def sedimentation_of(
@@ -64,7 +68,10 @@ class FallingTogether:
 
 @dataclass(frozen=True)
 class _Species:
-    """What falls: its source, rate at the ground, fluxes, the smallest content that does, and how it is computed."""
+    """What falls: its source, rate at the ground, fluxes, the smallest content that does, and how it is computed.
+
+    ``inputs`` and ``surface`` are fields (i, j, k) and (i, j) that only its stencil needs.
+    """
 
     source: str
     rate: str
@@ -72,62 +79,85 @@ class _Species:
     smallest: float
     stencil: Any
     law: Mapping[str, Any]
-    surroundings: tuple[str, ...] = ("rhodref", "dzz")
+    inputs: tuple[str, ...] = ()
+    surface: tuple[str, ...] = ()
 
 
 class FallingAlone:
-    """A stencil for each kind of fall speed, on slabs of columns, below the highest level that holds the species."""
+    """A stencil for each kind of fall speed, on packed columns: each species where it is, and below."""
 
     def __init__(
         self, domain: Shape, build: Build, options: RainIceOptions, externals: Mapping[str, Any], *, fluxes: bool
     ) -> None:
         self._scalar, self._fluxes = build.dtype.type, fluxes
-        self._rows = build.layout == "i-first"
+        self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
         power_law = build.stencil(fall_by_power_law, externals)
         rain, snow, graupel = (
             _Species(f"r{x}s", f"inpr{x}", f"fpr_{x}", SMALLEST[x], power_law, _law(x, build)) for x in "rsg"
         )
-        ice = _Species("ris", "inpri", "fpr_i", _SMALLEST_ICE, build.stencil(fall_of_ice, externals), {})
+        ice = _Species("ris", "inprs", "fpr_i", _SMALLEST_ICE, build.stencil(fall_of_ice, externals), {})
         self._species = [rain, ice, snow, graupel]
         if options.LSEDIC:
             stencil = build.stencil(fall_of_droplets, externals)
-            needed = ("rhodref", "dzz", "pabs", "tht", "sea", "town")
-            self._species.append(_Species("rcs", "inprc", "fpr_c", SMALLEST["c"], stencil, {}, needed))
-        self._inpri = np.zeros(domain[:2], build.dtype, order="F" if self._rows else "C")
+            droplets = _Species("rcs", "inprc", "fpr_c", SMALLEST["c"], stencil, {}, ("pabs", "tht"), ("sea", "town"))
+            self._species.append(droplets)
+        self._row = min(build.row, lanes(domain[0] * domain[1]))
+        names = {"source", "fpr"} if fluxes else {"source"}
+        names = names.union(_COLUMN, *(species.inputs for species in self._species))
+        self._buffers = Buffers(sorted(names), self._row * domain[2], build)
+        self._surface = {name: np.zeros((self._row, 1), build.dtype) for name in ("flux", "sea", "town")}
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
         """Let the species of ``state`` fall for ``timestep`` seconds."""
-        used = {name for species in self._species for name in (species.source, species.rate, *species.surroundings)}
-        fields = {name: array for name, array in {**state, "inpri": self._inpri}.items() if name in used}
-        fields["inprc"] = state["inprc"]
-        if self._fluxes:
-            fields |= {species.fpr: state[species.fpr] for species in self._species}
-            state["fpr_c"][...] = 0.0
-        if self._rows and is_one_row(fields.values()):
-            fields = {name: _one_row(field) for name, field in fields.items()}
-        for name in (*RATES, "inpri"):
-            fields[name][...] = 0.0
-        for slab in _slabs(fields["dzz"].shape):
-            for species in self._species:
-                self._fall(species, {name: field[slab] for name, field in fields.items()}, timestep)
-        fields["inprs"] += fields["inpri"]
+        changed = [*RATES, *(species.source for species in self._species)]
+        changed += [f"fpr_{x}" for x in "crisg"] if self._fluxes else []
+        inputs = {name for species in self._species for name in (*_COLUMN, *species.inputs, *species.surface)}
+        fields = {name: state[name] for name in (*changed, *sorted(inputs))}
+        for name in changed:
+            if name not in _SOURCES:
+                fields[name][...] = 0.0
+        with_layout(partial(self._fall, timestep), fields, changed, self._order)
         for name in RATES:
-            fields[name] *= self._scalar(1.0 / constants.RHOLW)
+            state[name][...] *= self._scalar(1.0 / constants.RHOLW)
 
-    def _fall(self, species: _Species, fields: Mapping[str, Any], timestep: float) -> None:
-        source = fields[species.source]
-        if self._fluxes:
-            fields[species.fpr][...] = 0.0
-        holding = np.flatnonzero((source > self._scalar(_MARGIN * species.smallest / timestep)).any(axis=(0, 1)))
-        if holding.size == 0:
-            return
-        first = int(holding[0])
-        arguments = {name: fields[name] for name in species.surroundings}
-        arguments |= {"source": source, "flux": fields[species.rate], "fpr": fields.get(species.fpr)}
-        origin = {name: (0, 0) if name in _FLAT else (0, 0, first) for name in arguments}
+    def _fall(self, timestep: float, fields: Mapping[str, NDArray[Any]], layout: Layout) -> None:
         times = {"tstep": self._scalar(timestep), "over_tstep": self._scalar(1.0 / timestep)}
-        shape = (*source.shape[:2], source.shape[2] - first)
-        freeze(species.stencil, origin, shape)(**arguments, **species.law, **times)
+        for species in self._species:
+            own = {"source": species.source, "fpr": species.fpr}
+            names = (*_COLUMN, *species.inputs, *(own if self._fluxes else ("source",)))
+            memory = {name: layout.flat(fields[own.get(name, name)]) for name in names}
+            holds = fields[species.source] > self._scalar(_MARGIN * species.smallest / timestep)
+            for i, j, first in _packs(holds, self._row):
+                flux = self._sweep(species, memory, fields, layout, i, j, first, times)
+                fields[species.rate][i, j] += flux[: i.size]
+
+    def _sweep(
+        self,
+        species: _Species,
+        memory: Mapping[str, NDArray[Any]],
+        fields: Mapping[str, NDArray[Any]],
+        layout: Layout,
+        i: NDArray[np.intp],
+        j: NDArray[np.intp],
+        first: int,
+        times: Mapping[str, Any],
+    ) -> NDArray[Any]:
+        """Let a species fall in columns (i, j) from level ``first`` on; return its flux at the ground (kg m-2 s-1)."""
+        size, levels = lanes(i.size), fields[species.source].shape[2] - first
+        i, j = filled(i, size), filled(j, size)
+        points = layout.columns(i, j, first)
+        self._buffers.gather(memory, (*_COLUMN, *species.inputs, "source"), points)
+        for name in species.surface:
+            self._surface[name][:size, 0] = fields[name][i, j]
+        surface = {name: self._surface[name][:size] for name in ("flux", *species.surface)}
+        columns = self._buffers.fields(layout, (size, 1, levels))
+        origin: dict[str, tuple[int, ...]] = dict.fromkeys((*columns, "fpr"), (0, 0, 0)) | dict.fromkeys(
+            surface, (0, 0)
+        )
+        sweep = freeze(species.stencil, origin, (size, 1, levels))
+        sweep(**{"fpr": None, **columns}, **surface, **species.law, **times)
+        self._buffers.scatter(memory, ("source", "fpr") if self._fluxes else ("source",), points)
+        return surface["flux"][:, 0]
 
 
 def _law(species: str, build: Build) -> dict[str, Any]:
@@ -142,18 +172,27 @@ def _law(species: str, build: Build) -> dict[str, Any]:
     return {key: build.dtype.type(value) for key, value in values.items()}
 
 
-def _one_row(field: Any) -> Any:  # noqa: ANN401
-    """View the horizontal plane of a field (i, j[, k]) as one row."""
-    return field.reshape((-1, 1, *field.shape[2:]), order="F")
+def _packs(holds: NDArray[np.bool_], size: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], int]]:
+    """Yield columns (i, j) that hold something, and the highest level of them that does.
+
+    Near in memory, those that reach equally high are together.
+    """
+    highest = _highest(holds)
+    j, i = np.nonzero(holds.shape[2] > highest.T)  # in the order of memory, if i is first
+    tops = highest[i, j]
+    order = np.lexsort((tops, np.arange(tops.size) // NEAR))
+    for begin in range(0, order.size, size):
+        chosen = order[begin : begin + size]
+        yield i[chosen], j[chosen], int(tops[chosen].min())
 
 
-def _slabs(domain: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
-    """Cut the horizontal plane into slabs of about SLAB columns: parts of the one row, or some rows."""
-    i, j = domain[:2]
-    if j == 1:
-        for first in range(0, i, SLAB):
-            yield slice(first, first + SLAB), slice(None)
-    else:
-        rows = max(1, SLAB // i)
-        for first in range(0, j, rows):
-            yield slice(None), slice(first, first + rows)
+def _highest(holds: NDArray[np.bool_]) -> NDArray[np.integer[Any]]:
+    """Return the first level of each column that holds something; the number of levels where none does."""
+    some = np.flatnonzero(holds.any(axis=(0, 1)))
+    first, end = (int(some[0]), int(some[-1]) + 1) if some.size else (0, 0)
+    seen = np.zeros_like(holds[:, :, 0])
+    below = np.zeros_like(seen, dtype=np.int32)  # levels from the highest one that holds something to the last one
+    for level in range(first, end):
+        seen |= holds[:, :, level]
+        below += seen
+    return np.where(seen, end - below, holds.shape[2])

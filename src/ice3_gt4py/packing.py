@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -29,12 +29,20 @@ class Layout:
 
     Parameters
     ----------
+    domain
+        Points (i, j, k).
     order
         Dimensions, from the one whose neighbours lie farthest apart to the one whose neighbours follow each other.
     """
 
-    def __init__(self, order: tuple[int, ...]) -> None:
+    def __init__(self, domain: Shape, order: tuple[int, ...]) -> None:
         self._order = order
+        self._back = tuple(order.index(axis) for axis in range(3))
+        steps, step = [0, 0, 0], 1
+        for axis in reversed(order):
+            steps[axis] = step
+            step *= domain[axis]
+        self._steps, self._levels = steps, domain[2]
 
     @classmethod
     def of(cls, fields: Iterable[NDArray[Any]]) -> Layout | None:
@@ -42,11 +50,22 @@ class Layout:
         first, *others = fields
         order = tuple(int(axis) for axis in np.argsort([-stride for stride in first.strides], kind="stable"))
         same = all(field.transpose(order).flags.c_contiguous for field in (first, *others))
-        return cls(order) if same else None
+        return cls(first.shape, order) if same else None
 
     def flat(self, field: NDArray[Any]) -> NDArray[Any]:
         """Return the memory of a field, one-dimensional; nothing is copied."""
         return field.transpose(self._order).reshape(-1)
+
+    def shaped(self, memory: NDArray[Any], shape: Shape) -> NDArray[Any]:
+        """Return the beginning of ``memory`` as a field that lies as the others; nothing is copied."""
+        ordered = memory[: int(np.prod(shape))].reshape([shape[axis] for axis in self._order])
+        return ordered.transpose(self._back)
+
+    def columns(self, i: Points, j: Points, first: int) -> Points:
+        """Return where the points of columns (i, j) lie, from level ``first`` on, in the order of ``shaped``."""
+        lowest = i * self._steps[0] + j * self._steps[1]
+        points = lowest[:, None, None] + self._steps[2] * np.arange(first, self._levels)
+        return points.transpose(self._order).reshape(-1)
 
 
 class Buffers:
@@ -95,10 +114,9 @@ class Buffers:
         for future in waiting:
             future.result()
 
-    def fields(self, shape: Shape) -> dict[str, NDArray[Any]]:
-        """Return the beginnings of the buffers as fields (i, j, k), i first."""
-        size = int(np.prod(shape))
-        return {name: memory[:size].reshape(shape, order="F") for name, memory in self._memory.items()}
+    def fields(self, layout: Layout, shape: Shape) -> dict[str, NDArray[Any]]:
+        """Return the beginnings of the buffers as fields of that shape, which lie as all others."""
+        return {name: layout.shaped(memory, shape) for name, memory in self._memory.items()}
 
 
 def lanes(number: int) -> int:
@@ -110,3 +128,20 @@ def filled(points: Points, size: int) -> Points:
     """Repeat the last point up to a size: it is then computed, and written, more than once."""
     missing = size - points.size
     return np.concatenate([points, np.full(missing, points[-1])]) if missing else points
+
+
+def with_layout(
+    call: Callable[[Mapping[str, Any], Layout], None],
+    state: Mapping[str, NDArray[Any]],
+    changed: Iterable[str],
+    order: Literal["F", "C"],
+) -> None:
+    """Call with fields and the layout of those with levels; with copies in ``order``, if they do not all lie alike."""
+    layout = Layout.of(field for field in state.values() if field.ndim == 3)
+    if layout is not None:
+        call(state, layout)
+        return
+    copies = {name: field.copy(order=order) for name, field in state.items()}
+    with_layout(call, copies, (), order)
+    for name in changed:
+        state[name][...] = copies[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ice3_gt4py.compilation import freeze
 from ice3_gt4py.externals import KINDS
 from ice3_gt4py.lookup import table_arguments
-from ice3_gt4py.packing import Buffers, Layout, filled, lanes
+from ice3_gt4py.packing import Buffers, filled, lanes, with_layout
 from ice3_gt4py.stencils.activity import activity
 from ice3_gt4py.storages import aligned_zeros
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ice3_gt4py.compilation import Build
+    from ice3_gt4py.packing import Layout
     from ice3_probe.contract import Shape
 
 CHUNK = 2**19
@@ -82,13 +84,10 @@ class ActivePoints:
 
     def __call__(self, state: Mapping[str, NDArray[Any]], scalars: Mapping[str, Any]) -> None:
         """Advance ``state`` in place."""
-        layout = Layout.of(state[name] for name in _FIELDS)
-        if layout is None:  # copies lie in memory alike
-            copies = {name: state[name].copy(order=self._order) for name in _FIELDS}
-            self(copies, scalars)
-            for name in _OUTPUTS:
-                state[name][...] = copies[name]
-            return
+        fields = {name: state[name] for name in _FIELDS}
+        with_layout(partial(self._run, scalars), fields, _OUTPUTS, self._order)
+
+    def _run(self, scalars: Mapping[str, Any], state: Mapping[str, NDArray[Any]], layout: Layout) -> None:
         memory = {name: layout.flat(state[name]) for name in _FIELDS}
         for begin in range(0, memory["tht"].size, CHUNK):
             chunk = {name: values[begin : begin + CHUNK] for name, values in memory.items()}
@@ -96,7 +95,7 @@ class ActivePoints:
             for kind, stencil in self.stencils.items():
                 points = np.flatnonzero(kinds == KINDS[kind])
                 for first in range(0, points.size, self._size):
-                    self._advance(stencil, points[first : first + self._size], chunk, scalars)
+                    self._advance(stencil, points[first : first + self._size], chunk, layout, scalars)
 
     def _kinds(self, chunk: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         kinds = self._kind[: chunk["tht"].size]
@@ -110,6 +109,7 @@ class ActivePoints:
         stencil: Any,  # noqa: ANN401
         points: NDArray[np.intp],
         chunk: Mapping[str, NDArray[Any]],
+        layout: Layout,
         scalars: Mapping[str, Any],
     ) -> None:
         row = min(self._row, lanes(points.size))
@@ -117,5 +117,5 @@ class ActivePoints:
         points = filled(points, row * rows)
         self._buffers.gather(chunk, _INPUTS, points)
         shape = (row, 1, rows)
-        freeze(stencil, _ORIGIN, shape)(**self._buffers.fields(shape), **self._tables, **scalars)
+        freeze(stencil, _ORIGIN, shape)(**self._buffers.fields(layout, shape), **self._tables, **scalars)
         self._buffers.scatter(chunk, _OUTPUTS, points)

@@ -12,6 +12,7 @@ from ice3_gt4py.falling import sedimentation_of
 from ice3_gt4py.points import ActivePoints, EveryPoint
 from ice3_gt4py.stencils.microphysics import microphysics
 from ice3_gt4py.stencils.microphysics_by_point import microphysics_by_point
+from ice3_gt4py.stencils.microphysics_of_clear_air import microphysics_of_clear_air
 from ice3_gt4py.stencils.microphysics_of_ice import microphysics_of_ice
 from ice3_gt4py.stencils.microphysics_of_liquid import microphysics_of_liquid
 from ice3_gt4py.stencils.sedimentation import deposition
@@ -19,14 +20,19 @@ from ice3_gt4py.storages import check
 from ice3_probe.contract import RAIN_ICE, RainIceOptions, active
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ice3_gt4py.compilation import Build
     from ice3_probe.contract import Field, Shape
 
 FLUXES = tuple(field for field in RAIN_ICE if field.name.startswith("fpr_"))
 """Outputs that a model step does not need."""
-_OF_KINDS = {"LIQUID": microphysics_of_liquid, "ICE": microphysics_of_ice, "MIXED": microphysics}
+_OF_KINDS: dict[str, Callable[..., None]] = {
+    "CLEAR": microphysics_of_clear_air,
+    "LIQUID": microphysics_of_liquid,
+    "ICE": microphysics_of_ice,
+    "MIXED": microphysics,
+}
 """Stencils that compute the points of each kind."""
 _DEPOSITED = {"rhodref": 3, "dzz": 3, "rct": 3, "rcs": 3, "inprc": 2, "indep": 2}
 """Fields of the deposition and their numbers of dimensions."""
@@ -99,7 +105,9 @@ class RainIce:
         if build.loops == "by-point":
             self.microphysics = EveryPoint(domain, build, build.stencil(definition, constants))
         else:
-            definitions = dict.fromkeys(_OF_KINDS, definition) if again else _OF_KINDS
+            definitions = dict(_OF_KINDS)
+            if again:
+                definitions.update(dict.fromkeys(("LIQUID", "ICE", "MIXED"), definition))
             stencils = {kind: build.stencil(of_kind, constants) for kind, of_kind in definitions.items()}
             self.microphysics = ActivePoints(domain, build, stencils, constants)
         self._deposition = None
