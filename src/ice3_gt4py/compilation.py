@@ -70,8 +70,8 @@ class Build:
         horizontal plane as one row. This suits a backend that computes vectors of neighbouring columns.
         ``"native"``: GT4Py's layout of the backend.
     loops
-        ``"branch-free"``: RainIce packs the points that have something to do, and evaluates all processes of their kind
-        in loops that vectorise. ``"by-point"``: it takes every point through its substeps alone.
+        ``"branch-free"``: RainIce evaluates all processes in loops that vectorise. ``"by-point"``: it takes every point
+        through its substeps alone.
     tables
         ``"global"``: stencils read lookup tables as global tables. ``"columns"``: as columns of a field.
     row
@@ -82,7 +82,7 @@ class Build:
     compile_args
         Arguments added to those of the compiler.
     threads
-        Threads that copy the points of packed fields; stencils ask OpenMP for theirs.
+        Threads that the stencils may use; OpenMP starts them.
     cache
         Folder of the compiled stencils; ``None`` is GT4Py's own choice, ``.gt_cache`` in the working directory.
     cached_only
@@ -151,6 +151,15 @@ class Build:
             )
         except ValueError as error:
             raise SettingsError(f"{error} Correct {table}.") from error
+
+    @property
+    def packs(self) -> bool:
+        """Whether RainIce packs the points that have something to do.
+
+        A stencil that works point by point skips the others itself. The copies are made by one thread, so that with
+        more threads they would cost more than they save.
+        """
+        return self.loops == "branch-free" and self.threads == 1 and not self.on_device
 
     @property
     def dtype(self) -> np.dtype[Any]:

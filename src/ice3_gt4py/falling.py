@@ -1,4 +1,4 @@
-"""How the species of RainIce fall: each in the columns that hold it, or all at once."""
+"""How the species of RainIce fall, each in the columns that hold it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from ice3_gt4py import constants
 from ice3_gt4py.compilation import freeze
 from ice3_gt4py.packing import Buffers, filled, lanes, with_layout
 from ice3_gt4py.parameters import SMALLEST, Parameters
-from ice3_gt4py.stencils.sedimentation import fall_by_power_law, fall_of_droplets, fall_of_ice, sedimentation
-from ice3_probe.contract import SEDIMENTATION
+from ice3_gt4py.stencils.sedimentation import fall_by_power_law, fall_of_droplets, fall_of_ice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,44 +25,16 @@ if TYPE_CHECKING:
 
 RATES = ("inprc", "inprr", "inprs", "inprg")
 """Rates at the ground."""
-NEAR = 2048
-"""Columns among which those that reach equally high are taken together: their points are near each other in memory."""
+COLUMNS = 1024
+"""Columns that are packed together: in memory, the points of a level then follow each other for long."""
+SHARE = 8
+"""At most one of so many columns is packed at a time, so that the buffers are small beside the fields."""
 _SMALLEST_ICE = 1.0e-7
 """Smallest mixing ratio of cloud ice that falls."""
 _MARGIN = 0.999
 """Levels are chosen by contents a little below the smallest one that falls, so that rounding does not matter."""
 _COLUMN = ("rhodref", "dzz")
 _SOURCES = {"rcs", "rrs", "ris", "rss", "rgs"}
-
-
-def sedimentation_of(
-    domain: Shape, build: Build, options: RainIceOptions, externals: Mapping[str, Any], *, fluxes: bool
-) -> FallingTogether | FallingAlone:
-    """Build the sedimentation in the form that suits the device; ``fluxes`` are those through every layer."""
-    form = FallingTogether if build.on_device else FallingAlone
-    return form(domain, build, options, externals, fluxes=fluxes)
-
-
-class FallingTogether:
-    """One stencil for all species on the whole domain: few kernels, for a GPU."""
-
-    def __init__(
-        self, domain: Shape, build: Build, _options: RainIceOptions, externals: Mapping[str, Any], *, fluxes: bool
-    ) -> None:
-        from gt4py import storage  # noqa: PLC0415 (importing GT4Py takes seconds)
-
-        self._scalar = build.dtype.type
-        self._flux_i = storage.zeros(domain[:2], dtype=build.dtype, backend=build.backend, dimensions=("I", "J"))
-        names = [field.name for field in SEDIMENTATION]
-        self._names = [name for name in names if fluxes or not name.startswith("fpr_")]
-        self._absent = dict.fromkeys(name for name in names if name not in self._names)
-        origin = {field.name: (0,) * len(field.dims) for field in SEDIMENTATION} | {"flux_i": (0, 0)}
-        self._run = freeze(build.stencil(sedimentation, externals), origin, domain)
-
-    def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
-        """Let the species of ``state`` fall for ``timestep`` seconds."""
-        times = {"tstep": self._scalar(timestep), "over_tstep": self._scalar(1.0 / timestep)}
-        self._run(**{name: state[name] for name in self._names}, **self._absent, flux_i=self._flux_i, **times)
 
 
 @dataclass(frozen=True)
@@ -83,8 +54,14 @@ class _Species:
     surface: tuple[str, ...] = ()
 
 
-class FallingAlone:
-    """A stencil for each kind of fall speed, on packed columns: each species where it is, and below."""
+class Falling:
+    """The sedimentation on packed columns: a stencil for each kind of fall speed, each species where it is, and below.
+
+    Parameters
+    ----------
+    fluxes
+        Whether those through the bottom of every layer are written, too.
+    """
 
     def __init__(
         self, domain: Shape, build: Build, options: RainIceOptions, externals: Mapping[str, Any], *, fluxes: bool
@@ -101,10 +78,10 @@ class FallingAlone:
             stencil = build.stencil(fall_of_droplets, externals)
             droplets = _Species("rcs", "inprc", "fpr_c", SMALLEST["c"], stencil, {}, ("pabs", "tht"), ("sea", "town"))
             self._species.append(droplets)
-        self._row = min(build.row, lanes(domain[0] * domain[1]))
+        self._row = lanes(min(COLUMNS, -(-domain[0] * domain[1] // SHARE)))
         names = {"source", "fpr"} if fluxes else {"source"}
         names = names.union(_COLUMN, *(species.inputs for species in self._species))
-        self._buffers = Buffers(sorted(names), self._row * domain[2], build)
+        self._buffers = Buffers(sorted(names), self._row * domain[2], build.dtype)
         self._surface = {name: np.zeros((self._row, 1), build.dtype) for name in ("flux", "sea", "town")}
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
@@ -173,26 +150,8 @@ def _law(species: str, build: Build) -> dict[str, Any]:
 
 
 def _packs(holds: NDArray[np.bool_], size: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], int]]:
-    """Yield columns (i, j) that hold something, and the highest level of them that does.
-
-    Near in memory, those that reach equally high are together.
-    """
-    highest = _highest(holds)
-    j, i = np.nonzero(holds.shape[2] > highest.T)  # in the order of memory, if i is first
-    tops = highest[i, j]
-    order = np.lexsort((tops, np.arange(tops.size) // NEAR))
-    for begin in range(0, order.size, size):
-        chosen = order[begin : begin + size]
-        yield i[chosen], j[chosen], int(tops[chosen].min())
-
-
-def _highest(holds: NDArray[np.bool_]) -> NDArray[np.integer[Any]]:
-    """Return the first level of each column that holds something; the number of levels where none does."""
-    some = np.flatnonzero(holds.any(axis=(0, 1)))
-    first, end = (int(some[0]), int(some[-1]) + 1) if some.size else (0, 0)
-    seen = np.zeros_like(holds[:, :, 0])
-    below = np.zeros_like(seen, dtype=np.int32)  # levels from the highest one that holds something to the last one
-    for level in range(first, end):
-        seen |= holds[:, :, level]
-        below += seen
-    return np.where(seen, end - below, holds.shape[2])
+    """Yield columns (i, j) that hold something, and the highest level of them that does."""
+    j, i = np.nonzero(np.transpose(holds.any(axis=2)))  # in the order of memory, if i is first
+    for begin in range(0, i.size, size):
+        chosen = i[begin : begin + size], j[begin : begin + size]
+        yield *chosen, int(np.flatnonzero(holds[chosen].any(axis=0))[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,11 +9,10 @@ import numpy as np
 from ice3_gt4py.storages import aligned_zeros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from ice3_gt4py.compilation import Build
     from ice3_probe.contract import Shape
 
     Points = NDArray[np.intp]
@@ -69,7 +67,7 @@ class Layout:
 
 
 class Buffers:
-    """Memory for packed fields, allocated once, and the threads that copy.
+    """Memory for packed fields, allocated once.
 
     Parameters
     ----------
@@ -79,40 +77,19 @@ class Buffers:
         Points that each holds.
     """
 
-    def __init__(self, names: Iterable[str], size: int, build: Build) -> None:
-        self._memory = {name: aligned_zeros((size,), build.dtype) for name in names}
-        self._threads = build.threads
-        self._pool = ThreadPoolExecutor(build.threads - 1) if build.threads > 1 else None
+    def __init__(self, names: Iterable[str], size: int, dtype: np.dtype[Any]) -> None:
+        self._memory = {name: aligned_zeros((size,), dtype) for name in names}
 
-    def gather(self, memory: Mapping[str, NDArray[Any]], names: Sequence[str], points: Points) -> None:
+    def gather(self, memory: Mapping[str, NDArray[Any]], names: Iterable[str], points: Points) -> None:
         """Copy the points of one-dimensional fields into the buffers."""
+        for name in names:
+            # "clip" saves the copy in which the other modes check the points.
+            np.take(memory[name], points, out=self._memory[name][: points.size], mode="clip")
 
-        def copy(part: Iterable[str]) -> None:
-            for name in part:
-                # "clip" saves the copy in which the other modes check the points.
-                np.take(memory[name], points, out=self._memory[name][: points.size], mode="clip")
-
-        self._share(copy, names)
-
-    def scatter(self, memory: Mapping[str, NDArray[Any]], names: Sequence[str], points: Points) -> None:
+    def scatter(self, memory: Mapping[str, NDArray[Any]], names: Iterable[str], points: Points) -> None:
         """Copy the buffers to the points of one-dimensional fields."""
-
-        def copy(part: Iterable[str]) -> None:
-            for name in part:
-                memory[name][points] = self._memory[name][: points.size]
-
-        self._share(copy, names)
-
-    def _share(self, copy: Callable[[Iterable[str]], None], names: Sequence[str]) -> None:
-        """Let every thread copy some of the fields: NumPy releases the interpreter's lock meanwhile."""
-        own, *others = (names[first :: self._threads] for first in range(self._threads))
-        if self._pool is None:
-            copy(own)
-            return
-        waiting = [self._pool.submit(copy, part) for part in others]
-        copy(own)
-        for future in waiting:
-            future.result()
+        for name in names:
+            memory[name][points] = self._memory[name][: points.size]
 
     def fields(self, layout: Layout, shape: Shape) -> dict[str, NDArray[Any]]:
         """Return the beginnings of the buffers as fields of that shape, which lie as all others."""

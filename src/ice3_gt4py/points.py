@@ -1,4 +1,4 @@
-"""The microphysics at the points that have something to do, packed (PHYEX: ICE4_PACK), or at every point."""
+"""The microphysics at the points that have something to do, packed by their kind (PHYEX: ICE4_PACK)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from ice3_gt4py.packing import Layout
     from ice3_probe.contract import Shape
 
-CHUNK = 2**19
+CHUNK = 2**18
 """Points that are looked through at a time: what is known of them takes little memory beside the fields."""
+SHARE = 16
+"""About one of so many points is packed at a time, or a row of them, so that the buffers are small, too."""
 ROWS = 64
 """Rows of a buffer: enough that a call costs little beside its points."""
 _STATE = (
@@ -39,24 +41,6 @@ _ORIGIN: dict[str, tuple[int, ...]] = {
     "level": (0,),
     "tables": (0,),
 }
-
-
-class EveryPoint:
-    """A stencil of the microphysics on the whole domain: it skips idle points itself.
-
-    Parameters
-    ----------
-    stencil
-        What computes a point.
-    """
-
-    def __init__(self, domain: Shape, build: Build, stencil: Any) -> None:  # noqa: ANN401
-        self._run = freeze(stencil, _ORIGIN, domain)
-        self._tables = table_arguments(domain, build)
-
-    def __call__(self, state: Mapping[str, Any], scalars: Mapping[str, Any]) -> None:
-        """Advance ``state`` in place."""
-        self._run(**{name: state[name] for name in _FIELDS}, **self._tables, **scalars)
 
 
 class ActivePoints:
@@ -75,9 +59,9 @@ class ActivePoints:
         self.stencils = stencils
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
         self._row = min(build.row, lanes(points))
-        rows = min(ROWS, -(-points // self._row))
+        rows = max(1, min(ROWS, points // SHARE // self._row))
         self._size = rows * self._row
-        self._buffers = Buffers(_FIELDS, self._size, build)
+        self._buffers = Buffers(_FIELDS, self._size, build.dtype)
         self._tables = table_arguments((self._row, 1, rows), build)
         self._kind = aligned_zeros((min(CHUNK, points),), build.dtype)
         self._find = build.stencil(activity, externals)

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ice3_gt4py import supported
-from ice3_gt4py.compilation import freeze
+from ice3_gt4py import lookup, supported
 from ice3_gt4py.externals import externals
-from ice3_gt4py.falling import sedimentation_of
-from ice3_gt4py.points import ActivePoints, EveryPoint
+from ice3_gt4py.lookup import table_arguments
+from ice3_gt4py.packed import Packed, evaluates_again
+from ice3_gt4py.slabs import Slabs
 from ice3_gt4py.stencils.microphysics import microphysics
 from ice3_gt4py.stencils.microphysics_by_point import microphysics_by_point
-from ice3_gt4py.stencils.microphysics_of_clear_air import microphysics_of_clear_air
-from ice3_gt4py.stencils.microphysics_of_ice import microphysics_of_ice
-from ice3_gt4py.stencils.microphysics_of_liquid import microphysics_of_liquid
-from ice3_gt4py.stencils.sedimentation import deposition
-from ice3_gt4py.storages import check
-from ice3_probe.contract import RAIN_ICE, RainIceOptions, active
+from ice3_gt4py.stencils.sedimentation import deposition, sedimentation
+from ice3_gt4py.storages import check, is_one_row
+from ice3_probe.contract import RAIN_ICE, SEDIMENTATION, RainIceOptions, active
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,15 +24,14 @@ if TYPE_CHECKING:
 
 FLUXES = tuple(field for field in RAIN_ICE if field.name.startswith("fpr_"))
 """Outputs that a model step does not need."""
-_OF_KINDS: dict[str, Callable[..., None]] = {
-    "CLEAR": microphysics_of_clear_air,
-    "LIQUID": microphysics_of_liquid,
-    "ICE": microphysics_of_ice,
-    "MIXED": microphysics,
-}
-"""Stencils that compute the points of each kind."""
-_DEPOSITED = {"rhodref": 3, "dzz": 3, "rct": 3, "rcs": 3, "inprc": 2, "indep": 2}
-"""Fields of the deposition and their numbers of dimensions."""
+_TIMES = ("tstep", "over_tstep")
+FALLING = (*(field.name for field in SEDIMENTATION), "flux_i", *_TIMES)
+_POINTWISE = (
+    "exn", "exnref", "rhodref", "pabs", "tht", "rvt", "rct", "rrt", "rit", "rst", "rgt", "sigs", "cit", "ths", "rvs",
+    "rcs", "rrs", "ris", "rss", "rgs", "evap3d", *lookup.ARGUMENTS, *_TIMES,
+)  # fmt: skip
+_DEPOSITED = ("rhodref", "dzz", "rct", "rcs", "inprc", "indep")
+"""Arguments of the stencils."""
 
 
 def stencil_externals(options: RainIceOptions, build: Build, *, fluxes: bool) -> dict[str, Any]:
@@ -50,13 +46,21 @@ def stencil_externals(options: RainIceOptions, build: Build, *, fluxes: bool) ->
     }
 
 
+def falling_arguments(domain: Shape, build: Build, *, fluxes: bool) -> dict[str, Any]:
+    """Arguments of the sedimentation that are no fields of RainIce, and ``None`` for the fluxes if it lacks them."""
+    from gt4py import storage  # noqa: PLC0415 (importing GT4Py takes seconds)
+
+    flux_i = storage.zeros(domain[:2], dtype=build.dtype, backend=build.backend, dimensions=("I", "J"))
+    return {"flux_i": flux_i, **({} if fluxes else dict.fromkeys(field.name for field in FLUXES))}
+
+
 class RainIce:
     """The microphysics, built once for a domain and called with fields.
 
     Parameters
     ----------
     domain
-        Points (i, j, k).
+        Points (i, j, k); level 0 is the model top.
     build
         Backend, precision and compiler arguments.
     options
@@ -68,8 +72,8 @@ class RainIce:
     ----------
     fields
         The fields that a call reads and writes, with names, units, dimensions and intent.
-    microphysics
-        What follows the sedimentation.
+    organisation
+        How the stencils are applied: to packed points and columns, or to slab after slab of the domain.
 
     Raises
     ------
@@ -96,24 +100,23 @@ class RainIce:
             field for field in active(RAIN_ICE, asdict(options)) if fluxes or field not in FLUXES
         )
         constants = stencil_externals(options, build, fluxes=fluxes)
-        again = options.XTSTEP_TS > 0.0 or options.XMRSTEP > 0.0  # the processes are evaluated again within a step
-        by_point = again or build.loops == "by-point"
-        definition = microphysics_by_point if by_point else microphysics
-        self._scalars = ("tstep", "over_tstep", *(("interval_between", "evaluations") if by_point else ()))
-        self._sedimentation = sedimentation_of(domain, build, options, constants, fluxes=fluxes)
-        self.microphysics: ActivePoints | EveryPoint
-        if build.loops == "by-point":
-            self.microphysics = EveryPoint(domain, build, build.stencil(definition, constants))
-        else:
-            definitions = dict(_OF_KINDS)
-            if again:
-                definitions.update(dict.fromkeys(("LIQUID", "ICE", "MIXED"), definition))
-            stencils = {kind: build.stencil(of_kind, constants) for kind, of_kind in definitions.items()}
-            self.microphysics = ActivePoints(domain, build, stencils, constants)
-        self._deposition = None
+        self.organisation: Packed | Slabs
+        if build.packs:
+            self.organisation = Packed(domain, build, options, constants, fluxes=fluxes)
+            self._constants: dict[str, Any] = {}
+            return
+        self._constants = table_arguments(domain, build) | falling_arguments(domain, build, fluxes=fluxes)
+        by_point = evaluates_again(options) or build.loops == "by-point"
+        stencils: list[tuple[Callable[..., None], tuple[str, ...]]] = [
+            (sedimentation, FALLING),
+            (microphysics_by_point, (*_POINTWISE, "interval_between", "evaluations"))
+            if by_point
+            else (microphysics, _POINTWISE),
+        ]
         if options.LDEPOSC:
-            origin = {name: (0,) * dims for name, dims in _DEPOSITED.items()}
-            self._deposition = freeze(build.stencil(deposition, constants), origin, domain)
+            stencils.append((deposition, _DEPOSITED))
+        built = [(build.stencil(definition, constants), names) for definition, names in stencils]
+        self.organisation = Slabs(built, domain, build)
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
         """Advance ``state`` in place over ``timestep`` seconds.
@@ -124,16 +127,11 @@ class RainIce:
             If a field is missing or has another shape or dtype than the component was built for.
         """
         check(self.fields, state, self.domain, self.build.dtype)
-        self._sedimentation(state, timestep)
+        scalar = self.build.dtype.type
+        arguments = {**state, **self._constants, "tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
         limit = self._options.XTSTEP_TS
         parts = max(1, int(timestep / limit)) if limit > 0.0 else 1
-        scalars = {
-            "tstep": timestep,
-            "over_tstep": 1.0 / timestep,
-            "interval_between": timestep / parts,
-            "evaluations": max(self._options.NMAXITER_MICRO, parts),
-        }
-        scalars = {name: self.build.dtype.type(scalars[name]) for name in self._scalars}
-        self.microphysics(state, scalars)
-        if self._deposition is not None:
-            self._deposition(**{name: state[name] for name in _DEPOSITED})
+        arguments["interval_between"] = scalar(timestep / parts)
+        arguments["evaluations"] = scalar(max(self._options.NMAXITER_MICRO, parts))
+        one_row = self.build.layout == "i-first" and is_one_row(state[field.name] for field in self.fields)
+        self.organisation.run(arguments, one_row=one_row)

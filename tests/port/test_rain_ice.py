@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from tests.port.matrix import VECTORISING
 
 from ice3_gt4py import constants
-from ice3_gt4py.externals import KINDS
 from ice3_gt4py.ice_adjust import IceAdjust
 from ice3_gt4py.microphysics import Microphysics
-from ice3_gt4py.points import ActivePoints
+from ice3_gt4py.packed import Packed
 from ice3_gt4py.rain_ice import RainIce
 from ice3_gt4py.sedimentation import Sedimentation
+from ice3_gt4py.slabs import Slabs
 from ice3_gt4py.storages import from_arrays
 from ice3_gt4py.supported import RAIN_ICE as SUPPORTED
 from ice3_gt4py.tendencies import Tendencies
@@ -151,32 +151,41 @@ def test_columns_are_independent(make_build: Callable[..., Build], seed: int) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("ice3_gt4py.falling.SLAB", 14), ("ice3_gt4py.points.ROWS", 1), ("ice3_gt4py.points.CHUNK", 100)],
+    ("name", "value", "threads"),
+    [
+        ("ice3_gt4py.falling.COLUMNS", 16, 1),
+        ("ice3_gt4py.points.ROWS", 1, 1),
+        ("ice3_gt4py.points.CHUNK", 100, 1),
+        ("ice3_gt4py.slabs.SLAB", 14, 2),
+    ],
 )
 def test_how_columns_and_points_are_taken_together_does_not_matter(
-    make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch, name: str, value: int
+    make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch, name: str, value: int, threads: int
 ) -> None:
     _, after = step(make_build("numpy"))
     monkeypatch.setattr(name, value)
-    _, other = step(replace(make_build("numpy"), row=48, threads=2))
+    _, other = step(replace(make_build("numpy"), row=48, threads=threads))
     for field in (*SPECIES, "ths", "cit", "evap3d", "inprr", "inprs", "fpr_s"):
         np.testing.assert_array_equal(other[field], after[field], err_msg=field)
 
 
 def test_a_kind_of_points_needs_no_other_processes(make_build: Callable[..., Build]) -> None:
-    """The stencils of liquid and of ice alone give to the last bit what that of all processes gives."""
+    """The stencils of each kind give to the last bit what that of all processes gives, packed or not."""
     build, domain = make_build("numpy"), (12, 10, 30)
-    component = RainIce(domain, build)
+    packed, slabs = RainIce(domain, build), RainIce(domain, replace(build, threads=2))
+    assert isinstance(packed.organisation, Packed)
+    assert isinstance(slabs.organisation, Slabs)
+    mixed = RainIce(domain, build)
+    assert isinstance(mixed.organisation, Packed)
+    points = mixed.organisation.points
+    points.stencils = dict.fromkeys(points.stencils, points.stencils["MIXED"])
     before = synthetic_atmosphere(domain, seed=4)
-    states = [from_arrays(component.fields, before, domain, build) for _ in range(2)]
-    component(states[0], TIMESTEP)
-    assert isinstance(component.microphysics, ActivePoints)
-    component.microphysics.stencils = dict.fromkeys(KINDS, component.microphysics.stencils["MIXED"])
-    component.microphysics.stencils.pop("IDLE")
-    component(states[1], TIMESTEP)
-    for field in component.fields:
-        np.testing.assert_array_equal(states[0][field.name], states[1][field.name], err_msg=field.name)
+    states = [from_arrays(packed.fields, before, domain, build) for _ in range(3)]
+    for component, state in zip((packed, slabs, mixed), states, strict=True):
+        component(state, TIMESTEP)
+    for field in packed.fields:
+        for state in states[1:]:
+            np.testing.assert_array_equal(states[0][field.name], state[field.name], err_msg=field.name)
 
 
 def test_idle_points_are_left_alone_and_others_are_not(make_build: Callable[..., Build]) -> None:
@@ -258,11 +267,8 @@ def test_a_bad_field_is_named(
 
 
 @pytest.mark.compiled
-def test_fields_may_be_parts_of_larger_arrays(
-    make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Their columns are then not one row, the slabs are rows, and packing works on copies."""
-    monkeypatch.setattr("ice3_gt4py.falling.SLAB", 14)
+def test_fields_may_be_parts_of_larger_arrays(make_build: Callable[..., Build]) -> None:
+    """They then have gaps, and packing works on copies."""
     build, domain = make_build(VECTORISING[0]), (7, 5, 30)
     component = RainIce(domain, build, fluxes=True)
     state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)
