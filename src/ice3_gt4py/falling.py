@@ -1,18 +1,16 @@
-"""How the species of RainIce fall, each in the columns that hold it."""
+"""The sedimentation on packed columns: those in which something falls, from the highest level of it on."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ice3_gt4py import constants
 from ice3_gt4py.compilation import freeze
 from ice3_gt4py.packing import Buffers, filled, lanes, with_layout
-from ice3_gt4py.parameters import SMALLEST, Parameters
-from ice3_gt4py.stencils.sedimentation import fall_by_power_law, fall_of_droplets, fall_of_ice
+from ice3_gt4py.parameters import SMALLEST
+from ice3_gt4py.stencils.sedimentation import sedimentation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,42 +21,29 @@ if TYPE_CHECKING:
     from ice3_gt4py.packing import Layout
     from ice3_probe.contract import RainIceOptions, Shape
 
-RATES = ("inprc", "inprr", "inprs", "inprg")
-"""Rates at the ground."""
+    Columns = tuple[NDArray[np.intp], NDArray[np.intp]]
+
 COLUMNS = 1024
 """Columns that are packed together: in memory, the points of a level then follow each other for long."""
-SHARE = 8
+SHARE = 16
 """At most one of so many columns is packed at a time, so that the buffers are small beside the fields."""
-_SMALLEST_ICE = 1.0e-7
-"""Smallest mixing ratio of cloud ice that falls."""
 _MARGIN = 0.999
-"""Levels are chosen by contents a little below the smallest one that falls, so that rounding does not matter."""
-_COLUMN = ("rhodref", "dzz")
-_SOURCES = {"rcs", "rrs", "ris", "rss", "rgs"}
-
-
-@dataclass(frozen=True)
-class _Species:
-    """What falls: its source, rate at the ground, fluxes, the smallest content that does, and how it is computed.
-
-    ``inputs`` and ``surface`` are fields (i, j, k) and (i, j) that only its stencil needs.
-    """
-
-    source: str
-    rate: str
-    fpr: str
-    smallest: float
-    stencil: Any
-    law: Mapping[str, Any]
-    inputs: tuple[str, ...] = ()
-    surface: tuple[str, ...] = ()
+"""Columns are chosen by contents a little below the smallest one that falls, so that rounding does not matter."""
+_SURROUNDINGS = ("rhodref", "pabs", "dzz", "tht")
+_SOURCES = ("rcs", "rrs", "ris", "rss", "rgs")
+_FLUXES = ("fpr_c", "fpr_r", "fpr_i", "fpr_s", "fpr_g")
+_GROUND = ("sea", "town")
+_RATES = ("inprc", "inprr", "inprs", "inprg")
+_FLAT = (*_GROUND, *_RATES, "flux_i")
 
 
 class Falling:
-    """The sedimentation on packed columns: a stencil for each kind of fall speed, each species where it is, and below.
+    """The sedimentation, built once for a domain and called with fields.
 
     Parameters
     ----------
+    externals
+        Externals of the stencil.
     fluxes
         Whether those through the bottom of every layer are written, too.
     """
@@ -66,92 +51,61 @@ class Falling:
     def __init__(
         self, domain: Shape, build: Build, options: RainIceOptions, externals: Mapping[str, Any], *, fluxes: bool
     ) -> None:
-        self._scalar, self._fluxes = build.dtype.type, fluxes
+        self._scalar = build.dtype.type
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
-        power_law = build.stencil(fall_by_power_law, externals)
-        rain, snow, graupel = (
-            _Species(f"r{x}s", f"inpr{x}", f"fpr_{x}", SMALLEST[x], power_law, _law(x, build)) for x in "rsg"
-        )
-        ice = _Species("ris", "inprs", "fpr_i", _SMALLEST_ICE, build.stencil(fall_of_ice, externals), {})
-        self._species = [rain, ice, snow, graupel]
-        if options.LSEDIC:
-            stencil = build.stencil(fall_of_droplets, externals)
-            droplets = _Species("rcs", "inprc", "fpr_c", SMALLEST["c"], stencil, {}, ("pabs", "tht"), ("sea", "town"))
-            self._species.append(droplets)
+        self._stencil = build.stencil(sedimentation, externals)
+        self._falls = _SOURCES if options.LSEDIC else _SOURCES[1:]
+        self._changed = (*_SOURCES, *_FLUXES) if fluxes else _SOURCES
+        self._absent = dict.fromkeys(() if fluxes else _FLUXES)
         self._row = lanes(min(COLUMNS, -(-domain[0] * domain[1] // SHARE)))
-        names = {"source", "fpr"} if fluxes else {"source"}
-        names = names.union(_COLUMN, *(species.inputs for species in self._species))
-        self._buffers = Buffers(sorted(names), self._row * domain[2], build.dtype)
-        self._surface = {name: np.zeros((self._row, 1), build.dtype) for name in ("flux", "sea", "town")}
+        self._buffers = Buffers((*_SURROUNDINGS, *self._changed), self._row * domain[2], build.dtype)
+        self._flat = {name: np.zeros((self._row, 1), build.dtype) for name in _FLAT}
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
         """Let the species of ``state`` fall for ``timestep`` seconds."""
-        changed = [*RATES, *(species.source for species in self._species)]
-        changed += [f"fpr_{x}" for x in "crisg"] if self._fluxes else []
-        inputs = {name for species in self._species for name in (*_COLUMN, *species.inputs, *species.surface)}
-        fields = {name: state[name] for name in (*changed, *sorted(inputs))}
-        for name in changed:
-            if name not in _SOURCES:
-                fields[name][...] = 0.0
-        with_layout(partial(self._fall, timestep), fields, changed, self._order)
-        for name in RATES:
-            state[name][...] *= self._scalar(1.0 / constants.RHOLW)
+        for name in (*_RATES, *self._changed[len(_SOURCES) :]):
+            state[name][...] = 0.0
+        names = (*_SURROUNDINGS, *self._changed, *_GROUND, *_RATES)
+        fields = {name: state[name] for name in names}
+        with_layout(partial(self._fall, timestep), fields, (*self._changed, *_RATES), self._order)
 
     def _fall(self, timestep: float, fields: Mapping[str, NDArray[Any]], layout: Layout) -> None:
-        times = {"tstep": self._scalar(timestep), "over_tstep": self._scalar(1.0 / timestep)}
-        for species in self._species:
-            own = {"source": species.source, "fpr": species.fpr}
-            names = (*_COLUMN, *species.inputs, *(own if self._fluxes else ("source",)))
-            memory = {name: layout.flat(fields[own.get(name, name)]) for name in names}
-            holds = fields[species.source] > self._scalar(_MARGIN * species.smallest / timestep)
-            for i, j, first in _packs(holds, self._row):
-                flux = self._sweep(species, memory, fields, layout, i, j, first, times)
-                fields[species.rate][i, j] += flux[: i.size]
+        memory = {name: layout.flat(fields[name]) for name in (*_SURROUNDINGS, *self._changed)}
+        holds = np.zeros_like(fields["rrs"], dtype=bool)
+        for name in self._falls:
+            holds |= fields[name] > self._scalar(_MARGIN * SMALLEST[name[1]] / timestep)
+        for columns, first in _packs(holds, self._row):
+            self._sweep(columns, first, fields, memory, layout, timestep)
 
     def _sweep(
         self,
-        species: _Species,
-        memory: Mapping[str, NDArray[Any]],
-        fields: Mapping[str, NDArray[Any]],
-        layout: Layout,
-        i: NDArray[np.intp],
-        j: NDArray[np.intp],
+        columns: Columns,
         first: int,
-        times: Mapping[str, Any],
-    ) -> NDArray[Any]:
-        """Let a species fall in columns (i, j) from level ``first`` on; return its flux at the ground (kg m-2 s-1)."""
-        size, levels = lanes(i.size), fields[species.source].shape[2] - first
-        i, j = filled(i, size), filled(j, size)
-        points = layout.columns(i, j, first)
-        self._buffers.gather(memory, (*_COLUMN, *species.inputs, "source"), points)
-        for name in species.surface:
-            self._surface[name][:size, 0] = fields[name][i, j]
-        surface = {name: self._surface[name][:size] for name in ("flux", *species.surface)}
-        columns = self._buffers.fields(layout, (size, 1, levels))
-        origin: dict[str, tuple[int, ...]] = dict.fromkeys((*columns, "fpr"), (0, 0, 0)) | dict.fromkeys(
-            surface, (0, 0)
-        )
-        sweep = freeze(species.stencil, origin, (size, 1, levels))
-        sweep(**{"fpr": None, **columns}, **surface, **species.law, **times)
-        self._buffers.scatter(memory, ("source", "fpr") if self._fluxes else ("source",), points)
-        return surface["flux"][:, 0]
+        fields: Mapping[str, NDArray[Any]],
+        memory: Mapping[str, NDArray[Any]],
+        layout: Layout,
+        timestep: float,
+    ) -> None:
+        """Let everything fall in some columns, from level ``first`` on."""
+        number, levels = columns[0].size, fields["rrs"].shape[2] - first
+        i, j = (filled(axis, lanes(number)) for axis in columns)
+        points, shape = layout.columns(i, j, first), (i.size, 1, levels)
+        self._buffers.gather(memory, (*_SURROUNDINGS, *_SOURCES), points)
+        flat = {name: values[: i.size] for name, values in self._flat.items()}
+        for name in _GROUND:
+            flat[name][:, 0] = fields[name][i, j]
+        packed = self._buffers.fields(layout, shape)
+        origin: dict[str, tuple[int, ...]] = dict.fromkeys((*packed, *_FLUXES), (0, 0, 0)) | dict.fromkeys(flat, (0, 0))
+        times = {"tstep": self._scalar(timestep), "over_tstep": self._scalar(1.0 / timestep)}
+        freeze(self._stencil, origin, shape)(**packed, **self._absent, **flat, **times)
+        self._buffers.scatter(memory, self._changed, points)
+        for name in _RATES:
+            fields[name][columns] = flat[name][:number, 0]
 
 
-def _law(species: str, build: Build) -> dict[str, Any]:
-    """Return the fall speed of rain, snow or graupel: v = coefficient content^(exponent - 1) rho^(exponent - 1.4)."""
-    parameters = Parameters()
-    name = species.upper()
-    values = {
-        "coefficient": getattr(parameters, f"FSED{name}"),
-        "exponent": getattr(parameters, f"EXSED{name}"),
-        "smallest": SMALLEST[species],
-    }
-    return {key: build.dtype.type(value) for key, value in values.items()}
-
-
-def _packs(holds: NDArray[np.bool_], size: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], int]]:
+def _packs(holds: NDArray[np.bool_], size: int) -> Iterator[tuple[Columns, int]]:
     """Yield columns (i, j) that hold something, and the highest level of them that does."""
     j, i = np.nonzero(np.transpose(holds.any(axis=2)))  # in the order of memory, if i is first
     for begin in range(0, i.size, size):
         chosen = i[begin : begin + size], j[begin : begin + size]
-        yield *chosen, int(np.flatnonzero(holds[chosen].any(axis=0))[0])
+        yield chosen, int(np.flatnonzero(holds[chosen].any(axis=0))[0])

@@ -2,9 +2,8 @@
 
 One sweep from the top to the ground, species by species: what falls into a layer either crosses it within the time
 step, with probability 1 - thickness / (speed * step), or stays. The flux through the bottom of the layer above is all
-that is carried. Where a species is absent and none of it arrives, nothing changes, so a sweep may begin at the highest
-level that holds it. ``sedimentation`` lets all species fall at once; with the other stencils each falls alone, on its
-own levels.
+that is carried. Where nothing falls and nothing arrives, nothing changes: a sweep may begin at the highest level that
+has something to fall.
 """
 
 from gt4py.cartesian import gtscript
@@ -212,92 +211,6 @@ def sedimentation(
         inprr = inprr * OVER_RHOLW
         inprs = (inprs + flux_i) * OVER_RHOLW
         inprg = inprg * OVER_RHOLW
-
-
-def fall_by_power_law(
-    rhodref: Field["float"],
-    dzz: Field["float"],
-    source: Field["float"],
-    flux: Field[IJ, "float"],
-    fpr: Field["float"],
-    coefficient: "float",
-    exponent: "float",
-    smallest: "float",
-    tstep: "float",
-    over_tstep: "float",
-):
-    """Sedimentation of rain, snow or graupel alone; ``flux`` is that through the ground (kg m-2 s-1)."""
-    from __externals__ import FLUXES
-
-    with computation(FORWARD), interval(0, 1):
-        flux = 0.0
-
-    with computation(FORWARD), interval(...):
-        over_layer = 1.0 / (rhodref * dzz)
-        ln_rho = log(rhodref)
-        out, new = power_law(
-            source, flux, coefficient, exponent, smallest, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-        )
-        flux = out
-        source = new
-        if __INLINED(FLUXES):
-            fpr = flux
-
-
-def fall_of_ice(
-    rhodref: Field["float"],
-    dzz: Field["float"],
-    source: Field["float"],
-    flux: Field[IJ, "float"],
-    fpr: Field["float"],
-    tstep: "float",
-    over_tstep: "float",
-):
-    """Sedimentation of cloud ice alone; ``flux`` is that through the ground (kg m-2 s-1)."""
-    from __externals__ import FLUXES
-
-    with computation(FORWARD), interval(0, 1):
-        flux = 0.0
-
-    with computation(FORWARD), interval(...):
-        over_layer = 1.0 / (rhodref * dzz)
-        ln_rho = log(rhodref)
-        out, new = settled_ice(source, flux, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer)
-        flux = out
-        source = new
-        if __INLINED(FLUXES):
-            fpr = flux
-
-
-def fall_of_droplets(
-    rhodref: Field["float"],
-    dzz: Field["float"],
-    pabs: Field["float"],
-    tht: Field["float"],
-    source: Field["float"],
-    sea: Field[IJ, "float"],
-    town: Field[IJ, "float"],
-    flux: Field[IJ, "float"],
-    fpr: Field["float"],
-    tstep: "float",
-    over_tstep: "float",
-):
-    """Sedimentation of cloud droplets alone; ``flux`` is that through the ground (kg m-2 s-1)."""
-    from __externals__ import FLUXES
-
-    with computation(FORWARD), interval(0, 1):
-        flux = 0.0
-
-    with computation(FORWARD), interval(...):
-        over_layer = 1.0 / (rhodref * dzz)
-        ln_rho = log(rhodref)
-        out, new = settled_droplets(
-            source, flux, sea, town, tht, pabs, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-        )
-        flux = out
-        source = new
-        if __INLINED(FLUXES):
-            fpr = flux
 
 
 def deposition(
