@@ -73,7 +73,10 @@ class Falling:
         memory = {name: layout.flat(fields[name]) for name in (*_SURROUNDINGS, *self._changed)}
         holds = np.zeros_like(fields["rrs"], dtype=bool)
         for name in self._falls:
-            holds |= fields[name] > self._scalar(_MARGIN * SMALLEST[name[1]] / timestep)
+            source = fields[name]
+            holds |= source > self._scalar(_MARGIN * SMALLEST[name[1]] / timestep)
+            if source.min() < 0.0:  # what is missing falls, too, as in the reference
+                holds |= source < 0.0
         for columns, first in _packs(holds, self._row):
             self._sweep(columns, first, fields, memory, layout, timestep)
 

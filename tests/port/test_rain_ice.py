@@ -180,6 +180,8 @@ def test_a_kind_of_points_needs_no_other_processes(make_build: Callable[..., Bui
     points = mixed.organisation.points
     points.stencils = dict.fromkeys(points.stencils, points.stencils["MIXED"])
     before = synthetic_atmosphere(domain, seed=4)
+    before["rrs"][:2, :, 5] = -1e-9  # a deficit falls, too
+    before["rrs"][0, :, 6:] = 0.0
     states = [from_arrays(packed.fields, before, domain, build) for _ in range(3)]
     for component, state in zip((packed, slabs, mixed), states, strict=True):
         component(state, TIMESTEP)
