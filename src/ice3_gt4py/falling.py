@@ -53,7 +53,7 @@ class Falling:
     ) -> None:
         self._scalar = build.dtype.type
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
-        self._stencil = build.stencil(sedimentation, externals)
+        self._stencil = build.stencil(sedimentation, {**externals, "FLUXES": fluxes})
         self._falls = _SOURCES if options.LSEDIC else _SOURCES[1:]
         self._changed = (*_SOURCES, *_FLUXES) if fluxes else _SOURCES
         self._absent = dict.fromkeys(() if fluxes else _FLUXES)

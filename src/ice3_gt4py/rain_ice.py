@@ -34,11 +34,13 @@ _DEPOSITED = ("rhodref", "dzz", "rct", "rcs", "inprc", "indep")
 """Arguments of the stencils."""
 
 
-def stencil_externals(options: RainIceOptions, build: Build, *, fluxes: bool) -> dict[str, Any]:
-    """Constants and options of all stencils of RainIce: a part of it takes the same, and so shares their cache."""
+def stencil_externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
+    """Constants and options of all stencils of RainIce: a part of it takes the same, and so shares their cache.
+
+    Only the sedimentation takes more, ``FLUXES``, so that the others are compiled once for both.
+    """
     return externals(options, build) | {
         "DROPLETS": options.LSEDIC,
-        "FLUXES": fluxes,
         "VDEPOSC": options.XVDEPOSC,
         "LIMITED_TIME": options.XTSTEP_TS > 0.0,
         "LIMITED_CHANGE": options.XMRSTEP > 0.0,
@@ -99,7 +101,7 @@ class RainIce:
         self.fields: tuple[Field, ...] = tuple(
             field for field in active(RAIN_ICE, asdict(options)) if fluxes or field not in FLUXES
         )
-        constants = stencil_externals(options, build, fluxes=fluxes)
+        constants = stencil_externals(options, build)
         self.organisation: Packed | Slabs
         if build.packs:
             self.organisation = Packed(domain, build, options, constants, fluxes=fluxes)
@@ -107,15 +109,15 @@ class RainIce:
             return
         self._constants = table_arguments(domain, build) | falling_arguments(domain, build, fluxes=fluxes)
         by_point = evaluates_again(options) or build.loops == "by-point"
-        stencils: list[tuple[Callable[..., None], tuple[str, ...]]] = [
-            (sedimentation, FALLING),
-            (microphysics_by_point, (*_POINTWISE, "interval_between", "evaluations"))
+        stencils: list[tuple[Callable[..., None], tuple[str, ...], dict[str, Any]]] = [
+            (sedimentation, FALLING, {**constants, "FLUXES": fluxes}),
+            (microphysics_by_point, (*_POINTWISE, "interval_between", "evaluations"), constants)
             if by_point
-            else (microphysics, _POINTWISE),
+            else (microphysics, _POINTWISE, constants),
         ]
         if options.LDEPOSC:
-            stencils.append((deposition, _DEPOSITED))
-        built = [(build.stencil(definition, constants), names) for definition, names in stencils]
+            stencils.append((deposition, _DEPOSITED, constants))
+        built = [(build.stencil(definition, values), names) for definition, names, values in stencils]
         self.organisation = Slabs(built, domain, build)
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:

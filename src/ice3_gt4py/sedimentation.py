@@ -51,12 +51,14 @@ class Sedimentation:
         options = options or RainIceOptions()
         supported.require_supported(options, supported.RAIN_ICE)
         self.fields: tuple[Field, ...] = tuple(field for field in SEDIMENTATION if field not in FLUXES)
-        constants = stencil_externals(options, build, fluxes=False)
+        constants = stencil_externals(options, build)
         self._organisation: Falling | Slabs
         if build.packs:
             self._organisation = Falling(domain, build, options, constants, fluxes=False)
         else:
-            self._organisation = Slabs([(build.stencil(sedimentation, constants), FALLING)], domain, build)
+            self._organisation = Slabs(
+                [(build.stencil(sedimentation, {**constants, "FLUXES": False}), FALLING)], domain, build
+            )
             self._constants = falling_arguments(domain, build, fluxes=False)
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
