@@ -149,7 +149,8 @@ def test_flags_follow_the_architecture(
         for profile in ("production", "strict", "instructions")
         for argument in settings.compile_args(backend, profile)
     }
-    assert {argument for argument in ours if argument.startswith("-m")} == {*production, *instructions}
+    wide = {"-mprefer-vector-width=512"} if machine == "x86_64" else set()
+    assert {argument for argument in ours if argument.startswith("-m")} == {*production, *instructions} | wide
     gpu = [argument for profile in ("production", "strict") for argument in settings.compile_args(
         settings.backend("gt_gpu"), profile
     )]  # fmt: skip
