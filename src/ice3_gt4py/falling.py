@@ -29,6 +29,8 @@ SHARE = 16
 """At most one of so many columns is packed at a time, so that the buffers are small beside the fields."""
 _MARGIN = 0.999
 """Columns are chosen by contents a little below the smallest one that falls, so that rounding does not matter."""
+TIMES = ("tstep", "over_tstep")
+"""Scalars of the stencils."""
 _SURROUNDINGS = ("rhodref", "pabs", "dzz", "tht")
 _SOURCES = ("rcs", "rrs", "ris", "rss", "rgs")
 _FLUXES = ("fpr_c", "fpr_r", "fpr_i", "fpr_s", "fpr_g")
@@ -61,15 +63,16 @@ class Falling:
         self._buffers = Buffers((*_SURROUNDINGS, *self._changed), self._row * domain[2], build.dtype)
         self._flat = {name: np.zeros((self._row, 1), build.dtype) for name in _FLAT}
 
-    def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
-        """Let the species of ``state`` fall for ``timestep`` seconds."""
+    def run(self, arguments: Mapping[str, Any]) -> None:
+        """Let the species fall for a time step; the arguments are those of the stencil, and may be more."""
         for name in (*_RATES, *self._changed[len(_SOURCES) :]):
-            state[name][...] = 0.0
-        names = (*_SURROUNDINGS, *self._changed, *_GROUND, *_RATES)
-        fields = {name: state[name] for name in names}
-        with_layout(partial(self._fall, timestep), fields, (*self._changed, *_RATES), self._order)
+            arguments[name][...] = 0.0
+        fields = {name: arguments[name] for name in (*_SURROUNDINGS, *self._changed, *_GROUND, *_RATES)}
+        times = {name: arguments[name] for name in TIMES}
+        with_layout(partial(self._fall, times), fields, (*self._changed, *_RATES), self._order)
 
-    def _fall(self, timestep: float, fields: Mapping[str, NDArray[Any]], layout: Layout) -> None:
+    def _fall(self, times: Mapping[str, Any], fields: Mapping[str, NDArray[Any]], layout: Layout) -> None:
+        timestep = float(times["tstep"])
         memory = {name: layout.flat(fields[name]) for name in (*_SURROUNDINGS, *self._changed)}
         holds = np.zeros_like(fields["rrs"], dtype=bool)
         for name in self._falls:
@@ -78,7 +81,7 @@ class Falling:
             if source.min() < 0.0:  # what is missing falls, too, as in the reference
                 holds |= source < 0.0
         for columns, first in _packs(holds, self._row):
-            self._sweep(columns, first, fields, memory, layout, timestep)
+            self._sweep(columns, first, fields, memory, layout, times)
 
     def _sweep(
         self,
@@ -87,7 +90,7 @@ class Falling:
         fields: Mapping[str, NDArray[Any]],
         memory: Mapping[str, NDArray[Any]],
         layout: Layout,
-        timestep: float,
+        times: Mapping[str, Any],
     ) -> None:
         """Let everything fall in some columns, from level ``first`` on."""
         number, levels = columns[0].size, fields["rrs"].shape[2] - first
@@ -99,7 +102,6 @@ class Falling:
             flat[name][:, 0] = fields[name][i, j]
         packed = self._buffers.fields(layout, shape)
         origin: dict[str, tuple[int, ...]] = dict.fromkeys((*packed, *_FLUXES), (0, 0, 0)) | dict.fromkeys(flat, (0, 0))
-        times = {"tstep": self._scalar(timestep), "over_tstep": self._scalar(1.0 / timestep)}
         freeze(self._stencil, origin, shape)(**packed, **self._absent, **flat, **times)
         self._buffers.scatter(memory, self._changed, points)
         for name in _RATES:

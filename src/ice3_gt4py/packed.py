@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ice3_gt4py.compilation import freeze
 from ice3_gt4py.falling import Falling
 from ice3_gt4py.points import ActivePoints
 from ice3_gt4py.stencils.microphysics import microphysics
@@ -15,7 +14,6 @@ from ice3_gt4py.stencils.microphysics_by_point import microphysics_by_point
 from ice3_gt4py.stencils.microphysics_of_clear_air import microphysics_of_clear_air
 from ice3_gt4py.stencils.microphysics_of_ice import microphysics_of_ice
 from ice3_gt4py.stencils.microphysics_of_liquid import microphysics_of_liquid
-from ice3_gt4py.stencils.sedimentation import deposition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,9 +29,6 @@ _OF_KINDS: dict[str, Callable[..., None]] = {
 }
 """Stencils that compute the points of each kind; where processes are evaluated again, points may change their kind."""
 _AGAIN = dict.fromkeys(("LIQUID", "ICE", "MIXED"), microphysics_by_point)
-_DEPOSITED = {"rhodref": 3, "dzz": 3, "rct": 3, "rcs": 3, "inprc": 2, "indep": 2}
-"""Fields of the deposition and their numbers of dimensions."""
-_SCALARS = ("tstep", "over_tstep", "interval_between", "evaluations")
 
 
 def evaluates_again(options: RainIceOptions) -> bool:
@@ -42,7 +37,7 @@ def evaluates_again(options: RainIceOptions) -> bool:
 
 
 class Packed:
-    """The parts of RainIce, run one after the other on the whole domain.
+    """Sedimentation and microphysics, one after the other on the whole domain.
 
     Parameters
     ----------
@@ -59,14 +54,8 @@ class Packed:
         definitions = _OF_KINDS | _AGAIN if evaluates_again(options) else _OF_KINDS
         stencils = {kind: build.stencil(definition, externals) for kind, definition in definitions.items()}
         self.points = ActivePoints(domain, build, stencils, externals)
-        self._deposition = None
-        if options.LDEPOSC:
-            origin = {name: (0,) * dims for name, dims in _DEPOSITED.items()}
-            self._deposition = freeze(build.stencil(deposition, externals), origin, domain)
 
-    def run(self, arguments: Mapping[str, Any], *, one_row: bool) -> None:  # noqa: ARG002 (as other organisations)
+    def run(self, arguments: Mapping[str, Any]) -> None:
         """Run them on the fields and scalars of the component."""
-        self._falling(arguments, float(arguments["tstep"]))
-        self.points(arguments, {name: arguments[name] for name in _SCALARS})
-        if self._deposition is not None:
-            self._deposition(**{name: arguments[name] for name in _DEPOSITED})
+        self._falling.run(arguments)
+        self.points.run(arguments)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ice3_gt4py.compilation import freeze
 from ice3_gt4py.externals import KINDS
+from ice3_gt4py.falling import TIMES
 from ice3_gt4py.lookup import table_arguments
 from ice3_gt4py.packing import Buffers, filled, lanes, with_layout
 from ice3_gt4py.stencils.activity import activity
@@ -35,9 +36,11 @@ _STATE = (
 )  # fmt: skip
 _INPUTS = (*_STATE, "exnref", "ths")
 _OUTPUTS = ("ths", "rvs", "rcs", "rrs", "ris", "rss", "rgs", "cit", "evap3d")
-_FIELDS = (*_INPUTS, "evap3d")
+FIELDS = (*_INPUTS, "evap3d")
+SCALARS = (*TIMES, "interval_between", "evaluations")
+"""Arguments of the stencils, besides the lookup tables; some need fewer."""
 _ORIGIN: dict[str, tuple[int, ...]] = {
-    **dict.fromkeys((*_FIELDS, "columns"), (0, 0, 0)),
+    **dict.fromkeys((*FIELDS, "columns"), (0, 0, 0)),
     "level": (0,),
     "tables": (0,),
 }
@@ -61,18 +64,19 @@ class ActivePoints:
         self._row = min(build.row, lanes(points))
         rows = max(1, min(ROWS, points // SHARE // self._row))
         self._size = rows * self._row
-        self._buffers = Buffers(_FIELDS, self._size, build.dtype)
+        self._buffers = Buffers(FIELDS, self._size, build.dtype)
         self._tables = table_arguments((self._row, 1, rows), build)
         self._kind = aligned_zeros((min(CHUNK, points),), build.dtype)
         self._find = build.stencil(activity, externals)
 
-    def __call__(self, state: Mapping[str, NDArray[Any]], scalars: Mapping[str, Any]) -> None:
-        """Advance ``state`` in place."""
-        fields = {name: state[name] for name in _FIELDS}
-        with_layout(partial(self._run, scalars), fields, _OUTPUTS, self._order)
+    def run(self, arguments: Mapping[str, Any]) -> None:
+        """Advance the fields in place; the arguments are those of the stencils, and may be more."""
+        fields = {name: arguments[name] for name in FIELDS}
+        scalars = {name: arguments[name] for name in SCALARS}
+        with_layout(partial(self._take, scalars), fields, _OUTPUTS, self._order)
 
-    def _run(self, scalars: Mapping[str, Any], state: Mapping[str, NDArray[Any]], layout: Layout) -> None:
-        memory = {name: layout.flat(state[name]) for name in _FIELDS}
+    def _take(self, scalars: Mapping[str, Any], state: Mapping[str, NDArray[Any]], layout: Layout) -> None:
+        memory = {name: layout.flat(state[name]) for name in FIELDS}
         for begin in range(0, memory["tht"].size, CHUNK):
             chunk = {name: values[begin : begin + CHUNK] for name, values in memory.items()}
             kinds = self._kinds(chunk)

@@ -6,32 +6,31 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ice3_gt4py import lookup, supported
+from ice3_gt4py.compilation import freeze
 from ice3_gt4py.externals import externals
+from ice3_gt4py.falling import TIMES
 from ice3_gt4py.lookup import table_arguments
 from ice3_gt4py.packed import Packed, evaluates_again
+from ice3_gt4py.points import FIELDS, SCALARS
 from ice3_gt4py.slabs import Slabs
 from ice3_gt4py.stencils.microphysics import microphysics
 from ice3_gt4py.stencils.microphysics_by_point import microphysics_by_point
 from ice3_gt4py.stencils.sedimentation import deposition, sedimentation
-from ice3_gt4py.storages import check, is_one_row
+from ice3_gt4py.storages import check
 from ice3_probe.contract import RAIN_ICE, SEDIMENTATION, RainIceOptions, active
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from ice3_gt4py.compilation import Build
     from ice3_probe.contract import Field, Shape
 
 FLUXES = tuple(field for field in RAIN_ICE if field.name.startswith("fpr_"))
 """Outputs that a model step does not need."""
-_TIMES = ("tstep", "over_tstep")
-FALLING = (*(field.name for field in SEDIMENTATION), "flux_i", *_TIMES)
-_POINTWISE = (
-    "exn", "exnref", "rhodref", "pabs", "tht", "rvt", "rct", "rrt", "rit", "rst", "rgt", "sigs", "cit", "ths", "rvs",
-    "rcs", "rrs", "ris", "rss", "rgs", "evap3d", *lookup.ARGUMENTS, *_TIMES,
-)  # fmt: skip
-_DEPOSITED = ("rhodref", "dzz", "rct", "rcs", "inprc", "indep")
-"""Arguments of the stencils."""
+FALLING = (*(field.name for field in SEDIMENTATION), "flux_i", *TIMES)
+"""Arguments of the sedimentation."""
+_DEPOSITED = {"rhodref": 3, "dzz": 3, "rct": 3, "rcs": 3, "inprc": 2, "indep": 2}
+"""Fields of the deposition and their numbers of dimensions."""
 
 
 def stencil_externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
@@ -75,7 +74,8 @@ class RainIce:
     fields
         The fields that a call reads and writes, with names, units, dimensions and intent.
     organisation
-        How the stencils are applied: to packed points and columns, or to slab after slab of the domain.
+        How sedimentation and microphysics are applied: to packed columns and points, or to slab after slab of the
+        domain.
 
     Raises
     ------
@@ -102,23 +102,21 @@ class RainIce:
             field for field in active(RAIN_ICE, asdict(options)) if fluxes or field not in FLUXES
         )
         constants = stencil_externals(options, build)
+        self._deposition = None
+        if options.LDEPOSC:
+            origin = {name: (0,) * dims for name, dims in _DEPOSITED.items()}
+            self._deposition = freeze(build.stencil(deposition, constants), origin, domain)
         self.organisation: Packed | Slabs
+        self._constants: dict[str, Any] = {}
         if build.packs:
             self.organisation = Packed(domain, build, options, constants, fluxes=fluxes)
-            self._constants: dict[str, Any] = {}
             return
         self._constants = table_arguments(domain, build) | falling_arguments(domain, build, fluxes=fluxes)
         by_point = evaluates_again(options) or build.loops == "by-point"
-        stencils: list[tuple[Callable[..., None], tuple[str, ...], dict[str, Any]]] = [
-            (sedimentation, FALLING, {**constants, "FLUXES": fluxes}),
-            (microphysics_by_point, (*_POINTWISE, "interval_between", "evaluations"), constants)
-            if by_point
-            else (microphysics, _POINTWISE, constants),
-        ]
-        if options.LDEPOSC:
-            stencils.append((deposition, _DEPOSITED, constants))
-        built = [(build.stencil(definition, values), names) for definition, names, values in stencils]
-        self.organisation = Slabs(built, domain, build)
+        falling = build.stencil(sedimentation, {**constants, "FLUXES": fluxes})
+        pointwise = build.stencil(microphysics_by_point if by_point else microphysics, constants)
+        names = (*FIELDS, *lookup.ARGUMENTS, *SCALARS)
+        self.organisation = Slabs([(falling, FALLING), (pointwise, names)], domain, build)
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
         """Advance ``state`` in place over ``timestep`` seconds.
@@ -135,5 +133,6 @@ class RainIce:
         parts = max(1, int(timestep / limit)) if limit > 0.0 else 1
         arguments["interval_between"] = scalar(timestep / parts)
         arguments["evaluations"] = scalar(max(self._options.NMAXITER_MICRO, parts))
-        one_row = self.build.layout == "i-first" and is_one_row(state[field.name] for field in self.fields)
-        self.organisation.run(arguments, one_row=one_row)
+        self.organisation.run(arguments)
+        if self._deposition is not None:
+            self._deposition(**{name: state[name] for name in _DEPOSITED})

@@ -1,4 +1,4 @@
-"""The part of RainIce that lets its species fall (PHYEX: ICE4_SEDIMENTATION): alone."""
+"""The part of RainIce that lets its species fall (PHYEX: ICE4_SEDIMENTATION), alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ice3_gt4py.falling import Falling
 from ice3_gt4py.rain_ice import FALLING, FLUXES, falling_arguments, stencil_externals
 from ice3_gt4py.slabs import Slabs
 from ice3_gt4py.stencils.sedimentation import sedimentation
-from ice3_gt4py.storages import check, is_one_row
+from ice3_gt4py.storages import check
 from ice3_probe.contract import SEDIMENTATION, RainIceOptions
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ class Sedimentation:
         self.fields: tuple[Field, ...] = tuple(field for field in SEDIMENTATION if field not in FLUXES)
         constants = stencil_externals(options, build)
         self._organisation: Falling | Slabs
+        self._constants: dict[str, Any] = {}
         if build.packs:
             self._organisation = Falling(domain, build, options, constants, fluxes=False)
-        else:
-            self._organisation = Slabs(
-                [(build.stencil(sedimentation, {**constants, "FLUXES": False}), FALLING)], domain, build
-            )
-            self._constants = falling_arguments(domain, build, fluxes=False)
+            return
+        self._constants = falling_arguments(domain, build, fluxes=False)
+        stencil = build.stencil(sedimentation, {**constants, "FLUXES": False})
+        self._organisation = Slabs([(stencil, FALLING)], domain, build)
 
     def __call__(self, state: Mapping[str, Any], timestep: float) -> None:
         """Let the species of ``state`` fall for ``timestep`` seconds, in place.
@@ -70,10 +70,6 @@ class Sedimentation:
             If a field is missing or has another shape or dtype than the component was built for.
         """
         check(self.fields, state, self.domain, self.build.dtype)
-        if isinstance(self._organisation, Falling):
-            self._organisation(state, timestep)
-            return
-        one_row = self.build.layout == "i-first" and is_one_row(state[field.name] for field in self.fields)
         scalar = self.build.dtype.type
         times = {"tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
-        self._organisation.run({**state, **self._constants, **times}, one_row=one_row)
+        self._organisation.run({**state, **self._constants, **times})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ice3_gt4py.compilation import freeze
+from ice3_gt4py.storages import is_one_row
 from ice3_probe.contract import RAIN_ICE
 
 if TYPE_CHECKING:
@@ -34,10 +35,15 @@ class Slabs:
         columns = domain[0] * domain[1]
         slab = columns if build.on_device else SLAB
         self._steps = _freeze(stencils, domain, slab)
+        self._i_first = build.layout == "i-first"
+        used = {name for _, names in stencils for name in names}
+        self._fields = [field.name for field in RAIN_ICE if field.name in used]
         self._steps_of_row = _freeze(stencils, (columns, 1, domain[2]), slab)
 
-    def run(self, arguments: Mapping[str, Any], *, one_row: bool) -> None:
-        """Run them; ``one_row`` says that the columns of all fields follow each other in memory."""
+    def run(self, arguments: Mapping[str, Any]) -> None:
+        """Run them on fields and scalars; where the columns of all fields follow each other in memory, as one row."""
+        given = (arguments[name] for name in self._fields)
+        one_row = self._i_first and is_one_row(field for field in given if field is not None)
         for step, names in self._steps_of_row if one_row else self._steps:
             step(**{name: arguments[name] for name in names})
 
