@@ -22,7 +22,7 @@ from ice3_bench.cell.probe import benchmarks_of, make_job
 from ice3_bench.names import parse_domain
 from ice3_bench.settings.matrix import load_settings
 from ice3_probe.cases import instance_of
-from ice3_probe.messages import ARRANGEMENTS, COMPONENTS
+from ice3_probe.messages import ARRANGEMENTS, COMPONENTS, STANDARD_ARRANGEMENT
 from ice3_probe.ports import load_port
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--cell", default="gt_cpu_ifirst-float64")
     parser.add_argument("--components", nargs="+", default=["ice_adjust", "rain_ice"], choices=sorted(COMPONENTS))
     parser.add_argument("--domain", type=parse_domain, default=(50, 50, 60))
-    parser.add_argument("--arrangement", default="coherent", choices=ARRANGEMENTS)
+    parser.add_argument("--arrangement", default=STANDARD_ARRANGEMENT, choices=ARRANGEMENTS)
     parser.add_argument("--without", action="append", default=[], help="a flag to leave out; default: each in turn")
     parser.add_argument("--also", action="append", default=[], help="a flag to add")
     parser.add_argument("--rounds", type=int, default=20)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ice3_probe.messages import Arrangement  # noqa: TC001 (pydantic needs it at run time)
+from ice3_probe.messages import FORMER_ARRANGEMENT, Arrangement
 
 
 class Record(BaseModel):
@@ -98,5 +98,5 @@ class Protocol(Record):
     threads: int
     environment: dict[str, str]
     """Variables fixed for the timed process."""
-    arrangement: Arrangement = "shuffled"
+    arrangement: Arrangement = FORMER_ARRANGEMENT
     """Where the columns of the weather stood; reports that do not say so were measured on shuffled ones."""

@@ -20,6 +20,7 @@ from ice3_bench.files import write_atomically
 from ice3_bench.measures import MEASURES, MeasureName
 from ice3_bench.names import label
 from ice3_bench.provenance import Commit, Gpu, Machine, Protocol, Record, Software
+from ice3_probe.messages import FORMER_ARRANGEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -206,7 +207,7 @@ class Report(Record):
         return {
             **gpu,
             **port,
-            **({} if arrangement == "shuffled" else {"weather": arrangement}),
+            **({} if arrangement == FORMER_ARRANGEMENT else {"weather": arrangement}),
             **({} if self.machine.quota is None else {"quota": self.machine.quota}),
             "testbed": self.machine.testbed,
             "cpu": self.machine.cpu,

@@ -15,7 +15,7 @@ import numpy as np
 
 from ice3_probe import constants
 from ice3_probe.arrangement import coherent
-from ice3_probe.messages import ARRANGEMENTS, MIXES
+from ice3_probe.messages import ARRANGEMENTS, MIXES, STANDARD_ARRANGEMENT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,7 +86,7 @@ def synthetic_atmosphere(
     seed: int = 0,
     timestep: float = 50.0,
     mix: str = "rich",
-    arrangement: str = "coherent",
+    arrangement: str = STANDARD_ARRANGEMENT,
 ) -> dict[str, NDArray[Any]]:
     """Make the input fields of IceAdjust, RainIce and their chain on ``domain``, level 0 at the model top.
 

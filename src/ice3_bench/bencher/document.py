@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ice3_bench.errors import UsageError
 from ice3_bench.history.queue import Draft
 from ice3_bench.measures import MEASURES
+from ice3_probe.messages import FORMER_ARRANGEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,7 +82,7 @@ def physics_differs(testbed: str) -> str:
 
 def in_weather(testbed: str, arrangement: Arrangement) -> str:
     """Return the name of the testbed of a machine in weather of this arrangement, shortened to what Bencher takes."""
-    return testbed if arrangement == "shuffled" else _ended(testbed, WEATHER.format(arrangement))
+    return testbed if arrangement == FORMER_ARRANGEMENT else _ended(testbed, WEATHER.format(arrangement))
 
 
 def _ended(testbed: str, end: str) -> str:

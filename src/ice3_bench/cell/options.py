@@ -10,7 +10,7 @@ from ice3_bench.cell.passes import STABILISING_FLAGS
 from ice3_bench.errors import UsageError
 from ice3_bench.names import parse_domain
 from ice3_bench.settings.matrix import parse_components
-from ice3_probe.messages import ARRANGEMENTS
+from ice3_probe.messages import ARRANGEMENTS, STANDARD_ARRANGEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ class Options:
     profile: Literal["production", "strict"] = "production"
     domains: tuple[Domain, ...] = ()
     components: tuple[str, ...] = ()
-    arrangement: Arrangement = "coherent"
+    arrangement: Arrangement = STANDARD_ARRANGEMENT
     pytest_args: tuple[str, ...] = ()
 
 

@@ -156,7 +156,7 @@ def benchmarks_of(
     cell: Cell,
     domains: Iterable[tuple[int, int, int]],
     components: Sequence[str] = (),
-    arrangement: messages.Arrangement = "coherent",
+    arrangement: messages.Arrangement = messages.STANDARD_ARRANGEMENT,
 ) -> tuple[messages.Benchmark, ...]:
     """Return the benchmarks of a cell: every component on each domain, in each weather mix that its cost depends on.
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from ice3_bench.cell.probe import make_interpreter, make_job, phyex_checkout
+from ice3_probe import messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from ice3_bench.cell.environment import Environment
     from ice3_bench.cell.processes import Interpreter
     from ice3_bench.settings.matrix import Cell, Settings
-    from ice3_probe import messages
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Workplace:
     stencils: Path
     threads: int
     profile: Literal["production", "strict"] = "production"
-    arrangement: messages.Arrangement = "coherent"
+    arrangement: messages.Arrangement = messages.STANDARD_ARRANGEMENT
     benchmarks: tuple[messages.Benchmark, ...] = ()
     data_sets: tuple[str, ...] = ()
     gpu: int | None = None

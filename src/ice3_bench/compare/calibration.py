@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from ice3_bench.compare.pairs import Pairs, Protocol, judge, measure
 from ice3_bench.compare.verdict import Verdict
 from ice3_bench.errors import UsageError
-from ice3_probe.messages import Arrangement  # noqa: TC001 (pydantic needs it at run time)
+from ice3_probe.messages import FORMER_ARRANGEMENT, Arrangement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +87,7 @@ class Calibration:
     protocol: Protocol
     trials: list[Trials] = field(default_factory=list)
     seconds: float = 0.0
-    arrangement: Arrangement = "shuffled"
+    arrangement: Arrangement = FORMER_ARRANGEMENT
 
     @property
     def detectable(self) -> float | None:
@@ -158,7 +158,7 @@ def _first_line(error: Exception) -> str:
 
 def place(folder: Path, machine: str, benchmark: str, protocol: Protocol, arrangement: Arrangement) -> Path:
     """File of a calibration; one for each machine, benchmark, procedure and arrangement of the weather."""
-    weather = [] if arrangement == "shuffled" else [arrangement]  # as in the names of files from before there were two
+    weather = [] if arrangement == FORMER_ARRANGEMENT else [arrangement]  # as in former names of files
     key = json.dumps([machine, benchmark, asdict(protocol), *weather], sort_keys=True)
     return folder / f"{benchmark.replace('/', '-')}-{hashlib.sha256(key.encode()).hexdigest()[:8]}.json"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ice3_bench.cell.probe import benchmarks_of
 from ice3_bench.errors import UsageError
 from ice3_bench.names import BenchmarkName, is_wanted, parse_domain
+from ice3_probe.messages import STANDARD_ARRANGEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ def select(
     domain: str | None = None,
     wanted: Sequence[str] = (),
     components: Sequence[str] = (),
-    arrangement: Arrangement = "coherent",
+    arrangement: Arrangement = STANDARD_ARRANGEMENT,
 ) -> dict[str, list[Benchmark]]:
     """Return the benchmarks of each cell, by its id: those whose name contains one of ``wanted``, if any is given.
 

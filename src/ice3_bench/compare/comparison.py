@@ -19,6 +19,7 @@ from ice3_bench.compare.result import BenchmarkComparison, CellComparison, Compa
 from ice3_bench.compare.revisions import WORKTREE, checked_out, default_base
 from ice3_bench.compare.sides import Sides
 from ice3_bench.compare.workers import Crew, SideError
+from ice3_probe.messages import STANDARD_ARRANGEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,7 +69,7 @@ class Request:
     components: Sequence[str] = ()
     benchmarks: Sequence[str] = ()
     domain: str | None = None
-    arrangement: Arrangement = "coherent"
+    arrangement: Arrangement = STANDARD_ARRANGEMENT
     total: float = 1200.0
     instructions: bool = False
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_fie
 from ice3_bench.compare.sides import Label  # noqa: TC001 (pydantic needs it at run time)
 from ice3_bench.compare.verdict import Decision, Verdict
 from ice3_bench.errors import Exit, UsageError
-from ice3_probe.messages import Arrangement  # noqa: TC001 (pydantic needs it at run time)
+from ice3_probe.messages import FORMER_ARRANGEMENT, Arrangement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,7 +155,7 @@ class Comparison(_Record):
     schema_version: Literal[1] = SCHEMA_VERSION
     base: Compared
     contender: Compared
-    arrangement: Arrangement = "shuffled"
+    arrangement: Arrangement = FORMER_ARRANGEMENT
     """Where the columns of the weather stood; comparisons that do not say so were made on shuffled ones."""
     calibration: str
     """What is known about the error rates of the comparison on this machine."""

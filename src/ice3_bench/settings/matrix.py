@@ -14,7 +14,7 @@ from ice3_bench.errors import UsageError
 from ice3_bench.names import parse_domain
 from ice3_bench.settings.policy import BencherPolicy, HistoryPolicy
 from ice3_bench.text import quoted
-from ice3_probe.messages import COMPONENTS, Arrangement, base_of
+from ice3_probe.messages import COMPONENTS, STANDARD_ARRANGEMENT, Arrangement, base_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -184,7 +184,7 @@ class Settings(_Strict):
     max_time: Annotated[float, Field(gt=0)] = 2.0
     """Seconds of timed rounds for each benchmark."""
     min_rounds: Annotated[int, Field(ge=2)] = 10
-    arrangement: Arrangement = "coherent"
+    arrangement: Arrangement = STANDARD_ARRANGEMENT
     """Where the columns of the weather stand in timings."""
     bencher: BencherPolicy = BencherPolicy()
     history: HistoryPolicy = HistoryPolicy()
