@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 1024
 """Columns that are packed together: in memory, the points of a level then follow each other for long."""
-SHARE = 16
+SHARE = 32
 """At most one of so many columns is packed at a time, so that the buffers are small beside the fields."""
 _MARGIN = 0.999
 """Columns are chosen by contents a little below the smallest one that falls, so that rounding does not matter."""

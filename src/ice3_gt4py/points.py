@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 CHUNK = 2**18
 """Points that are looked through at a time: what is known of them takes little memory beside the fields."""
-SHARE = 16
+SHARE = 32
 """About one of so many points is packed at a time, or a row of them, so that the buffers are small, too."""
-ROWS = 64
-"""Rows of a buffer: enough that a call costs little beside its points."""
+ROWS = 32
+"""Most rows of a buffer: enough that a call costs little beside its points."""
+PARTS = 8
+"""What is left of the points in the end is packed into buffers of so many times fewer rows."""
 _STATE = (
     "exn", "rhodref", "pabs", "tht", "rvt", "rct", "rrt", "rit", "rst", "rgt", "sigs", "cit", "rvs", "rcs", "rrs",
     "ris", "rss", "rgs",
@@ -63,6 +65,7 @@ class ActivePoints:
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
         self._row = min(build.row, lanes(points))
         rows = max(1, min(ROWS, points // SHARE // self._row))
+        self._shapes = tuple((self._row, 1, number) for number in (rows, max(1, rows // PARTS)))
         self._size = rows * self._row
         self._buffers = Buffers(FIELDS, self._size, build.dtype)
         self._tables = table_arguments((self._row, 1, rows), build)
@@ -77,13 +80,17 @@ class ActivePoints:
 
     def _take(self, scalars: Mapping[str, Any], state: Mapping[str, NDArray[Any]], layout: Layout) -> None:
         memory = {name: layout.flat(state[name]) for name in FIELDS}
+        whole, part = self._shapes
+        left = dict.fromkeys(self.stencils, np.empty(0, np.intp))
         for begin in range(0, memory["tht"].size, CHUNK):
-            chunk = {name: values[begin : begin + CHUNK] for name, values in memory.items()}
-            kinds = self._kinds(chunk)
-            for kind, stencil in self.stencils.items():
-                points = np.flatnonzero(kinds == KINDS[kind])
-                for first in range(0, points.size, self._size):
-                    self._advance(stencil, points[first : first + self._size], chunk, layout, scalars)
+            kinds = self._kinds({name: values[begin : begin + CHUNK] for name, values in memory.items()})
+            for kind in self.stencils:
+                points = np.concatenate([left[kind], begin + np.flatnonzero(kinds == KINDS[kind])])
+                full = points.size // self._size * self._size
+                self._advance(kind, points[:full], whole, memory, layout, scalars)
+                left[kind] = points[full:]
+        for kind, points in left.items():
+            self._advance(kind, points, part, memory, layout, scalars)
 
     def _kinds(self, chunk: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         kinds = self._kind[: chunk["tht"].size]
@@ -94,16 +101,19 @@ class ActivePoints:
 
     def _advance(
         self,
-        stencil: Any,  # noqa: ANN401
+        kind: str,
         points: NDArray[np.intp],
-        chunk: Mapping[str, NDArray[Any]],
+        shape: Shape,
+        memory: Mapping[str, NDArray[Any]],
         layout: Layout,
         scalars: Mapping[str, Any],
     ) -> None:
-        row = min(self._row, lanes(points.size))
-        rows = -(-points.size // row)
-        points = filled(points, row * rows)
-        self._buffers.gather(chunk, _INPUTS, points)
-        shape = (row, 1, rows)
-        freeze(stencil, _ORIGIN, shape)(**self._buffers.fields(layout, shape), **self._tables, **scalars)
-        self._buffers.scatter(chunk, _OUTPUTS, points)
+        """Advance points of a kind, packed into ``shape``: few shapes, since GridTools keeps temporaries for each."""
+        size = shape[0] * shape[2]
+        buffers = self._buffers.fields(layout, shape)
+        stencil = freeze(self.stencils[kind], _ORIGIN, shape)
+        for first in range(0, points.size, size):
+            packed = filled(points[first : first + size], size)
+            self._buffers.gather(memory, _INPUTS, packed)
+            stencil(**buffers, **self._tables, **scalars)
+            self._buffers.scatter(memory, _OUTPUTS, packed)

@@ -190,6 +190,36 @@ def test_a_kind_of_points_needs_no_other_processes(make_build: Callable[..., Bui
             np.testing.assert_array_equal(states[0][field.name], state[field.name], err_msg=field.name)
 
 
+def test_points_are_packed_into_two_shapes(make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch) -> None:
+    """GridTools keeps temporaries for every shape that it meets, for ever."""
+    shapes: set[tuple[int, ...]] = set()
+    for mix in ("rich", "typical", "sparse"):
+        build, domain = replace(make_build("numpy"), row=48), (20, 9, 30)
+        component = RainIce(domain, build)
+        assert isinstance(component.organisation, Packed)
+        points = component.organisation.points
+        for kind, stencil in points.stencils.items():
+            monkeypatch.setitem(points.stencils, kind, _Noting(stencil, shapes))
+        state = from_arrays(component.fields, synthetic_atmosphere(domain, mix=mix), domain, build)
+        for _ in range(2):
+            component(state, TIMESTEP)
+    assert shapes == {(48, 1, 3), (48, 1, 1)}
+
+
+class _Noting:
+    """A stencil whose shapes are noted."""
+
+    def __init__(self, stencil: Any, shapes: set[tuple[int, ...]]) -> None:
+        self._stencil, self._shapes = stencil, shapes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stencil, name)
+
+    def run(self, **kwargs: Any) -> None:
+        self._shapes.add(tuple(kwargs["_domain_"]))
+        self._stencil.run(**kwargs)
+
+
 def test_idle_points_are_left_alone_and_others_are_not(make_build: Callable[..., Build]) -> None:
     """A clear point is computed if ice can nucleate there or a source needs repair; its crystals are forgotten."""
     build, domain = make_build("numpy"), (6, 1, 3)
