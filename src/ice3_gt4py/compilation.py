@@ -156,10 +156,9 @@ class Build:
     def packs(self) -> bool:
         """Whether RainIce packs the points that have something to do.
 
-        A stencil that works point by point skips the others itself. The copies are made by one thread, so that with
-        more threads they would cost more than they save.
+        A stencil that works point by point skips the others itself.
         """
-        return self.loops == "branch-free" and self.threads == 1 and not self.on_device
+        return self.loops == "branch-free" and not self.on_device
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -1,4 +1,4 @@
-"""The sedimentation on packed columns: those in which something falls, from the highest level of it on."""
+"""The sedimentation on the columns in which something falls, packed if they are few, from their highest level on."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from ice3_gt4py.parameters import SMALLEST
 from ice3_gt4py.stencils.sedimentation import sedimentation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
     from ice3_gt4py.compilation import Build
-    from ice3_gt4py.packing import Layout
+    from ice3_gt4py.packing import Layout, Workers
     from ice3_probe.contract import RainIceOptions, Shape
-
-    Columns = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 COLUMNS = 1024
 """Columns that are packed together: in memory, the points of a level then follow each other for long."""
 SHARE = 32
 """At most one of so many columns is packed at a time, so that the buffers are small beside the fields."""
+CHUNK = 2**16
+"""Points that are looked through at a time, so that they stay in cache."""
+DENSE = 0.5
+"""Where so many of neighbouring columns hold something, all of them are computed where they are."""
 _MARGIN = 0.999
 """Columns are chosen by contents a little below the smallest one that falls, so that rounding does not matter."""
 TIMES = ("tstep", "over_tstep")
@@ -36,7 +38,6 @@ _SOURCES = ("rcs", "rrs", "ris", "rss", "rgs")
 _FLUXES = ("fpr_c", "fpr_r", "fpr_i", "fpr_s", "fpr_g")
 _GROUND = ("sea", "town")
 _RATES = ("inprc", "inprr", "inprs", "inprg")
-_FLAT = (*_GROUND, *_RATES, "flux_i")
 
 
 class Falling:
@@ -46,13 +47,23 @@ class Falling:
     ----------
     externals
         Externals of the stencil.
+    workers
+        Threads that look for the columns and copy them.
     fluxes
         Whether those through the bottom of every layer are written, too.
     """
 
     def __init__(
-        self, domain: Shape, build: Build, options: RainIceOptions, externals: Mapping[str, Any], *, fluxes: bool
+        self,
+        domain: Shape,
+        build: Build,
+        options: RainIceOptions,
+        externals: Mapping[str, Any],
+        workers: Workers,
+        *,
+        fluxes: bool,
     ) -> None:
+        self._workers = workers
         self._scalar = build.dtype.type
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
         self._stencil = build.stencil(sedimentation, {**externals, "FLUXES": fluxes})
@@ -60,8 +71,8 @@ class Falling:
         self._changed = (*_SOURCES, *_FLUXES) if fluxes else _SOURCES
         self._absent = dict.fromkeys(() if fluxes else _FLUXES)
         self._row = lanes(min(COLUMNS, -(-domain[0] * domain[1] // SHARE)))
-        self._buffers = Buffers((*_SURROUNDINGS, *self._changed), self._row * domain[2], build.dtype)
-        self._flat = {name: np.zeros((self._row, 1), build.dtype) for name in _FLAT}
+        self._buffers = Buffers((*_SURROUNDINGS, *self._changed), self._row * domain[2], build.dtype, workers)
+        self._flux_i = np.zeros((self._row, 1), build.dtype)
 
     def run(self, arguments: Mapping[str, Any]) -> None:
         """Let the species fall for a time step; the arguments are those of the stencil, and may be more."""
@@ -72,45 +83,74 @@ class Falling:
         with_layout(partial(self._fall, times), fields, (*self._changed, *_RATES), self._order)
 
     def _fall(self, times: Mapping[str, Any], fields: Mapping[str, NDArray[Any]], layout: Layout) -> None:
-        timestep = float(times["tstep"])
         memory = {name: layout.flat(fields[name]) for name in (*_SURROUNDINGS, *self._changed)}
-        holds = np.zeros_like(fields["rrs"], dtype=bool)
-        for name in self._falls:
-            source = fields[name]
-            holds |= source > self._scalar(_MARGIN * SMALLEST[name[1]] / timestep)
-            if source.min() < 0.0:  # what is missing falls, too, as in the reference
-                holds |= source < 0.0
-        for columns, first in _packs(holds, self._row):
-            self._sweep(columns, first, fields, memory, layout, times)
+        rows = {name: layout.row(values) for name, values in memory.items()}
+        surface = {name: layout.surface(fields[name]) for name in (*_GROUND, *_RATES)}
+        holds = layout.row(self._holds(memory, float(times["tstep"])))[:, 0, :]
+        waiting = np.empty(0, np.intp)
+        for begin in range(0, len(holds), self._row):
+            columns = slice(begin, begin + self._row)
+            some = np.flatnonzero(holds[columns].any(axis=1))
+            if some.size >= DENSE * len(holds[columns]):
+                first = _first(holds[columns])
+                chosen = {name: values[columns, :, first:] for name, values in rows.items()}
+                self._sweep(chosen | {name: values[columns] for name, values in surface.items()}, times)
+                continue
+            waiting = np.concatenate([waiting, begin + some])
+            if waiting.size >= self._row:
+                self._pack(waiting[: self._row], holds, memory, surface, layout, times)
+                waiting = waiting[self._row :]
+        if waiting.size:
+            self._pack(waiting, holds, memory, surface, layout, times)
+        for name in _RATES:
+            layout.set_surface(fields[name], surface[name])
 
-    def _sweep(
+    def _holds(self, memory: Mapping[str, NDArray[Any]], timestep: float) -> NDArray[np.bool_]:
+        """Return where something falls; what is missing falls, too, as in the reference."""
+        size = memory["rrs"].size
+        holds = np.zeros(size, dtype=bool)
+        limits = {name: self._scalar(_MARGIN * SMALLEST[name[1]] / timestep) for name in self._falls}
+
+        def look(begin: int) -> None:
+            part = slice(begin, begin + CHUNK)
+            for name, limit in limits.items():
+                source = memory[name][part]
+                holds[part] |= source > limit
+                if source.min() < 0.0:
+                    holds[part] |= source < 0.0
+
+        self._workers.share(look, range(0, size, CHUNK))
+        return holds
+
+    def _pack(
         self,
-        columns: Columns,
-        first: int,
-        fields: Mapping[str, NDArray[Any]],
+        columns: NDArray[np.intp],
+        holds: NDArray[np.bool_],
         memory: Mapping[str, NDArray[Any]],
+        surface: Mapping[str, NDArray[Any]],
         layout: Layout,
         times: Mapping[str, Any],
     ) -> None:
-        """Let everything fall in some columns, from level ``first`` on."""
-        number, levels = columns[0].size, fields["rrs"].shape[2] - first
-        i, j = (filled(axis, lanes(number)) for axis in columns)
-        points, shape = layout.columns(i, j, first), (i.size, 1, levels)
+        """Copy columns side by side, let everything fall there, and copy them back."""
+        number, first = columns.size, _first(holds[columns])
+        columns = filled(columns, lanes(number))
+        points, shape = layout.columns(columns, first), (columns.size, 1, holds.shape[1] - first)
         self._buffers.gather(memory, (*_SURROUNDINGS, *_SOURCES), points)
-        flat = {name: values[: i.size] for name, values in self._flat.items()}
-        for name in _GROUND:
-            flat[name][:, 0] = fields[name][i, j]
-        packed = self._buffers.fields(layout, shape)
-        origin: dict[str, tuple[int, ...]] = dict.fromkeys((*packed, *_FLUXES), (0, 0, 0)) | dict.fromkeys(flat, (0, 0))
-        freeze(self._stencil, origin, shape)(**packed, **self._absent, **flat, **times)
+        packed = {name: values[columns] for name, values in surface.items()}
+        self._sweep(self._buffers.fields(layout, shape) | packed, times)
         self._buffers.scatter(memory, self._changed, points)
         for name in _RATES:
-            fields[name][columns] = flat[name][:number, 0]
+            surface[name][columns] = packed[name]
+
+    def _sweep(self, fields: Mapping[str, NDArray[Any]], times: Mapping[str, Any]) -> None:
+        """Let everything fall in fields (column, 1, k) and (column, 1)."""
+        shape = fields["rrs"].shape
+        origin: dict[str, tuple[int, ...]] = {name: (0,) * field.ndim for name, field in fields.items()}
+        origin |= dict.fromkeys(_FLUXES, (0, 0, 0)) | {"flux_i": (0, 0)}
+        flux_i = self._flux_i[: shape[0]]
+        freeze(self._stencil, origin, shape)(**fields, **self._absent, flux_i=flux_i, **times)
 
 
-def _packs(holds: NDArray[np.bool_], size: int) -> Iterator[tuple[Columns, int]]:
-    """Yield columns (i, j) that hold something, and the highest level of them that does."""
-    j, i = np.nonzero(np.transpose(holds.any(axis=2)))  # in the order of memory, if i is first
-    for begin in range(0, i.size, size):
-        chosen = i[begin : begin + size], j[begin : begin + size]
-        yield chosen, int(np.flatnonzero(holds[chosen].any(axis=0))[0])
+def _first(holds: NDArray[np.bool_]) -> int:
+    """Return the highest level at which one of the columns holds something."""
+    return int(np.flatnonzero(holds.any(axis=0))[0])

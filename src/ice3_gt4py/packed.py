@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ice3_gt4py.falling import Falling
+from ice3_gt4py.packing import Workers
 from ice3_gt4py.points import ActivePoints
 from ice3_gt4py.stencils.microphysics import microphysics
 from ice3_gt4py.stencils.microphysics_by_point import microphysics_by_point
@@ -50,10 +51,11 @@ class Packed:
     def __init__(
         self, domain: Shape, build: Build, options: RainIceOptions, externals: Mapping[str, Any], *, fluxes: bool
     ) -> None:
-        self._falling = Falling(domain, build, options, externals, fluxes=fluxes)
+        workers = Workers(build.threads)
+        self._falling = Falling(domain, build, options, externals, workers, fluxes=fluxes)
         definitions = _OF_KINDS | _AGAIN if evaluates_again(options) else _OF_KINDS
         stencils = {kind: build.stencil(definition, externals) for kind, definition in definitions.items()}
-        self.points = ActivePoints(domain, build, stencils, externals)
+        self.points = ActivePoints(domain, build, stencils, externals, workers)
 
     def run(self, arguments: Mapping[str, Any]) -> None:
         """Run them on the fields and scalars of the component."""

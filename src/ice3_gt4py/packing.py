@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
 from ice3_gt4py.storages import aligned_zeros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -18,12 +19,42 @@ if TYPE_CHECKING:
     Points = NDArray[np.intp]
     """Places in a one-dimensional field."""
 
+Part = TypeVar("Part")
+
 LANES = 16
 """Rows are filled up to a multiple of this, so that every vector is whole and begins at a cache line."""
 
 
+class Workers:
+    """Threads that share work, among them the one that calls.
+
+    Parameters
+    ----------
+    number
+        Threads; NumPy's copies and comparisons run side by side in them.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._others = ThreadPoolExecutor(number - 1) if number > 1 else None
+
+    def share(self, call: Callable[[Part], object], parts: Sequence[Part]) -> None:
+        """Call with each part, and return when all are done; they must not touch each other."""
+        shares = [parts[first :: self.number] for first in range(min(self.number, len(parts)))]
+        running = [self._others.submit(_each, call, share) for share in shares[1:]] if self._others else []
+        for share in shares[:1]:
+            _each(call, share)
+        for other in running:
+            other.result()
+
+
+def _each(call: Callable[[Part], object], parts: Iterable[Part]) -> None:
+    for part in parts:
+        call(part)
+
+
 class Layout:
-    """How fields (i, j, k) lie in memory: in which order, without gaps.
+    """How fields (i, j, k) lie in memory: in which order, without gaps, and with columns that follow each other.
 
     Parameters
     ----------
@@ -36,19 +67,17 @@ class Layout:
     def __init__(self, domain: Shape, order: tuple[int, ...]) -> None:
         self._order = order
         self._back = tuple(order.index(axis) for axis in range(3))
-        steps, step = [0, 0, 0], 1
-        for axis in reversed(order):
-            steps[axis] = step
-            step *= domain[axis]
-        self._steps, self._levels = steps, domain[2]
+        self._horizontal = tuple(axis for axis in order if axis != 2)
+        self._number, self._levels = domain[0] * domain[1], domain[2]
+        self._steps = (1, self._number) if order[0] == 2 else (self._levels, 1)
 
     @classmethod
     def of(cls, fields: Iterable[NDArray[Any]]) -> Layout | None:
-        """Return the layout that all fields share, or None if they differ or have gaps."""
+        """Return the layout that all fields share, or None if they differ, have gaps or levels between columns."""
         first, *others = fields
         order = tuple(int(axis) for axis in np.argsort([-stride for stride in first.strides], kind="stable"))
         same = all(field.transpose(order).flags.c_contiguous for field in (first, *others))
-        return cls(first.shape, order) if same else None
+        return cls(first.shape, order) if same and order[1] != 2 else None
 
     def flat(self, field: NDArray[Any]) -> NDArray[Any]:
         """Return the memory of a field, one-dimensional; nothing is copied."""
@@ -59,10 +88,22 @@ class Layout:
         ordered = memory[: int(np.prod(shape))].reshape([shape[axis] for axis in self._order])
         return ordered.transpose(self._back)
 
-    def columns(self, i: Points, j: Points, first: int) -> Points:
-        """Return where the points of columns (i, j) lie, from level ``first`` on, in the order of ``shaped``."""
-        lowest = i * self._steps[0] + j * self._steps[1]
-        points = lowest[:, None, None] + self._steps[2] * np.arange(first, self._levels)
+    def row(self, memory: NDArray[Any]) -> NDArray[Any]:
+        """Return the memory of a field as one row of columns (column, 1, k); nothing is copied."""
+        return self.shaped(memory, (self._number, 1, self._levels))
+
+    def surface(self, field: NDArray[Any]) -> NDArray[Any]:
+        """Return a field (i, j) as a row of columns (column, 1); it is copied if its columns lie in another order."""
+        return field.transpose(self._horizontal).reshape(-1, 1)
+
+    def set_surface(self, field: NDArray[Any], row: NDArray[Any]) -> None:
+        """Copy a row of columns (column, 1) into a field (i, j)."""
+        view = field.transpose(self._horizontal)
+        view[...] = row.reshape(view.shape)
+
+    def columns(self, numbers: Points, first: int) -> Points:
+        """Return where the points of columns of ``row`` lie, from level ``first`` on, in the order of ``shaped``."""
+        points = (numbers * self._steps[0])[:, None, None] + self._steps[1] * np.arange(first, self._levels)
         return points.transpose(self._order).reshape(-1)
 
 
@@ -75,21 +116,30 @@ class Buffers:
         Fields of the buffers.
     size
         Points that each holds.
+    workers
+        Threads that copy.
     """
 
-    def __init__(self, names: Iterable[str], size: int, dtype: np.dtype[Any]) -> None:
+    def __init__(self, names: Iterable[str], size: int, dtype: np.dtype[Any], workers: Workers) -> None:
         self._memory = {name: aligned_zeros((size,), dtype) for name in names}
+        self._workers = workers
 
-    def gather(self, memory: Mapping[str, NDArray[Any]], names: Iterable[str], points: Points) -> None:
+    def gather(self, memory: Mapping[str, NDArray[Any]], names: Sequence[str], points: Points) -> None:
         """Copy the points of one-dimensional fields into the buffers."""
-        for name in names:
+
+        def take(name: str) -> None:
             # "clip" saves the copy in which the other modes check the points.
             np.take(memory[name], points, out=self._memory[name][: points.size], mode="clip")
 
-    def scatter(self, memory: Mapping[str, NDArray[Any]], names: Iterable[str], points: Points) -> None:
+        self._workers.share(take, names)
+
+    def scatter(self, memory: Mapping[str, NDArray[Any]], names: Sequence[str], points: Points) -> None:
         """Copy the buffers to the points of one-dimensional fields."""
-        for name in names:
+
+        def put(name: str) -> None:
             memory[name][points] = self._memory[name][: points.size]
+
+        self._workers.share(put, names)
 
     def fields(self, layout: Layout, shape: Shape) -> dict[str, NDArray[Any]]:
         """Return the beginnings of the buffers as fields of that shape, which lie as all others."""

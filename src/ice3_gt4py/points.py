@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ice3_gt4py.compilation import Build
-    from ice3_gt4py.packing import Layout
+    from ice3_gt4py.packing import Layout, Workers
     from ice3_probe.contract import Shape
 
 CHUNK = 2**18
@@ -30,15 +30,16 @@ SHARE = 32
 """About one of so many points is packed at a time, or a row of them, so that the buffers are small, too."""
 ROWS = 32
 """Most rows of a buffer: enough that a call costs little beside its points."""
+THREAD_ROWS = 16
+"""Least rows of each of many threads, which share the rows of a buffer."""
 PARTS = 8
 """What is left of the points in the end is packed into buffers of so many times fewer rows."""
 _STATE = (
     "exn", "rhodref", "pabs", "tht", "rvt", "rct", "rrt", "rit", "rst", "rgt", "sigs", "cit", "rvs", "rcs", "rrs",
     "ris", "rss", "rgs",
 )  # fmt: skip
-_INPUTS = (*_STATE, "exnref", "ths")
 _OUTPUTS = ("ths", "rvs", "rcs", "rrs", "ris", "rss", "rgs", "cit", "evap3d")
-FIELDS = (*_INPUTS, "evap3d")
+FIELDS = (*_STATE, "exnref", "ths", "evap3d")
 SCALARS = (*TIMES, "interval_between", "evaluations")
 """Arguments of the stencils, besides the lookup tables; some need fewer."""
 _ORIGIN: dict[str, tuple[int, ...]] = {
@@ -57,20 +58,36 @@ class ActivePoints:
         What computes a point, by the kind of the point.
     externals
         Externals of the stencils.
+    workers
+        Threads that copy the points, as many as compute.
+
+    Attributes
+    ----------
+    read, written
+        Fields that the stencil of a kind reads and writes: others are not copied.
     """
 
-    def __init__(self, domain: Shape, build: Build, stencils: Mapping[str, Any], externals: Mapping[str, Any]) -> None:
-        points = int(np.prod(domain))
-        self.stencils = stencils
+    def __init__(
+        self,
+        domain: Shape,
+        build: Build,
+        stencils: dict[str, Any],
+        externals: Mapping[str, Any],
+        workers: Workers,
+    ) -> None:
+        points, threads = int(np.prod(domain)), workers.number
+        self.stencils, self._workers = stencils, workers
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
         self._row = min(build.row, lanes(points))
-        rows = max(1, min(ROWS, points // SHARE // self._row))
-        self._shapes = tuple((self._row, 1, number) for number in (rows, max(1, rows // PARTS)))
-        self._size = rows * self._row
-        self._buffers = Buffers(FIELDS, self._size, build.dtype)
-        self._tables = table_arguments((self._row, 1, rows), build)
+        rows = max(1, min(max(ROWS // threads, THREAD_ROWS), points // SHARE // self._row // threads))
+        whole, part = ((self._row, threads, number) for number in (rows, max(1, rows // PARTS)))
+        self._whole, self._part, self._size = whole, part, int(np.prod(whole))
+        self._buffers = Buffers(FIELDS, self._size, build.dtype, workers)
+        self._tables = table_arguments(whole, build)
         self._kind = aligned_zeros((min(CHUNK, points),), build.dtype)
         self._find = build.stencil(activity, externals)
+        self.read = {kind: _accessed(stencil, "READ") for kind, stencil in stencils.items()}
+        self.written = {kind: _accessed(stencil, "WRITE") for kind, stencil in stencils.items()}
 
     def run(self, arguments: Mapping[str, Any]) -> None:
         """Advance the fields in place; the arguments are those of the stencils, and may be more."""
@@ -80,24 +97,23 @@ class ActivePoints:
 
     def _take(self, scalars: Mapping[str, Any], state: Mapping[str, NDArray[Any]], layout: Layout) -> None:
         memory = {name: layout.flat(state[name]) for name in FIELDS}
-        whole, part = self._shapes
-        left = dict.fromkeys(self.stencils, np.empty(0, np.intp))
+        waiting = dict.fromkeys(self.stencils, np.empty(0, np.intp))
         for begin in range(0, memory["tht"].size, CHUNK):
             kinds = self._kinds({name: values[begin : begin + CHUNK] for name, values in memory.items()})
             for kind in self.stencils:
-                points = np.concatenate([left[kind], begin + np.flatnonzero(kinds == KINDS[kind])])
+                points = np.concatenate([waiting[kind], begin + np.flatnonzero(kinds == KINDS[kind])])
                 full = points.size // self._size * self._size
-                self._advance(kind, points[:full], whole, memory, layout, scalars)
-                left[kind] = points[full:]
-        for kind, points in left.items():
-            self._advance(kind, points, part, memory, layout, scalars)
+                self._advance(kind, points[:full], self._whole, memory, layout, scalars)
+                waiting[kind] = points[full:]
+        for kind, points in waiting.items():
+            self._advance(kind, points, self._part, memory, layout, scalars)
 
-    def _kinds(self, chunk: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    def _kinds(self, chunk: Mapping[str, NDArray[Any]]) -> NDArray[np.int8]:
         kinds = self._kind[: chunk["tht"].size]
         fields = {name: chunk[name] for name in (*_STATE, "evap3d")} | {"kind": kinds}
         find = freeze(self._find, dict.fromkeys(fields, (0, 0, 0)), (kinds.size, 1, 1))
         find(**{name: values.reshape(-1, 1, 1) for name, values in fields.items()})
-        return kinds
+        return kinds.astype(np.int8)
 
     def _advance(
         self,
@@ -109,11 +125,18 @@ class ActivePoints:
         scalars: Mapping[str, Any],
     ) -> None:
         """Advance points of a kind, packed into ``shape``: few shapes, since GridTools keeps temporaries for each."""
-        size = shape[0] * shape[2]
-        buffers = self._buffers.fields(layout, shape)
+        size = int(np.prod(shape))
+        read, written = self.read[kind], self.written[kind]
         stencil = freeze(self.stencils[kind], _ORIGIN, shape)
+        buffers = self._buffers.fields(layout, shape)
         for first in range(0, points.size, size):
             packed = filled(points[first : first + size], size)
-            self._buffers.gather(memory, _INPUTS, packed)
+            self._buffers.gather(memory, read, packed)
             stencil(**buffers, **self._tables, **scalars)
-            self._buffers.scatter(memory, _OUTPUTS, packed)
+            self._buffers.scatter(memory, written, packed)
+
+
+def _accessed(stencil: Any, access: Literal["READ", "WRITE"]) -> tuple[str, ...]:  # noqa: ANN401
+    """Names of the fields of a stencil that it reads, or writes."""
+    info = stencil.field_info
+    return tuple(name for name in FIELDS if name in info and access in info[name].access.name)

@@ -154,31 +154,43 @@ def test_columns_are_independent(make_build: Callable[..., Build], seed: int) ->
     ("name", "value", "threads"),
     [
         ("ice3_gt4py.falling.COLUMNS", 16, 1),
+        ("ice3_gt4py.falling.DENSE", 2.0, 1),
+        ("ice3_gt4py.falling.DENSE", 0.0, 2),
+        ("ice3_gt4py.falling.CHUNK", 100, 2),
         ("ice3_gt4py.points.ROWS", 1, 1),
         ("ice3_gt4py.points.CHUNK", 100, 1),
-        ("ice3_gt4py.slabs.SLAB", 14, 2),
+        ("ice3_gt4py.points.CHUNK", 100, 2),
+        ("ice3_gt4py.compilation.Build.packs", False, 1),
+        ("ice3_gt4py.slabs.SLAB", 14, 1),
     ],
 )
 def test_how_columns_and_points_are_taken_together_does_not_matter(
     make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch, name: str, value: int, threads: int
 ) -> None:
     _, after = step(make_build("numpy"))
+    if name.startswith("ice3_gt4py.slabs"):
+        monkeypatch.setattr("ice3_gt4py.compilation.Build.packs", False)
     monkeypatch.setattr(name, value)
     _, other = step(replace(make_build("numpy"), row=48, threads=threads))
     for field in (*SPECIES, "ths", "cit", "evap3d", "inprr", "inprs", "fpr_s"):
         np.testing.assert_array_equal(other[field], after[field], err_msg=field)
 
 
-def test_a_kind_of_points_needs_no_other_processes(make_build: Callable[..., Build]) -> None:
+def test_a_kind_of_points_needs_no_other_processes(
+    make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The stencils of each kind give to the last bit what that of all processes gives, packed or not."""
     build, domain = make_build("numpy"), (12, 10, 30)
-    packed, slabs = RainIce(domain, build), RainIce(domain, replace(build, threads=2))
+    packed, mixed = RainIce(domain, build), RainIce(domain, build)
     assert isinstance(packed.organisation, Packed)
+    with monkeypatch.context() as without:
+        without.setattr("ice3_gt4py.compilation.Build.packs", False)
+        slabs = RainIce(domain, build)
     assert isinstance(slabs.organisation, Slabs)
-    mixed = RainIce(domain, build)
     assert isinstance(mixed.organisation, Packed)
     points = mixed.organisation.points
-    points.stencils = dict.fromkeys(points.stencils, points.stencils["MIXED"])
+    for of_kinds in (points.stencils, points.read, points.written):
+        of_kinds.update(dict.fromkeys(of_kinds, of_kinds["MIXED"]))
     before = synthetic_atmosphere(domain, seed=4)
     before["rrs"][:2, :, 5] = -1e-9  # a deficit falls, too
     before["rrs"][0, :, 6:] = 0.0

@@ -29,16 +29,18 @@ def activity(
     evap3d: Field["float"],
     kind: Field["float"],
 ):
-    """Give every point its kind; where there are no hydrometeors, there are no crystals and there is no evaporation.
+    """Give every point its kind, and reset what its stencil does not write: crystals and evaporation.
 
-    At idle points ice cannot nucleate and no source is negative (vapour: too small), so all processes and repairs would
-    leave them as they are. Clear points hold no hydrometeors either, but may need one of these. The test of nucleation
-    has a margin, so that rounding matters nowhere.
+    At idle points there are no hydrometeors, ice cannot nucleate and no source is negative (vapour: too small), so all
+    processes and repairs would leave them as they are. The test of nucleation has a margin, so that rounding matters
+    nowhere.
 
-    Points of liquid hold no ice, snow or graupel and are above -2 degC. Points of ice hold ice and snow alone and are
-    below -1 degC. Most processes are absent there, and stay so until the end of the time step.
+    Clear points hold no trace of condensed water; ice may nucleate. Points of liquid hold no trace of ice, snow and
+    graupel and are above -2 degC. Points of ice hold no trace of water and graupel and are below -1 degC. Most
+    processes are absent there, and stay so until the end of the time step. Traces are contents and sources of either
+    sign. All others are mixed.
     """
-    from __externals__ import CLEAR, EPSILO, ICE, IDLE, LIQUID, MIXED, RTMIN_C, RTMIN_G, RTMIN_R, RTMIN_S, RTMIN_V, TT
+    from __externals__ import CLEAR, EPSILO, ICE, IDLE, LIQUID, MIXED, RTMIN_V, TT
 
     with computation(PARALLEL), interval(...):
         t = tht * exn
@@ -48,12 +50,16 @@ def activity(
         lacking = max(lacking, max(above(0.0, rss), above(0.0, rgs)))
         active = hydrometeors(rct, rrt, rit, rst, rgt)
         fraction, content = cloud_water_split(rct, rhodref, sigs)
-        graupel = above(rgt, RTMIN_G)
-        frozen = max(max(above(rit, 0.0), above(rst, RTMIN_S)), graupel)
-        liquid = max(max(above(rct, RTMIN_C), above(rrt, RTMIN_R)), max(above(fraction, 0.0), graupel))
-        without_hydrometeors = CLEAR if max(nucleating, lacking) > 0.0 else IDLE
-        with_ice = ICE if (1.0 - liquid) * above(TT - 1.0, t) > 0.0 else MIXED
-        with_hydrometeors = LIQUID if (1.0 - frozen) * above(t, TT - 2.0) > 0.0 else with_ice
+        water = max(max(abs(rct), abs(rcs)), max(abs(rrt), abs(rrs)))
+        ice = max(max(abs(rit), abs(ris)), max(abs(rst), abs(rss)))
+        graupel = max(abs(rgt), abs(rgs))
+        clear = CLEAR if max(water, max(ice, graupel)) == 0.0 else MIXED
+        without_hydrometeors = clear if max(nucleating, lacking) > 0.0 else IDLE
+        not_ice = max(max(water, graupel), max(above(fraction, 0.0), 1.0 - above(TT - 1.0, t)))
+        not_liquid = max(max(ice, graupel), 1.0 - above(t, TT - 2.0))
+        with_ice = ICE if not_ice == 0.0 else MIXED
+        with_hydrometeors = LIQUID if not_liquid == 0.0 else with_ice
         kind = with_hydrometeors if active > 0.0 else without_hydrometeors
-        cit = cit if active > 0.0 else 0.0
+        crystals = active * above(abs(kind - LIQUID), 0.5)
+        cit = cit if crystals > 0.0 else 0.0
         evap3d = 0.0

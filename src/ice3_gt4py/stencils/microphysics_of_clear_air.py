@@ -1,4 +1,4 @@
-"""Nucleation of ice and repair of sources at points without hydrometeors, in a branch-free loop (``microphysics``)."""
+"""Nucleation of ice at points without a trace of condensed water, in a branch-free loop (``microphysics``)."""
 
 from gt4py.cartesian.gtscript import PARALLEL, Field, computation, interval
 
@@ -14,39 +14,24 @@ def microphysics_of_clear_air(
     pabs: Field["float"],
     tht: Field["float"],
     rvt: Field["float"],
-    rct: Field["float"],
-    rrt: Field["float"],
-    rit: Field["float"],
-    rst: Field["float"],
-    rgt: Field["float"],
     cit: Field["float"],
     ths: Field["float"],
     rvs: Field["float"],
-    rcs: Field["float"],
-    rrs: Field["float"],
     ris: Field["float"],
-    rss: Field["float"],
-    rgs: Field["float"],
-    evap3d: Field["float"],
     tstep: "float",
     over_tstep: "float",
 ):
-    """Nucleation and repair; fields and scalars are those of ``microphysics``."""
+    """Nucleation, and repair of vapour; the arguments are among those of ``microphysics``."""
     with computation(PARALLEL), interval(...):
         t = tht * exn
-        lv, ls = heating(t, exn, rvt, rct, rrt, rit, rst, rgt)
+        lv, ls = heating(t, exn, rvt, 0.0, 0.0, 0.0, 0.0, 0.0)
         nucleated, ni = rvheni(tht, t, exn, rvt, 0.0, pabs, rhodref, ls)
-        lv3, ls3 = heating(t, exnref, rvt, rct, rrt, rit, rst, rgt)
+        lv3, ls3 = heating(t, exnref, rvt, 0.0, 0.0, 0.0, 0.0, 0.0)
         s_th, s_v, s_c, s_r, s_i, s_s, s_g = new_sources(
             0.0, lv3, ls3, tstep, over_tstep, nucleated,
-            rvt, rct, rrt, rit, rst, rgt, rvt, rct, rrt, rit, rst, rgt, ths, rvs, rcs, rrs, ris, rss, rgs,
+            rvt, 0.0, 0.0, 0.0, 0.0, 0.0, rvt, 0.0, 0.0, 0.0, 0.0, 0.0, ths, rvs, 0.0, 0.0, 0.0, 0.0, 0.0,
         )  # fmt: skip
         ths = s_th
         rvs = s_v
-        rcs = s_c
-        rrs = s_r
         ris = s_i
-        rss = s_s
-        rgs = s_g
         cit = ni
-        evap3d = 0.0

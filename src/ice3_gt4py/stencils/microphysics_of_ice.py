@@ -1,7 +1,7 @@
 """Processes and time integration of points with cloud ice and snow alone, in branch-free loops (``microphysics``).
 
-Without liquid water and graupel, and too cold for melting, only nucleation, deposition on snow, aggregation and
-autoconversion of ice act. Their rates, and the absence of all others, last until the end of the time step.
+Without a trace of liquid water and graupel, and too cold for melting, only nucleation, deposition on snow, aggregation
+and autoconversion of ice act. Their rates, and the absence of all others, last until the end of the time step.
 """
 
 from gt4py.cartesian.gtscript import PARALLEL, Field, computation, interval
@@ -24,36 +24,29 @@ def microphysics_of_ice(
     pabs: Field["float"],
     tht: Field["float"],
     rvt: Field["float"],
-    rct: Field["float"],
-    rrt: Field["float"],
     rit: Field["float"],
     rst: Field["float"],
-    rgt: Field["float"],
     cit: Field["float"],
     ths: Field["float"],
     rvs: Field["float"],
-    rcs: Field["float"],
-    rrs: Field["float"],
     ris: Field["float"],
     rss: Field["float"],
-    rgs: Field["float"],
-    evap3d: Field["float"],
     tstep: "float",
     over_tstep: "float",
 ):
-    """Nucleation, processes of ice and snow, substeps, repair; fields and scalars are those of ``microphysics``."""
+    """Nucleation, processes of ice and snow, substeps, repair; the arguments are among those of ``microphysics``."""
     with computation(PARALLEL), interval(...):
         t = tht * exn
-        lv, ls = heating(t, exn, rvt, rct, rrt, rit, rst, rgt)
-        active = hydrometeors(rct, rrt, rit, rst, rgt)
+        lv, ls = heating(t, exn, rvt, 0.0, 0.0, rit, rst, 0.0)
+        active = hydrometeors(0.0, 0.0, rit, rst, 0.0)
         nucleated, ni = rvheni(tht, t, exn, rvt, active * cit, pabs, rhodref, ls)
         th1 = tht + ls * nucleated
         t1 = th1 * exn
         rv1 = rvt - nucleated
         ri1 = rit + nucleated
-        has_v, has_c, has_r, has_i, has_s, has_g = present(rv1, rct, rrt, ri1, rst, rgt)
+        has_v, has_c, has_r, has_i, has_s, has_g = present(rv1, 0.0, 0.0, ri1, rst, 0.0)
         ln_rho, speed, speed_over_rho = density_factors(rhodref)
-        ln_r, ln_s, ln_g, over_r, over_s, over_g = slopes(ln_rho, rrt, rst, rgt, has_r, has_s, has_g)
+        ln_r, ln_s, ln_g, over_r, over_s, over_g = slopes(ln_rho, 0.0, rst, 0.0, has_r, has_s, has_g)
         ventilation, excess, growing, drying, heat_loss, capacity, gained = air(t1, rv1, pabs, rhodref, ln_rho)
         size_s, snow_capacity = snow_exchange(ln_s, ventilation, capacity, has_s)
         iaggs = riaggs(ri1, ln_s, collection_by_snow(t1), speed, has_i, has_s)
@@ -63,22 +56,16 @@ def microphysics_of_ice(
         a_v, a_th = vapour_and_heat(lv, ls, vdeps, 0.0, 0.0, 0.0)
         a_th = a_th + (ths - tht * over_tstep)
         a_v = a_v + (rvs - rvt * over_tstep)
-        a_c = rcs - rct * over_tstep
-        a_r = rrs - rrt * over_tstep
         a_i = a_i + (ris - rit * over_tstep)
         a_s = a_s + (rss - rst * over_tstep)
-        a_g = rgs - rgt * over_tstep
         step = substep_length(
-            tstep, exn, tht, rvt, rct, rrt, rit, rst, rgt, nucleated * ls, -nucleated, 0.0, 0.0, nucleated, 0.0,
-            a_th, a_v, a_c, a_r, a_i, a_s, a_g,
+            tstep, exn, tht, rvt, 0.0, 0.0, rit, rst, 0.0, nucleated * ls, -nucleated, 0.0, 0.0, nucleated, 0.0,
+            a_th, a_v, 0.0, 0.0, a_i, a_s, 0.0,
         )  # fmt: skip
         th = tht + step * a_th + nucleated * ls
         rv = rvt + step * a_v - nucleated
-        rc = rct + step * a_c
-        rr = rrt + step * a_r
         ri = rit + step * a_i + nucleated
         rs = rst + step * a_s
-        rg = rgt + step * a_g
         ni = ni * (1.0 - active * (1.0 - above(ri, 0.0)))
         elapsed = step if active > 0.0 else tstep
         nucleated = (1.0 - active) * nucleated
@@ -87,8 +74,8 @@ def microphysics_of_ice(
         passes = 1.0
         while elapsed < tstep and passes < 100.0:
             t2 = th * exn
-            lv2, ls2 = heating(t2, exn, rv, rc, rr, ri, rs, rg)
-            has_v2, has_c2, has_r2, has_i2, has_s2, has_g2 = present(rv, rc, rr, ri, rs, rg)
+            lv2, ls2 = heating(t2, exn, rv, 0.0, 0.0, ri, rs, 0.0)
+            has_v2, has_c2, has_r2, has_i2, has_s2, has_g2 = present(rv, 0.0, 0.0, ri, rs, 0.0)
             choni2, vdeps, iaggs, iauts, vdepg2 = slow_kept(
                 t2, ri, has_v2, has_c2, has_i2, has_s2, has_g2, 0.0, vdeps, iaggs, iauts, 0.0
             )
@@ -96,38 +83,28 @@ def microphysics_of_ice(
             a_v2, a_th2 = vapour_and_heat(lv2, ls2, vdeps, 0.0, 0.0, 0.0)
             a_th2 = a_th2 + (ths - tht * over_tstep)
             a_v2 = a_v2 + (rvs - rvt * over_tstep)
-            a_c2 = rcs - rct * over_tstep
-            a_r2 = rrs - rrt * over_tstep
             a_i2 = a_i2 + (ris - rit * over_tstep)
             a_s2 = a_s2 + (rss - rst * over_tstep)
-            a_g2 = rgs - rgt * over_tstep
             step2 = substep_length(
-                tstep - elapsed, exn, th, rv, rc, rr, ri, rs, rg, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
-                a_th2, a_v2, a_c2, a_r2, a_i2, a_s2, a_g2,
+                tstep - elapsed, exn, th, rv, 0.0, 0.0, ri, rs, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+                a_th2, a_v2, 0.0, 0.0, a_i2, a_s2, 0.0,
             )  # fmt: skip
             th = th + step2 * a_th2
             rv = rv + step2 * a_v2
-            rc = rc + step2 * a_c2
-            rr = rr + step2 * a_r2
             ri = ri + step2 * a_i2
             rs = rs + step2 * a_s2
-            rg = rg + step2 * a_g2
             ni = ni * above(ri, 0.0)
             elapsed = elapsed + step2
             passes = passes + 1.0
 
     with computation(PARALLEL), interval(...):
-        lv3, ls3 = heating(tht * exn, exnref, rvt, rct, rrt, rit, rst, rgt)
+        lv3, ls3 = heating(tht * exn, exnref, rvt, 0.0, 0.0, rit, rst, 0.0)
         s_th, s_v, s_c, s_r, s_i, s_s, s_g = new_sources(
-            hydrometeors(rct, rrt, rit, rst, rgt), lv3, ls3, tstep, over_tstep, nucleated,
-            rvt, rct, rrt, rit, rst, rgt, rv, rc, rr, ri, rs, rg, ths, rvs, rcs, rrs, ris, rss, rgs,
+            hydrometeors(0.0, 0.0, rit, rst, 0.0), lv3, ls3, tstep, over_tstep, nucleated,
+            rvt, 0.0, 0.0, rit, rst, 0.0, rv, 0.0, 0.0, ri, rs, 0.0, ths, rvs, 0.0, 0.0, ris, rss, 0.0,
         )  # fmt: skip
         ths = s_th
         rvs = s_v
-        rcs = s_c
-        rrs = s_r
         ris = s_i
         rss = s_s
-        rgs = s_g
         cit = ni
-        evap3d = 0.0
