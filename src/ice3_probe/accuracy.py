@@ -12,6 +12,7 @@ import numpy as np
 from ice3_probe.components import component_of
 from ice3_probe.computed import case_on, compute
 from ice3_probe.contract import Unsupported
+from ice3_probe.errors import at_quantile, cell_errors
 from ice3_probe.messages import Checked, FieldError
 from ice3_probe.norms import norm_of
 from ice3_probe.reference import DATA, DataSetError, load
@@ -157,26 +158,12 @@ def compare_all(data: DataSet, computed: Computed, precision: str, profile: str)
     return found
 
 
-def cell_errors(got: Array, wanted: Array, scale: Array, excluded: Mask) -> Array:
-    """Return |got - wanted| / scale in every cell, zero in those that are excluded.
-
-    A value that is not finite where the reference is finite has an infinite error.
-    """
-    with np.errstate(invalid="ignore", over="ignore"):
-        difference = np.abs(got - wanted)
-        error = np.where(difference == 0.0, 0.0, difference / np.maximum(scale, np.finfo(np.float64).tiny))
-    error = np.where(np.isfinite(got), error, np.inf)
-    return np.where(excluded | ~np.isfinite(wanted), 0.0, error)
-
-
 def compare(field: str, got: Array, wanted: Array, scale: Array, tolerance: Tolerance, excluded: Mask) -> FieldError:
-    """Compare one output in the norm of ``cell_errors``."""
+    """Compare one output in the norm of ``cell_errors``; at least one cell must be left."""
     error = cell_errors(got, wanted, scale, excluded)
     worst = np.unravel_index(int(error.argmax()), error.shape)
     maximum = float(error[worst])
-    measured = maximum  # also if it is infinite: between infinities there are no quantiles
-    if tolerance.quantile < 1.0 and np.isfinite(maximum):
-        measured = float(np.quantile(error, tolerance.quantile))
+    measured = at_quantile(error[~excluded], tolerance.quantile) if np.isfinite(maximum) else maximum
     passed = measured <= tolerance.value and (tolerance.maximum is None or maximum <= tolerance.maximum)
     return FieldError(
         field=field,
