@@ -14,7 +14,7 @@ from ice3_probe.computed import case_on, compute
 from ice3_probe.contract import Unsupported
 from ice3_probe.errors import at_quantile, cell_errors
 from ice3_probe.messages import Checked, FieldError
-from ice3_probe.norms import norm_of
+from ice3_probe.norms import FAR, norm_of
 from ice3_probe.reference import DATA, DataSetError, load
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def compare_all(data: DataSet, computed: Computed, precision: str, profile: str)
     """
     found = []
     for field, got in computed.outputs.items():
-        norm = norm_of(data, field, computed.outputs, precision, profile)
+        norm = norm_of(data, field, precision, profile)
         if norm is None:
             continue
         if got.shape != norm.reference.shape:
@@ -163,14 +163,19 @@ def compare(field: str, got: Array, wanted: Array, scale: Array, tolerance: Tole
     error = cell_errors(got, wanted, scale, excluded)
     worst = np.unravel_index(int(error.argmax()), error.shape)
     maximum = float(error[worst])
-    measured = at_quantile(error[~excluded], tolerance.quantile) if np.isfinite(maximum) else maximum
-    passed = measured <= tolerance.value and (tolerance.maximum is None or maximum <= tolerance.maximum)
+    left, shown, broken = error[~excluded], tolerance.limits[0], False
+    for limit in reversed(tolerance.limits):
+        if at_quantile(left, limit.quantile) > limit.value:
+            shown, broken = limit, True
+    if tolerance.far is not None and np.count_nonzero(left > FAR) > tolerance.far:
+        broken = True
+    measured = at_quantile(left, shown.quantile) if np.isfinite(maximum) else maximum
     return FieldError(
         field=field,
         error=min(measured, sys.float_info.max),  # JSON has no infinity
         maximum=min(maximum, sys.float_info.max),
-        tolerance=tolerance.value,
+        tolerance=shown.value,
         column=int(worst[0]),
         level=int(worst[1]) if len(worst) > 1 else 0,
-        passed=bool(passed and np.isfinite(maximum)),
+        passed=bool(np.isfinite(maximum) and not broken),
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ice3_probe.accuracy import check, compare
-from ice3_probe.norms import Tolerance
+from ice3_probe.norms import Limit, Tolerance
 from ice3_probe.ports import load_port
 from ice3_probe.reference import DATA, DataSetError, load
 
@@ -92,7 +92,8 @@ def test_an_output_that_is_not_finite_never_passes(value: float, quantile: float
     wanted = np.ones((32, 60))
     got = wanted.copy()
     got[5, 6] = value
-    result = compare("rv", got, wanted, wanted, Tolerance(1e-8, quantile), np.zeros(wanted.shape, dtype=bool))
+    tolerance = Tolerance((Limit(1e-8, quantile),))
+    result = compare("rv", got, wanted, wanted, tolerance, np.zeros(wanted.shape, dtype=bool))
     assert not result.passed
     assert (result.column, result.level) == (5, 6)
     assert np.isfinite([result.error, result.maximum]).all()  # as JSON wants it

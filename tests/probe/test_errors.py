@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ice3_probe.accuracy import compare
 from ice3_probe.errors import at_quantile
-from ice3_probe.norms import Tolerance
+from ice3_probe.norms import Limit, Tolerance
 
 QUANTILES = ("1", "0.9999", "0.999", "0.99", "0.9", "0.5")
 
@@ -37,6 +37,7 @@ def test_excluded_cells_do_not_count_among_those_that_are_forgiven() -> None:
     got, wanted = np.zeros((10, 20)), np.zeros((10, 20))
     got[0, :2] = 1.0
     excluded = np.zeros((10, 20), dtype=bool)
-    assert compare("rv", got, wanted, np.ones((10, 20)), Tolerance(1e-3, 0.99), excluded).passed
+    tolerance = Tolerance((Limit(1e-3, 0.99),))
+    assert compare("rv", got, wanted, np.ones((10, 20)), tolerance, excluded).passed
     excluded[5:] = True
-    assert not compare("rv", got, wanted, np.ones((10, 20)), Tolerance(1e-3, 0.99), excluded).passed
+    assert not compare("rv", got, wanted, np.ones((10, 20)), tolerance, excluded).passed
