@@ -163,12 +163,14 @@ def compare(field: str, got: Array, wanted: Array, scale: Array, tolerance: Tole
     error = cell_errors(got, wanted, scale, excluded)
     worst = np.unravel_index(int(error.argmax()), error.shape)
     maximum = float(error[worst])
-    left, shown, broken = error[~excluded], tolerance.limits[0], False
+    left, broken = error[~excluded], False
+    if tolerance.far is not None:
+        near = left[left <= FAR]
+        broken, left = left.size - near.size > tolerance.far, near
+    shown = tolerance.limits[0]
     for limit in reversed(tolerance.limits):
         if at_quantile(left, limit.quantile) > limit.value:
             shown, broken = limit, True
-    if tolerance.far is not None and np.count_nonzero(left > FAR) > tolerance.far:
-        broken = True
     measured = at_quantile(left, shown.quantile) if np.isfinite(maximum) else maximum
     return FieldError(
         field=field,
