@@ -14,7 +14,7 @@ from ice3_probe.computed import case_on, compute
 from ice3_probe.contract import Unsupported
 from ice3_probe.errors import at_quantile, cell_errors
 from ice3_probe.messages import Checked, FieldError
-from ice3_probe.norms import FAR, norm_of
+from ice3_probe.norms import FAR, lacking, norm_of
 from ice3_probe.reference import DATA, DataSetError, load
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def check(
         tuple(compared.error for compared in compare_all(data, computed, cell.precision, profile)),
         not_produced=computed.not_produced,
         left_out=int(computed.left_out.sum()),
+        lacking=lacking(data, cell.precision),
     )
 
 

@@ -346,6 +346,8 @@ class Checked:
         Outputs of the component that the port does not produce.
     left_out
         Number of cells that were not compared, because an input that the port ignores is not zero there.
+    lacking
+        What the data set lacks, and what is used instead; empty if nothing.
     """
 
     data_set: str
@@ -354,6 +356,7 @@ class Checked:
     unsupported: str = ""
     not_produced: tuple[str, ...] = ()
     left_out: int = 0
+    lacking: str = ""
 
     @property
     def passed(self) -> bool:

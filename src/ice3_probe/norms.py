@@ -109,6 +109,15 @@ FIXED = Tolerance((Limit(1e-4, 0.99), Limit(1e-2, 0.999)))
 """What float32 is held to on data without a single-precision reference."""
 
 
+def lacking(data: DataSet, precision: str) -> str:
+    """Say what a data set lacks that its outputs could be held to, and what they are held to instead."""
+    if precision == "float32":
+        first, second = FIXED.limits
+        instead = f"fixed limits, {first.value:g} for 99 % and {second.value:g} for 99.9 % of the cells"
+        return "" if data.has_single else f"no single-precision reference (f32_*): {instead}"
+    return "" if data.has_mask else "no mask of the cells that rounding decides (sensitive): 0.1 % of them may be wrong"
+
+
 def _float32(data: DataSet, field: str, norm: Norm) -> Tolerance:
     """Return twice the errors of the Fortran's own single precision, if the data have it."""
     single = data.reference(field, single=True)

@@ -113,6 +113,11 @@ class DataSet:
         """Whether it says which cells rounding decides."""
         return SENSITIVE in self.variables
 
+    @property
+    def has_single(self) -> bool:
+        """Whether it holds what the Fortran made in single precision."""
+        return any(name.startswith((f"{SINGLE}out_", f"{SINGLE}pr_")) for name in (*self.variables, *self.zeros))
+
     def decided_by_rounding(self, precision: str) -> NDArray[np.bool_]:
         """Cells (column, level) that are left out in a precision."""
         names = (SENSITIVE, SINGLE + SENSITIVE) if precision == "float32" else (SENSITIVE,)
