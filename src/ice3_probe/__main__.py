@@ -13,7 +13,8 @@ from ice3_probe.accuracy import check_all
 from ice3_probe.building import build_all
 from ice3_probe.channel import Channel, read_job
 from ice3_probe.contract import Unavailable
-from ice3_probe.messages import Done, Failure, MessageError, Started
+from ice3_probe.making.make import make
+from ice3_probe.messages import Done, Failure, MessageError, Recipe, Started, decode_as
 from ice3_probe.ports import PortError, load_port
 from ice3_probe.reference import DataSetError
 from ice3_probe.rules import judge
@@ -32,11 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a pass; its results, its end and what goes wrong are messages on the channel."""
     parser = argparse.ArgumentParser(prog="python -m ice3_probe", description="Measure a cell in this interpreter.")
     parser.add_argument(
-        "pass_name", metavar="PASS", choices=("check", "compile", "accuracy", "explain", "device", "worker")
+        "pass_name", metavar="PASS", choices=("check", "compile", "accuracy", "explain", "make", "device", "worker")
     )
     parser.add_argument("--job", type=Path, required=True, help="file with the job")
     parser.add_argument("--channel", type=int, help="descriptor that messages are written to")
     parser.add_argument("--kept", type=Path, help="folder that takes what the port computes, or holds it for explain")
+    parser.add_argument("--recipe", type=Path, help="file with the data set that make makes")
     parser.add_argument("--columns", default="name", help="what nvidia-smi is asked about the device")
     options = parser.parse_args(arguments)
     channel = Channel(options.channel)
@@ -81,6 +83,8 @@ def _answers(name: str, job: Job, options: argparse.Namespace, started: Callable
         from ice3_probe.explain.explanation import explain_all  # noqa: PLC0415 (only this pass has numpy_ice3)
 
         return explain_all(job, options.kept, started)
+    if name == "make":
+        return [make(job, decode_as(Recipe, options.recipe.read_text(encoding="utf-8")), load_port(job.port), started)]
     return [device.describe(options.columns)]
 
 

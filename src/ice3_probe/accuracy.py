@@ -12,8 +12,9 @@ import numpy as np
 from ice3_probe.components import component_of
 from ice3_probe.computed import case_on, compute
 from ice3_probe.contract import Unsupported
+from ice3_probe.errors import at_quantile, cell_errors
 from ice3_probe.messages import Checked, FieldError
-from ice3_probe.norms import norm_of
+from ice3_probe.norms import FAR, lacking, norm_of
 from ice3_probe.reference import DATA, DataSetError, load
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def check(
         tuple(compared.error for compared in compare_all(data, computed, cell.precision, profile)),
         not_produced=computed.not_produced,
         left_out=int(computed.left_out.sum()),
+        lacking=lacking(data, cell.precision),
     )
 
 
@@ -141,7 +143,7 @@ def compare_all(data: DataSet, computed: Computed, precision: str, profile: str)
     """
     found = []
     for field, got in computed.outputs.items():
-        norm = norm_of(data, field, computed.outputs, precision, profile)
+        norm = norm_of(data, field, precision, profile)
         if norm is None:
             continue
         if got.shape != norm.reference.shape:
@@ -157,33 +159,26 @@ def compare_all(data: DataSet, computed: Computed, precision: str, profile: str)
     return found
 
 
-def cell_errors(got: Array, wanted: Array, scale: Array, excluded: Mask) -> Array:
-    """Return |got - wanted| / scale in every cell, zero in those that are excluded.
-
-    A value that is not finite where the reference is finite has an infinite error.
-    """
-    with np.errstate(invalid="ignore", over="ignore"):
-        difference = np.abs(got - wanted)
-        error = np.where(difference == 0.0, 0.0, difference / np.maximum(scale, np.finfo(np.float64).tiny))
-    error = np.where(np.isfinite(got), error, np.inf)
-    return np.where(excluded | ~np.isfinite(wanted), 0.0, error)
-
-
 def compare(field: str, got: Array, wanted: Array, scale: Array, tolerance: Tolerance, excluded: Mask) -> FieldError:
-    """Compare one output in the norm of ``cell_errors``."""
+    """Compare one output in the norm of ``cell_errors``; at least one cell must be left."""
     error = cell_errors(got, wanted, scale, excluded)
     worst = np.unravel_index(int(error.argmax()), error.shape)
     maximum = float(error[worst])
-    measured = maximum  # also if it is infinite: between infinities there are no quantiles
-    if tolerance.quantile < 1.0 and np.isfinite(maximum):
-        measured = float(np.quantile(error, tolerance.quantile))
-    passed = measured <= tolerance.value and (tolerance.maximum is None or maximum <= tolerance.maximum)
+    left, broken = error[~excluded], False
+    if tolerance.far is not None:
+        near = left[left <= FAR]
+        broken, left = left.size - near.size > tolerance.far, near
+    shown = tolerance.limits[0]
+    for limit in reversed(tolerance.limits):
+        if at_quantile(left, limit.quantile) > limit.value:
+            shown, broken = limit, True
+    measured = at_quantile(left, shown.quantile) if np.isfinite(maximum) else maximum
     return FieldError(
         field=field,
         error=min(measured, sys.float_info.max),  # JSON has no infinity
         maximum=min(maximum, sys.float_info.max),
-        tolerance=tolerance.value,
+        tolerance=shown.value,
         column=int(worst[0]),
         level=int(worst[1]) if len(worst) > 1 else 0,
-        passed=bool(passed and np.isfinite(maximum)),
+        passed=bool(np.isfinite(maximum) and not broken),
     )

@@ -107,6 +107,64 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """A reference data set to be made.
+
+    Attributes
+    ----------
+    path
+        File to be written.
+    inputs
+        Data set whose inputs, options and time step are taken; empty: inputs of ``situation``.
+    situation
+        Key of ``ice3_probe.making.situations.SITUATIONS``.
+    timestep
+        Seconds.
+    options
+        Options that differ from PHYEX's AROME test programs, or from those of ``inputs``, as written by the user.
+    ties
+        Why rounding decides more than a hundredth of the cells; empty if it must not.
+    phyex
+        Checkout of PHYEX; empty: that of the cell.
+    provenance
+        Version of PHYEX and of the compiler.
+    command
+        What the user wrote.
+    """
+
+    component: str
+    path: str
+    inputs: str = ""
+    situation: str = "mild"
+    columns: int = 16
+    levels: int = 60
+    seed: int = 1
+    timestep: float = 50.0
+    options: dict[str, str] = dataclasses.field(default_factory=dict)
+    ties: str = ""
+    phyex: str = ""
+    provenance: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A reference data set was written.
+
+    Attributes
+    ----------
+    masked, masked_single
+        Cells that rounding decides in float64 and float32.
+    """
+
+    path: str
+    columns: int
+    levels: int
+    masked: int
+    masked_single: int
+
+
+@dataclass(frozen=True)
 class Load:
     """Make the atmosphere of a benchmark, for all processes; answered by ``Done``."""
 
@@ -288,6 +346,8 @@ class Checked:
         Outputs of the component that the port does not produce.
     left_out
         Number of cells that were not compared, because an input that the port ignores is not zero there.
+    lacking
+        What the data set lacks, and what is used instead; empty if nothing.
     """
 
     data_set: str
@@ -296,6 +356,7 @@ class Checked:
     unsupported: str = ""
     not_produced: tuple[str, ...] = ()
     left_out: int = 0
+    lacking: str = ""
 
     @property
     def passed(self) -> bool:
@@ -515,9 +576,9 @@ class Device:
 
 Answer = (
     Done | Failure | Remark | Collected | Started | Finished | Failed | Built | Checked | Explained | Deciding
-    | Diagnosis | Judged | Rounds | Timed | Peak | Prepared | Device
+    | Diagnosis | Judged | Made | Rounds | Timed | Peak | Prepared | Device
 )  # fmt: skip
-Message = Job | Request | Answer
+Message = Job | Recipe | Request | Answer
 Record = TypeVar("Record")
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in typing.get_args(Message)}

@@ -202,6 +202,26 @@ def explain_accuracy(place: Workplace, kept: Path) -> list[messages.Message]:
     return [one for one in answers.messages if not isinstance(one, messages.Started | messages.Done)]
 
 
+def make_reference(place: Workplace, recipe: messages.Recipe) -> messages.Made:
+    """Make a reference data set with the Fortran of a cell.
+
+    Raises
+    ------
+    UsageError
+        If the recipe cannot be followed, or the Fortran cannot be built.
+    PassError
+        If the Fortran fails.
+    """
+    place.stencils.mkdir(parents=True, exist_ok=True)
+    written = place.folder / "recipe.json"
+    written.write_text(messages.encode(recipe), encoding="utf-8")
+    answers = run_pass(place, "make", ("-m", "ice3_probe", "make", f"--recipe={written}"))
+    made = answers.of(messages.Made)
+    if not answers.complete or not made:
+        raise fail(place, "make", answers.code)
+    return made[0]
+
+
 def measure_time(place: Workplace) -> Answers:
     """Time the benchmarks.
 

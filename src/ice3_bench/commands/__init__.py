@@ -7,7 +7,7 @@ from importlib import metadata
 from invoke.collection import Collection
 from invoke.program import Program
 
-from ice3_bench.commands import bench, bencher, comparing, looking, packing, port, tabulating
+from ice3_bench.commands import bench, bencher, comparing, looking, packing, port, reference, tabulating
 
 __all__ = ["namespace", "program"]
 
@@ -26,6 +26,7 @@ namespace = Collection(
 )
 namespace.add_collection(Collection("bencher", bencher.archive, bencher.check, bencher.fork_upload, bencher.setup))
 namespace.add_collection(Collection("port", port.check, port.new))
+namespace.add_collection(Collection("reference", reference.make_task))
 
 program = Program(namespace=namespace, name="ice3-bench", binary="ice3-bench", version=metadata.version("ice3-bench"))
 """The program ``ice3-bench``."""

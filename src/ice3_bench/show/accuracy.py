@@ -41,6 +41,8 @@ def accuracy_table(checked: Sequence[Checked]) -> RenderableType:
             )
         if one.not_produced:
             said.append(f"{where}: not produced: {listed(one.not_produced)}.")
+        if one.lacking:
+            said.append(f"{where}: {one.lacking}. reference.make --inputs {one.data_set} adds what it lacks.")
         if one.left_out:
             said.append(f"{where}: {count(one.left_out, 'cell')} left out: inputs that the port ignores affect them.")
     return Group(table, *(Text(line) for line in said))

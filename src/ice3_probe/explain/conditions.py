@@ -86,7 +86,7 @@ def _moisture(data: DataSet, t: Array) -> dict[str, Mask]:
 
 def _cloud(data: DataSet) -> dict[str, Mask]:
     """Conditions on the mass-flux cloud, and on the cloud of the reference if the data set has it."""
-    fraction = data.reference("out_cldfr")
+    fraction = data.reference("cldfr")
     return {
         "in mass-flux cloud": data["in_cf_mf"] > 0.0,
         "outside mass-flux cloud": data["in_cf_mf"] <= 0.0,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy_ice3
 
-from ice3_probe.accuracy import cell_errors, compare
+from ice3_probe.accuracy import compare
 from ice3_probe.components import component_of
+from ice3_probe.errors import cell_errors
 from ice3_probe.explain.mistakes import MISTAKES
 from ice3_probe.messages import Diagnosis, KnownMistake
 

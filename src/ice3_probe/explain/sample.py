@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ice3_probe.accuracy import cell_errors, checks_of, compare_all, kept_file
+from ice3_probe.accuracy import checks_of, compare_all, kept_file
 from ice3_probe.computed import Computed, case_on
+from ice3_probe.errors import cell_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
