@@ -12,7 +12,7 @@ from tests.compare.conftest import git
 
 from ice3_bench.compare.revisions import MARKER, PREFIX, WORKTREE, checked_out, default_base, require_port
 from ice3_bench.errors import UsageError
-from ice3_bench.git import REPOSITORY_VARIABLES
+from ice3_bench.programs import REPOSITORY_VARIABLES
 
 
 @pytest.fixture

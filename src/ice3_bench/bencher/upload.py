@@ -15,7 +15,7 @@ from ice3_bench.bencher.document import Body, draft
 from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.history.store import History
 from ice3_bench.measures import MEASURES
-from ice3_bench.report import Report, load_report
+from ice3_bench.reports import load_report
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ice3_bench.bencher.client import Bencher
     from ice3_bench.bencher.document import Revision
     from ice3_bench.history.queue import Submission
+    from ice3_bench.report import Report
     from ice3_bench.settings.policy import BencherPolicy
 
 HISTORY = "history.db"

@@ -24,7 +24,8 @@ from ice3_bench.cell.workplace import Workplace
 from ice3_bench.errors import BenchError, Exit, Interrupted, PassError, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.names import parse_domain
-from ice3_bench.report import PassRecord, Protocol, Report, load_report, save_report
+from ice3_bench.report import PassRecord, Protocol, Report
+from ice3_bench.reports import load_report, save_report
 from ice3_bench.text import count
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from ice3_bench.github.client import GitHub
 from ice3_bench.github.comment import MARKER, SUMMARY_LIMIT, Content, comment
 from ice3_bench.github.fork_reports import read_reports
 from ice3_bench.history.store import History
-from ice3_bench.report import load_report
+from ice3_bench.reports import load_report
 from ice3_bench.show.console import make_console
 
 if TYPE_CHECKING:

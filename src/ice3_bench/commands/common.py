@@ -21,6 +21,7 @@ from ice3_bench.bencher.document import Revision
 from ice3_bench.cell.machine import describe_commit
 from ice3_bench.errors import BenchError, Exit, UsageError
 from ice3_bench.github.actions import Actions, revision_of_event
+from ice3_bench.programs import PARENT, end_with_parent
 from ice3_bench.settings.matrix import Settings, find_project, load_settings
 from ice3_bench.streams import enduring_streams
 
@@ -114,6 +115,7 @@ def explained(body: Callable[..., None]) -> Callable[..., None]:
     def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
         try:
             with enduring_streams(), interruptible():
+                end_with_parent(os.environ.get(PARENT))
                 body(*arguments, **options)
         except BenchError as error:
             raise InvokeExit(f"Error: {error}", code=int(error.code)) from error

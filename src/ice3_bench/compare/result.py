@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
 
-from ice3_bench.compare.sides import Label  # noqa: TC001 (pydantic needs it at run time)
+from ice3_bench.compare.sides import Label
 from ice3_bench.compare.verdict import Decision, Verdict
 from ice3_bench.errors import Exit, UsageError
 from ice3_probe.messages import FORMER_ARRANGEMENT, Arrangement

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from ice3_bench.errors import UsageError
 from ice3_bench.names import BenchmarkName, domain_text
-from ice3_bench.report import Report, load_report
+from ice3_bench.reports import load_report
 from ice3_probe.messages import MIXES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ice3_bench.report import Benchmark
+    from ice3_bench.report import Benchmark, Report
     from ice3_bench.settings.matrix import Cell, Settings
 
 LARGEST = 4 * 2**20  # bytes of one report
