@@ -65,7 +65,7 @@ def told(output: bytes) -> str:
 def commit_places(folder: Path, commits: Sequence[str]) -> dict[str, tuple[float, int]]:
     """Return date (seconds since 1970) and number of ancestors of the commits that the repository has.
 
-    The date is the latest of the commit and its ancestors, so that no commit is before an ancestor, whatever clocks said.
+    The date is the latest of the commit and its ancestors: no commit is before an ancestor, whatever clocks said.
     """
     wanted = [name for name in commits if re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", name)]
     found: dict[str, tuple[float, int]] = {}

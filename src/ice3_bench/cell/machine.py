@@ -128,14 +128,12 @@ def identified(project: Path) -> tuple[Commit, str]:
         head = run_git(project, "rev-parse", "--verify", "HEAD", timeout=PATIENCE)
         tracked = run_git(project, "ls-files", "--", ".", timeout=PATIENCE)
         branch = run_git(project, "symbolic-ref", "--quiet", "HEAD", timeout=PATIENCE)
-    except FileNotFoundError:
-        return Commit(dirty=True), "git is not installed"
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Commit(dirty=True), f"git cannot say: {error}"
-    if head.returncode or tracked.returncode:
-        return Commit(dirty=True), told(head.stderr or tracked.stderr) or "git does not say why"
-    if not tracked.stdout:
-        return Commit(dirty=True), "the git repository around the project has none of its files"
+        missing = isinstance(error, FileNotFoundError) and error.filename == "git"
+        return Commit(dirty=True), "git is not installed" if missing else f"git cannot say: {error}"
+    if head.returncode or tracked.returncode or not tracked.stdout:
+        refused = told(head.stderr or tracked.stderr)
+        return Commit(dirty=True), refused or "the git repository around the project has none of its files"
     name = told(branch.stdout).removeprefix("refs/heads/")
     return Commit(hash=told(head.stdout), branch=name or None, dirty=bool(changes(project))), ""
 

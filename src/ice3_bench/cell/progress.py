@@ -52,7 +52,7 @@ class Progress:
         if self.console.is_terminal:
             live.start()
         else:
-            self.console.print(f"[{number}/{len(self.expected)}] {name} ...", markup=False)
+            self.console.print(f"[{number}/{len(self.expected)}] {name} ...")
         succeeded = False
         try:
             yield
@@ -61,8 +61,8 @@ class Progress:
             self.seconds[name] = time.monotonic() - self._since
             if self.console.is_terminal:
                 live.stop()
-            mark = "[green]✓[/]" if succeeded else "[red]✗[/]"
-            self.console.print(f"{mark} {name:<11} {self.seconds[name]:6.1f} s")
+            mark = ("✓", "green") if succeeded else ("✗", "red")
+            self.console.print(Text.assemble(mark, f" {name:<11} {self.seconds[name]:6.1f} s"))
 
     def notify(self, message: Message) -> None:
         """Take a message of the pass."""
@@ -77,7 +77,7 @@ class Progress:
         self._benchmark = name
         if not self.console.is_terminal:
             number = f"{self._done} of {self._count}: " if self._count else ""
-            self.console.print(f"      {number}{name}", markup=False, soft_wrap=True)
+            self.console.print(f"      {number}{name}", soft_wrap=True)
 
     def __rich__(self) -> RenderableType:
         elapsed = time.monotonic() - self._since
