@@ -12,6 +12,7 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
+from ice3_bench.cell.lock import locked
 from ice3_bench.cell.machine import machine_name
 from ice3_bench.cell.options import add_arrangement
 from ice3_bench.commands.common import Surroundings, arguments, explained
@@ -188,6 +189,7 @@ def calibrate(_context: Context) -> None:
     console = make_console()
     try:
         with (
+            locked(folder / ".lock", "The comparison is being calibrated"),
             checked_out(surroundings.project, WORKTREE) as revision,
             tempfile.TemporaryDirectory(prefix="ice3-bench-") as scratch,
             working(console, "calibrating") as notify,
