@@ -175,7 +175,13 @@ def _submit(history: History, bencher: Bencher, submission: Submission, console:
     Bencher stores a report before it reads the results. After a refusal or a failure half-way, it would answer the same
     key with the empty report for ever.
     """
-    body = Body(submission.body)
+    try:
+        body = Body(submission.body)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise UploadError(
+            f"The queued submission {submission.number} cannot be read ({type(error).__name__}): give it up with "
+            f"nox -s bench-upload -- --discard {submission.number}."
+        ) from error
     try:
         return bencher.submit(submission.key, body, console)
     except NoResultsError:

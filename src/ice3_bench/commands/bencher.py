@@ -169,10 +169,16 @@ def _publish(
         submissions = history.queue.sent(commit)
         queued = [one for one in history.queue.queued() if one.commit == commit]
     notes = [f"The results of testbed '{one.testbed}' could not be sent yet: they stay queued." for one in queued]
+    outcomes = []
+    for one in submissions:
+        try:
+            outcomes.append(Outcome.model_validate_json(one.outcome or ""))
+        except ValueError:
+            notes.append(f"What Bencher answered for testbed '{one.testbed}' cannot be read.")
     content = Content(
         commit=commit or "uncommitted",
         policy=surroundings.settings.bencher,
-        outcomes=[Outcome.model_validate_json(one.outcome) for one in submissions if one.outcome],
+        outcomes=outcomes,
         comparison=comparison,
         notes=notes,
         run_url=run_url or (actions.run_url if actions else None),
