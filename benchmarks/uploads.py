@@ -34,7 +34,8 @@ from ice3_bench.bencher.client import Bencher, Patience
 from ice3_bench.bencher.connection import Connection, connection
 from ice3_bench.history import queue, schema, store
 from ice3_bench.history.store import History
-from ice3_bench.report import Benchmark, Commit, Machine, Metric, Protocol, Report, Software, save_report
+from ice3_bench.report import Benchmark, Commit, Machine, Metric, Protocol, Report, Software
+from ice3_bench.reports import save_report
 from ice3_bench.settings.matrix import Cell, Settings, load_settings
 
 if TYPE_CHECKING:

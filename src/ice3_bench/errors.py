@@ -29,6 +29,10 @@ class UsageError(BenchError):
     """Wrong arguments or configuration, or something missing on this machine."""
 
 
+class UnreadableError(UsageError):
+    """A file exists, but this user may not read it."""
+
+
 class PassError(BenchError):
     """A pass of a bench session failed."""
 

@@ -1,4 +1,4 @@
-"""Files that a reader never sees half written."""
+"""Files that a reader never sees half written, and the reading of files that anybody may have written."""
 
 from __future__ import annotations
 
@@ -50,3 +50,23 @@ def write_atomically(path: Path, text: str, remedy: str = SPACE) -> None:
             raise
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}. {remedy}") from error
+
+
+def read_limited(path: Path, most: int) -> str:
+    """Read a text file (UTF-8) of at most ``most`` bytes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is not a regular file, is larger, or is not UTF-8.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:  # a pipe would never end
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is not a file")
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"it has more than {most} bytes")
+    return content.decode("utf-8")

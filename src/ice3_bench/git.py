@@ -1,34 +1,31 @@
-"""How git is called: on the repository of a folder, whatever repository the variables of the environment name."""
+"""What git says about the repository of a folder, whatever repository the variables of the environment name."""
 
 from __future__ import annotations
 
-import os
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
+from ice3_bench.programs import finished
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
     from pathlib import Path
 
-REPOSITORY_VARIABLES = (
-    *("GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"),
-    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE"),
-    *("GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE"),
-    *("GIT_INTERNAL_SUPER_PREFIX", "GIT_REF_STORAGE_FORMAT"),
+SOURCES = (
+    *("*.py", "*.pyx", "*.pxd", "*.pyi", "*.toml", "*.cfg", "*.ini", "*.c", "*.cc", "*.cpp", "*.cxx", "*.cu", "*.cuh"),
+    *("*.h", "*.hh", "*.hpp", "*.hxx", "*.inc", "*.[fF]", "*.[fF]90", "*.[fF]95", "*.[fF]03", "*.[fF]08", "*.so"),
 )
-"""What ``git rev-parse --local-env-vars`` lists.
-
-Git sets some of them for its hooks: a command that inherits them works on the index of the commit under way, even in
-another folder.
-"""
-
-
-def without_repository(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return variables of an environment without those that tell git which repository to work on."""
-    return {name: value for name, value in variables.items() if name not in REPOSITORY_VARIABLES}
+"""Untracked files that may be part of what is measured."""
+NO_SOURCES = (".cache", ".nox", ".venv", "venv", "results")
+"""Folders that the harness writes, or environments are made in: untracked files there are no source."""
+PATIENCE = 60.0
+"""Seconds that git may take."""
 
 
-def run_git(folder: Path, *arguments: str, timeout: float | None = None) -> subprocess.CompletedProcess[bytes]:
+def run_git(
+    folder: Path, *arguments: str, timeout: float | None = None, given: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
     """Run git in a folder; what it prints is bytes, since names of files may be anything (``os.fsdecode``).
 
     Raises
@@ -38,7 +35,49 @@ def run_git(folder: Path, *arguments: str, timeout: float | None = None) -> subp
     subprocess.TimeoutExpired
         If it takes longer than ``timeout`` seconds.
     """
-    variables = {**without_repository(os.environ), "LC_ALL": "C"}
-    return subprocess.run(
-        ["git", *arguments], cwd=folder, env=variables, capture_output=True, check=False, timeout=timeout
-    )
+    return finished(["git", *arguments], folder=folder, variables={"LC_ALL": "C"}, timeout=timeout, given=given)
+
+
+def changes(folder: Path) -> str:
+    """Say which files of a folder differ from its commit, untracked source files included; empty if none does.
+
+    What git cannot say is not empty.
+    """
+    untracked = ("ls-files", "--others", "--exclude-standard", "--", *SOURCES)
+    excluded = [f":(exclude){name}" for name in NO_SOURCES]
+    said = []
+    for arguments in (("status", "--porcelain", "--untracked-files=no"), (*untracked, *excluded)):
+        try:
+            done = run_git(folder, *arguments, timeout=PATIENCE)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"git cannot say: {error}"
+        if done.returncode:
+            return f"git cannot say: {told(done.stderr)}"
+        said.append(told(done.stdout))
+    return "\n".join(filter(None, said))
+
+
+def told(output: bytes) -> str:
+    """Read what git prints for people."""
+    return output.decode("utf-8", "backslashreplace").strip()
+
+
+def commit_places(folder: Path, commits: Sequence[str]) -> dict[str, tuple[float, int]]:
+    """Return date (seconds since 1970) and number of ancestors of the commits that the repository has.
+
+    The date is the latest of the commit and its ancestors: no commit is before an ancestor, whatever clocks said.
+    """
+    wanted = [name for name in commits if re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", name)]
+    found: dict[str, tuple[float, int]] = {}
+    if not wanted:
+        return found
+    try:
+        known = run_git(folder, "cat-file", "--batch-check", timeout=PATIENCE, given="\n".join(wanted).encode())
+        for line in told(known.stdout).splitlines():
+            name, kind, *_ = line.split()
+            if kind == "commit":
+                dates = told(run_git(folder, "log", "--format=%ct", name, "--", timeout=PATIENCE).stdout).split()
+                found[name] = (max(map(float, dates)), len(dates))
+    except (OSError, ValueError, subprocess.TimeoutExpired):  # they keep the place that the time gives them
+        return found
+    return found

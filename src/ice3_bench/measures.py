@@ -5,6 +5,7 @@ This is the only place that knows them. A new measure is one more line of ``MEAS
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -38,6 +39,10 @@ class Measure:
         threshold, so that a policy stays valid when a measure is added.
     timing
         Whether it is computed from times, which are doubtful if the benchmark is marked.
+    positive
+        Whether zero is impossible; negative values always are.
+    most
+        Largest possible value.
     """
 
     name: str
@@ -50,6 +55,12 @@ class Measure:
     larger_is_better: bool = False
     gates: bool = False
     timing: bool = False
+    positive: bool = False
+    most: float = 1e30
+
+    def possible(self, value: float) -> bool:
+        """Tell whether a value can have been measured."""
+        return (value > 0.0 if self.positive else value >= 0.0) and value <= self.most
 
     def written(self, value: float) -> str:
         """Write a value, given in ``unit``, with the unit that suits it."""
@@ -75,20 +86,23 @@ _COUNTS: Scales = (Scale(1.0, "", ".0f"),)
 MEASURES: dict[str, Measure] = {
     measure.name: measure
     for measure in (
-        Measure("latency", "ns", "Latency", _NANOSECONDS, DURATION, "latency", gates=True, timing=True),
+        Measure("latency", "ns", "Latency", _NANOSECONDS, DURATION, "latency", gates=True, timing=True, positive=True),
         Measure(
             "throughput", "points/s", "Throughput", "points / second (points/s)", _RATES, "throughput",
-            larger_is_better=True, timing=True,
+            larger_is_better=True, timing=True, positive=True,
         ),
         Measure("peak-memory", "B", "Peak Memory", "bytes (B)", SIZE, "peak memory", gates=True),
-        Measure("accuracy", "1", "Accuracy", "normalised error (1)", _ERRORS, "error", axis="error", gates=True),
+        Measure(
+            "accuracy", "1", "Accuracy", "normalised error (1)", _ERRORS, "error", axis="error", gates=True,
+            most=sys.float_info.max,
+        ),
         Measure(
             "bandwidth", "1", "Bandwidth", "fraction of STREAM triad (1)", _PERCENT, "of triad", axis="% of triad",
-            larger_is_better=True, timing=True,
+            larger_is_better=True, timing=True, positive=True,
         ),
-        Measure("transfer-in", "ns", "Transfer In", _NANOSECONDS, DURATION, "to device", timing=True),
-        Measure("transfer-out", "ns", "Transfer Out", _NANOSECONDS, DURATION, "back", timing=True),
-        Measure("compile-time", "ns", "Compile Time", _NANOSECONDS, DURATION, "compile"),
+        Measure("transfer-in", "ns", "Transfer In", _NANOSECONDS, DURATION, "to device", timing=True, positive=True),
+        Measure("transfer-out", "ns", "Transfer Out", _NANOSECONDS, DURATION, "back", timing=True, positive=True),
+        Measure("compile-time", "ns", "Compile Time", _NANOSECONDS, DURATION, "compile", positive=True),
         Measure("wrong-outputs", "1", "Wrong Outputs", "outputs (1)", _COUNTS, "wrong outputs", axis="outputs"),
     )
 }  # fmt: skip

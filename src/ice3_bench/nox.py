@@ -75,9 +75,10 @@ def end(session: nox.Session, code: int) -> NoReturn:
 def run(session: nox.Session, *arguments: str) -> None:
     """Run a command of the harness; end nox with its exit code if that means more than failure."""
     beside = str(Path(sys.executable).parent)  # what was installed with nox, such as uv
+    parent = {"ICE3_BENCH_PARENT": str(os.getpid())}  # with which it must end
     path = os.pathsep.join([*(session.bin_paths or ()), os.environ.get("PATH", os.defpath), beside])
     try:
-        session.run(PROGRAM, *arguments, env={"PATH": path}, interrupt_timeout=PATIENCE)
+        session.run(PROGRAM, *arguments, env={"PATH": path, **parent}, interrupt_timeout=PATIENCE)
     except nox.command.CommandFailed as failure:
         code = getattr(failure, "return_code", None)
         if code is not None and code > 1:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from ice3_bench.fields import Count, Hash, Line, Positive, Rate, Share, Text
 from ice3_probe.messages import FORMER_ARRANGEMENT, Arrangement
 
 
@@ -18,33 +19,33 @@ class Record(BaseModel):
 class Commit(Record):
     """The revision that was measured."""
 
-    hash: str | None = None
-    branch: str | None = None
+    hash: Hash | None = None
+    branch: Annotated[Line, Field(min_length=1)] | None = None
     dirty: bool = False
 
 
 class Gpu(Record):
     """The device of a GPU cell; its settings are only read, never changed."""
 
-    name: str
-    uuid: str
+    name: Line
+    uuid: Line
     """Which of several devices of a model."""
-    index: int | None
+    index: Count | None
     """Its number on this machine, in nvidia-smi's order."""
-    driver: str
-    runtime: str
+    driver: Line
+    runtime: Line
     """Version of the CUDA runtime that CuPy uses."""
-    memory_bytes: int
-    cache_bytes: int
+    memory_bytes: Count
+    cache_bytes: Count
     """Size of the L2 cache."""
-    sm_clock_max_mhz: float | None
+    sm_clock_max_mhz: Share | None
     """Highest clock of the multiprocessors; None if the driver does not say."""
-    memory_clock_max_mhz: float | None
-    power_limit_watts: float | None
-    sm_clock_mhz: float | None
+    memory_clock_max_mhz: Share | None
+    power_limit_watts: Share | None
+    sm_clock_mhz: Share | None
     """Clock while the device copies."""
-    memory_clock_mhz: float | None
-    copy_bytes_per_second: float
+    memory_clock_mhz: Share | None
+    copy_bytes_per_second: Rate
     """Bytes read and written per second by large copies on the device."""
 
     @property
@@ -58,26 +59,26 @@ class Gpu(Record):
 class Machine(Record):
     """The machine and device."""
 
-    testbed: str
-    cpu: str
-    cores: int
-    quota: float | None = None
+    testbed: Annotated[Line, Field(min_length=1)]
+    cpu: Line
+    cores: Positive
+    quota: Annotated[Share, Field(gt=0.0)] | None = None
     """Cores' worth of time that the control group allows; None: all of it."""
-    memory_bytes: int
-    system: str
-    device: str | None = None
+    memory_bytes: Positive
+    system: Line
+    device: Line | None = None
     """GPU model, for GPU cells."""
     gpu: Gpu | None = None
-    triad_bytes_per_second: float
+    triad_bytes_per_second: Rate
     """STREAM triad measured with the session's number of threads."""
 
 
 class Software(Record):
     """Versions that matter."""
 
-    python: str
-    compiler: str | None
-    packages: dict[str, str]
+    python: Line
+    compiler: Line | None
+    packages: dict[Line, Line]
 
     def differences(self, before: Software) -> list[str]:
         """Say which versions differ from those of an earlier run, such as ``gt4py 1.1.12 -> 1.2.3``."""
@@ -93,10 +94,10 @@ class Software(Record):
 class Protocol(Record):
     """How it was measured."""
 
-    profile: str
-    compile_args: list[str]
-    threads: int
-    environment: dict[str, str]
+    profile: Line
+    compile_args: list[Text]
+    threads: Annotated[Positive, Field(le=65536)]
+    environment: dict[Line, Text]
     """Variables fixed for the timed process."""
     arrangement: Arrangement = FORMER_ARRANGEMENT
     """Where the columns of the weather stood; reports that do not say so were measured on shuffled ones."""

@@ -1,4 +1,4 @@
-"""The report of one cell: its schema, and how it is written and read.
+"""The report of one cell: its schema. ``ice3_bench.reports`` writes and reads it.
 
 A report holds everything a later comparison needs: what was measured, on which machine, with which software and
 settings. Changing the meaning of a field, or removing one, raises ``SCHEMA_VERSION``, and reports of the version before
@@ -10,30 +10,44 @@ from __future__ import annotations
 import hashlib
 import json
 import statistics
-from datetime import datetime  # noqa: TC003 (pydantic needs it at run time)
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from ice3_bench.errors import UsageError
-from ice3_bench.files import write_atomically
+from ice3_bench.fields import (
+    CellId,
+    Component,
+    Count,
+    Domain,
+    Error,
+    Line,
+    Nanoseconds,
+    Precision,
+    Seconds,
+    Text,
+    Time,
+    Uuid,
+)  # fmt: skip
 from ice3_bench.measures import MEASURES, MeasureName
-from ice3_bench.names import label
+from ice3_bench.names import BenchmarkName, label
 from ice3_bench.provenance import Commit, Gpu, Machine, Protocol, Record, Software
 from ice3_probe.messages import FORMER_ARRANGEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 __all__ = [
     "Benchmark", "Commit", "FieldError", "Gpu", "Machine", "Metric", "NotRun", "PassRecord", "Protocol", "Report",
-    "Rounds", "Software", "StencilBuild", "load_report", "parse_report", "save_report", "wrong_outputs",
+    "Rounds", "Software", "StencilBuild", "wrong_outputs",
 ]  # fmt: skip
 
 SCHEMA_VERSION: Literal[2] = 2
 DEFAULT_PORT = "ice3_gt4py.port"
 """Port of the reports of version 1, which knew no other."""
+MOST_BENCHMARKS = 1000
+"""Benchmarks of a cell: far more than all components in all mixes on a few domains."""
 
 
 class Metric(Record):
@@ -47,34 +61,54 @@ class Metric(Record):
 class Rounds(Record):
     """Every timed round of one benchmark."""
 
-    wall_ns: list[int]
-    cpu_ns: list[int]
+    wall_ns: Annotated[list[Nanoseconds], Field(min_length=1)]
+    cpu_ns: list[Nanoseconds]
     """CPU time of the process (all threads)."""
-    switches: list[int]
+    switches: list[Count]
     """Involuntary context switches."""
-    kernel_ns: list[int] = Field(default_factory=list)
+    kernel_ns: list[Nanoseconds] = Field(default_factory=list)
     """Time on the device by CUDA events, of as many further calls; GPU cells only."""
+
+    @model_validator(mode="after")
+    def _of_one_length(self) -> Self:
+        if not len(self.wall_ns) == len(self.cpu_ns) == len(self.switches) or len(self.kernel_ns) > len(self.wall_ns):
+            raise ValueError("the clocks have different numbers of rounds")
+        return self
 
 
 class Benchmark(Record):
     """One benchmark: a component on a domain."""
 
-    name: str
+    name: Annotated[str, Field(max_length=256)]
     """``component/backend/precision/domain``, with ``/mix`` if the component has several."""
-    component: str
+    component: Component
     """Component, or a part or variant of one such as ``ice_adjust:modular``."""
-    domain: tuple[int, int, int]
+    domain: Domain
     clock: Literal["cpu", "wall", "kernel"] = "cpu"
     """The clock of ``latency``: CPU time with one thread, wall time with several, time on the device in GPU cells."""
     measures: dict[MeasureName, Metric] = Field(default_factory=dict)
     rounds: Rounds | None = None
-    memray_dump: str | None = None
-    error: str | None = None
+    memray_dump: Line | None = None
+    error: Text | None = None
     """Why the benchmark failed, if it did."""
-    remarks: list[str] = Field(default_factory=list)
+    remarks: list[Text] = Field(default_factory=list)
     """Other remarks on it."""
-    marked: str | None = None
+    marked: Text | None = None
     """Why its timing is doubtful, if it is."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        try:
+            name = BenchmarkName.parse(self.name)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        if (name.component, name.domain) != (self.component, self.domain):
+            raise ValueError(f"the name '{self.name}' is of another component or domain")
+        for measure, metric in self.measures.items():
+            for value in (metric.value, metric.lower_value, metric.upper_value):
+                if value is not None and not MEASURES[measure].possible(value):
+                    raise ValueError(f"{measure} of {self.name} is {value:g}, which is impossible")
+        return self
 
     @property
     def times(self) -> list[int]:
@@ -105,34 +139,35 @@ class Benchmark(Record):
 class FieldError(Record):
     """Error of one output against the reference data."""
 
-    data_set: str
-    component: str
-    field: str
-    error: float
+    data_set: Line
+    component: Component
+    field: Line
+    error: Error
     """Error at the quantile of the tolerance, in the norm of the component."""
-    tolerance: float
+    tolerance: Annotated[Error, Field(gt=0.0)]
     passed: bool
-    maximum: float | None = None
+    maximum: Error | None = None
     """Largest error, in the cell that ``column`` and ``level`` name; not in reports of earlier versions."""
-    column: int | None = None
-    level: int | None = None
+    column: Count | None = None
+    level: Count | None = None
 
 
 class NotRun(Record):
     """A component that the port does not run on a data set ("n/a")."""
 
-    data_set: str
-    component: str
-    reason: str
+    data_set: Line
+    component: Component
+    reason: Text
 
 
 class StencilBuild(Record):
     """Time until a component has run for the first time."""
 
-    component: str
-    domain: tuple[int, int, int] | None = None
+    component: Line
+    """Component, part or variant; in reports of version 1 a stencil."""
+    domain: Domain | None = None
     """Domain that it was built for; None in reports of version 1."""
-    seconds: float
+    seconds: Seconds
     cached: bool
     """Whether it was loaded from the cache; only other times are compile times."""
 
@@ -140,25 +175,26 @@ class StencilBuild(Record):
 class PassRecord(Record):
     """One pass and how long it took."""
 
-    name: str
-    seconds: float
+    name: Line
+    seconds: Seconds
 
 
 class Report(Record):
     """Everything that a bench session found out about one cell."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
-    id: str
+    id: Uuid
     """Unique id of the run (UUID)."""
-    cell: str
-    backend: str
-    precision: str
+    cell: CellId
+    backend: Line
+    precision: Precision
     device: Literal["cpu", "gpu"]
-    port: str = DEFAULT_PORT
+    port: Line = DEFAULT_PORT
     """File or module of the implementation that was measured."""
-    settings: dict[str, str] = Field(default_factory=dict)
+    settings: dict[Line, Text] = Field(default_factory=dict)
     """Settings of the port, without compiler arguments, which ``protocol`` has."""
-    created: datetime
+    created: Time
+    """When the measurement ended."""
     commit: Commit
     machine: Machine
     software: Software
@@ -169,20 +205,20 @@ class Report(Record):
     accuracy_policy: Literal["gate", "report"] = "gate"
     """What wrong physics does: it stops the session before the timing, or it is reported and the timing is marked."""
     not_run: list[NotRun] = Field(default_factory=list)
-    not_produced: dict[str, list[str]] = Field(default_factory=dict)
+    not_produced: dict[Component, list[Line]] = Field(default_factory=dict)
     """Outputs that the port does not produce, by component."""
-    left_out: int = 0
+    left_out: Count = 0
     """Number of cells that were not compared, because an input that the port ignores is not zero there."""
-    benchmarks: list[Benchmark]
-    incomplete: str | None = None
+    benchmarks: Annotated[list[Benchmark], Field(max_length=MOST_BENCHMARKS)]
+    incomplete: Text | None = None
     """Why passes are missing, if some are."""
-    remarks: list[str] = Field(default_factory=list)
+    remarks: list[Text] = Field(default_factory=list)
     """Other remarks on the cell."""
 
     @model_validator(mode="after")
     def _each_benchmark_once(self) -> Self:
-        names = [benchmark.name for benchmark in self.benchmarks]
-        doubled = sorted({name for name in names if names.count(name) > 1})
+        names = Counter(benchmark.name for benchmark in self.benchmarks)
+        doubled = sorted(name for name, number in names.items() if number > 1)
         if doubled:
             raise ValueError(f"benchmark given twice: {', '.join(doubled)}")
         return self
@@ -249,61 +285,3 @@ def wrong_outputs(accuracy: Iterable[FieldError], component: str) -> list[str]:
     """Return the outputs of a component that are out of tolerance on at least one data set."""
     wrong = [entry.field for entry in accuracy if entry.component == component and not entry.passed]
     return list(dict.fromkeys(wrong))
-
-
-def save_report(report: Report, path: Path) -> None:
-    """Write ``report`` to ``path`` atomically."""
-    write_atomically(path, report.model_dump_json(indent=1) + "\n")
-
-
-def load_report(path: Path) -> Report:
-    """Read and validate a report.
-
-    Raises
-    ------
-    UsageError
-        If the file is missing, truncated, not a report, or of a newer schema.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"There is no report at {path}: measure a cell first, for example nox -s {_session_of(path)}."
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The report {path} cannot be read: {error}.") from error
-    return parse_report(text, str(path), remedy=f"Delete it and measure again: nox -s {_session_of(path)}.")
-
-
-def parse_report(text: str, where: str, remedy: str) -> Report:
-    """Validate the JSON text of a report; ``where`` and ``remedy`` go into the error message (UsageError)."""
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"The report {where} is truncated or not JSON ({error}). {remedy}") from error
-    version = data.get("schema_version") if isinstance(data, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise UsageError(
-            f"The report {where} has schema version {version}, newer than this program's ({SCHEMA_VERSION}): "
-            "update this checkout with git pull."
-        )
-    try:
-        return Report.model_validate(_migrated(data))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "top level"
-        raise UsageError(f"The report {where} is not valid: {place}: {first['msg']}. {remedy}") from error
-
-
-def _migrated(data: Any) -> Any:  # noqa: ANN401 (JSON)
-    """Return the data of a report in the present schema; what is not a report stays as it is.
-
-    Version 1 lacks the fields that version 2 added, each of which has a default that says what was true then.
-    """
-    if isinstance(data, dict) and type(data.get("schema_version")) is int and data["schema_version"] == 1:
-        return {**data, "schema_version": SCHEMA_VERSION}
-    return data
-
-
-def _session_of(path: Path) -> str:
-    return f"bench-{path.parent.name}"

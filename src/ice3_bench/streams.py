@@ -1,8 +1,13 @@
-"""Standard output and error that never end a command: whatever becomes of them, what is measured is not lost."""
+"""Standard output and error that end no command and give none.
+
+Whatever becomes of them, what is measured is not lost. What strangers wrote, such as the names in a fork's report, is
+no command for the workflow that prints it, and does nothing to a terminal: whatever is printed passes here.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -11,18 +16,40 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+WORKFLOW_COMMAND = re.compile(r"^([^\S\n]*):(?=:)|##(?=\[)", re.MULTILINE)
+"""Where a line begins a command of GitHub Actions, such as ``::error`` or ``##[error]``."""
+CONTROL = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
+"""Control characters, without line ends and tabs; of the sequences for terminals, those that colour are kept."""
+
+
+def harmless(text: str, *, in_line: bool = False) -> str:
+    """Make text no command: not for GitHub Actions, and not for a terminal, except for colours.
+
+    Parameters
+    ----------
+    in_line
+        Whether the text goes on in a line that holds something already.
+    """
+    first = "\0" if in_line else ""  # no blank: no command begins after it
+    broken = WORKFLOW_COMMAND.sub(lambda match: f"{match[0][:-1]}{match[0][-1]} ", first + text)[len(first) :]
+    return CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), broken)
+
+
 class Enduring:
     """A stream that replaces what its encoding lacks, and falls silent when nobody reads it any more."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._in_line = False
         with suppress(AttributeError, ValueError):  # not a text file, such as a test's
             cast("Any", stream).reconfigure(errors="replace")
 
     def write(self, text: str) -> int:
         """Write, if somebody reads; return the number of characters."""
         with self._heard():
-            self._stream.write(text)
+            # The cursor of a terminal is moved by the progress display; nobody reads commands there.
+            self._stream.write(text if self._stream.isatty() else harmless(text, in_line=self._in_line))
+        self._in_line = bool((text.rpartition("\n")[2] if "\n" in text else "x" * self._in_line + text).strip())
         return len(text)
 
     def flush(self) -> None:

@@ -1,7 +1,8 @@
-"""Numbers with the unit that suits a reader, plurals, lists, and commits in short."""
+"""Numbers with the unit that suits a reader, plurals, lists, commits in short, and text that others wrote."""
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -32,6 +33,11 @@ class Scale:
         """Write a value, given in the unit in which it is stored."""
         return f"{value / self.size:{self.form}} {self.unit}".rstrip()
 
+
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Categories of characters that are not seen but do something: control, direction, line and paragraph."""
+LONGEST = 10_000
+"""Characters of a text that are kept."""
 
 Scales = tuple[Scale, ...]
 """Scales of a quantity, the largest first."""
@@ -88,3 +94,14 @@ def quoted(names: Collection[str]) -> str:
 def short(commit: str | None) -> str:
     """Return the abbreviated hash, or words that say that there is none."""
     return commit[:10] if commit else "no commit"
+
+
+def plain(text: str) -> str:
+    """Write what is not seen in a text, except line ends and tabs, as escapes such as x1b; cut a text that is long."""
+    kept = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    if kept.isprintable():
+        return kept
+    return "".join(
+        sign.encode("unicode_escape").decode() if unicodedata.category(sign) in UNSEEN and sign not in "\n\t" else sign
+        for sign in kept
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
 from ice3_probe import device
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def build_all(job: Job, started: Callable[[str], None]) -> Iterator[Built | Failure]:
-    """Build every component of a job, several at once.
+    """Build every component of a job, several at once; each is told when it is built.
 
     What is timed is built on the first domain that it is timed on, since some ports compile for each shape. Variants,
     parts and chains come after the components whose compiled stencils they share.
@@ -45,7 +45,9 @@ def build_all(job: Job, started: Callable[[str], None]) -> Iterator[Built | Fail
             started(", ".join(one.component for one in group))
             workers = min(len(group), os.cpu_count() or 1)
             with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-                yield from pool.map(_build, [(job.port, job.cell, one) for one in group])
+                builds = [pool.submit(_build, (job.port, job.cell, one)) for one in group]
+                for build in as_completed(builds):  # as they come: who waits sees that something happens
+                    yield build.result()
 
 
 def _build(work: tuple[str, Cell, Benchmark]) -> Built | Failure:

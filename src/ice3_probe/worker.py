@@ -132,9 +132,11 @@ class Server:
         for said in remarks(loop.late(), rounds, loop.instance.bytes_moved(), self.cell.threads, self.cell.device):
             self.channel.send(Remark(request.benchmark.name, said, marks=True))
         self.loop, nanoseconds = loop, min(rounds.cpu_ns)
+        if nanoseconds <= 0:
+            raise ValueError("A run takes no time by the clock of this machine: choose a larger domain.")
         if not request.extra:
             return Prepared(nanoseconds)
-        whole, one = min(loop.run(20).cpu_ns), self.extra.cost()
+        whole, one = max(min(loop.run(20).cpu_ns), 1), max(self.extra.cost(), 1e-3)
         self.extra.calls = request.calls or max(1, round(request.extra * whole / one))
         return Prepared(nanoseconds, self.extra.calls * one / whole, self.extra.calls)
 

@@ -12,7 +12,7 @@ from tests.compare.conftest import git
 
 from ice3_bench.compare.revisions import MARKER, PREFIX, WORKTREE, checked_out, default_base, require_port
 from ice3_bench.errors import UsageError
-from ice3_bench.git import REPOSITORY_VARIABLES
+from ice3_bench.programs import REPOSITORY_VARIABLES
 
 
 @pytest.fixture
@@ -140,6 +140,45 @@ def test_the_base_of_a_shallow_clone_is_said_to_be_missing(project: Path, tmp_pa
     git(tmp_path, "clone", "--depth=1", f"file://{project}", "shallow")
     with pytest.raises(UsageError, match="git fetch --unshallow"):
         default_base(tmp_path / "shallow")
+
+
+@pytest.mark.parametrize("name", ["HEAD~1", "elsewhere", "origin/main..."])
+def test_what_a_shallow_clone_lacks_is_explained_by_that(project: Path, tmp_path: Path, name: str) -> None:
+    git(project, "checkout", "-b", "topic")
+    git(project, "commit", "--allow-empty", "-m", "topic")
+    git(project, "checkout", "main")
+    git(tmp_path, "clone", "--depth=1", "--no-single-branch", "--branch=topic", f"file://{project}", "shallow")
+    with pytest.raises(UsageError, match="git fetch --unshallow"), checked_out(tmp_path / "shallow", name):
+        pass
+    with pytest.raises(UsageError, match=r"no merge base.*git fetch --unshallow"):
+        default_base(tmp_path / "shallow")
+
+
+def test_a_branch_that_is_on_the_server_only_is_found(project: Path, tmp_path: Path) -> None:
+    """As in a job, which checks out one branch."""
+    main = git(project, "rev-parse", "HEAD").strip()
+    git(project, "checkout", "-b", "topic")
+    git(project, "commit", "--allow-empty", "-m", "topic")
+    git(tmp_path, "clone", "--branch=topic", str(project), "clone")
+    for name in ("main", "main..."):
+        with checked_out(tmp_path / "clone", name) as revision:
+            assert revision.commit == main
+    assert default_base(tmp_path / "clone") == main
+
+
+def test_the_repository_around_a_project_is_not_its_own(project: Path) -> None:
+    (project / "unpacked").mkdir()
+    (project / "unpacked/file").touch()
+    with pytest.raises(UsageError, match="has none of its files"), checked_out(project / "unpacked", WORKTREE):
+        pass
+
+
+def test_untracked_source_files_are_uncommitted_changes(project: Path) -> None:
+    for name, uncommitted in (("notes.txt", False), ("results/tool.py", False), ("new.py", True)):
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).touch()
+        with checked_out(project, WORKTREE) as revision:
+            assert revision.uncommitted is uncommitted
 
 
 def test_the_worktree_is_copied_with_all_that_is_not_ignored(project: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
@@ -24,6 +26,7 @@ from ice3_bench.bencher.upload import HISTORY, Sent, send
 from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.history.store import History
 from ice3_bench.measures import MEASURES
+from ice3_bench.names import parse_domain
 from ice3_bench.report import Benchmark, Commit, FieldError, Metric, Report
 from ice3_bench.settings.policy import BencherPolicy, Test, Threshold
 
@@ -140,7 +143,7 @@ def test_merging_keeps_every_value_or_refuses(contents: list[dict[str, dict[Any,
     reports = [
         cast("Any", Report).model_construct(
             benchmarks=[
-                Benchmark(name=name, component="c", domain=(1, 1, 1), measures=measures)
+                Benchmark.model_construct(name=name, component="c", domain=(1, 1, 1), measures=measures)
                 for name, measures in content.items()
             ]
         )
@@ -359,7 +362,13 @@ def test_one_request_for_the_whole_matrix(
     for cell in settings.cells:
         report = make_report(cell=cell.id, backend=cell.backend.name, precision=cell.precision)
         report.benchmarks = [
-            report.benchmarks[0].model_copy(update={"name": f"{component}/{cell.backend.id}/{cell.precision}/{domain}"})
+            report.benchmarks[0].model_copy(
+                update={
+                    "name": f"{component}/{cell.backend.id}/{cell.precision}/{domain}",
+                    "component": component,
+                    "domain": parse_domain(domain),
+                }
+            )
             for component in ("ice_adjust", "rain_ice")
             for domain in ("50x50x60", "100x100x90")
         ]
@@ -470,6 +479,113 @@ def test_the_same_reports_in_another_history_are_not_taken_twice(
     again = Uploader(server, tmp_path / "elsewhere", uploader.policy)  # as when a job of a workflow is run again
     assert again.send(*reports).code is Exit.OK
     assert values(server) == [[1e6, 1e6]]
+
+
+def test_a_fork_that_copies_ids_does_not_make_results_of_ours_vanish(
+    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer, tmp_path: Path
+) -> None:
+    ours = make_report(1e6)
+    theirs = Uploader(server, tmp_path / "fork", uploader.policy)
+    forged = make_report(9e6, id=ours.id, commit=Commit(hash="f" * 40))
+    revision = Revision(branch="pr/5/someone/topic", hash="f" * 40, base="main", pull_request=5)
+    assert theirs.send(forged, revision=revision).code is Exit.OK
+    sent = uploader.send(ours)
+    assert (sent.code, [one.branch for one in sent.outcomes]) == (Exit.OK, ["main"])
+    assert values(server) == [[9e6], [1e6]]
+
+
+def test_the_key_follows_from_what_is_sent_and_where(make_report: Callable[..., Report], policy: BencherPolicy) -> None:
+    report = make_report()
+    node = report.machine.model_copy(update={"testbed": "node"})
+    others = [
+        make_report(id=report.id),
+        make_report(2e6, id=report.id),
+        make_report(id=report.id, machine=node),
+        make_report(id=report.id, commit=commit(1, "topic")),
+        make_report(id=report.id, commit=commit(2)),
+        make_report(),
+    ]
+    keys = [one.key for other in (report, *others) for one in draft([other], policy, None, {})]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == len(others)
+
+
+@pytest.mark.parametrize("what", ["branch", "testbed"])
+def test_an_answer_for_another_branch_or_testbed_is_an_error(
+    make_report: Callable[..., Report],
+    uploader: Uploader,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+) -> None:
+    uploader.send(make_report(commit=commit(1)))
+    asked = Bencher._request
+
+    def other(client: Bencher, method: str, path: str, **given: Any) -> Any:
+        reply = asked(client, method, path, **given)
+        if path == "/v0/run":
+            reply[what]["name"] = "elsewhere"
+        return reply
+
+    monkeypatch.setattr(Bencher, "_request", other)
+    sent = uploader.send(make_report(commit=commit(2)))
+    assert sent.code is Exit.NOT_UPLOADED
+    assert f"{what} 'elsewhere'" in str(sent.failure)
+    assert uploader.queued() == 1
+
+
+def test_two_uploads_at_once_store_nothing_twice(
+    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer
+) -> None:
+    uploader.send(make_report(commit=commit(1)))
+    uploader.add(make_report(1.01e6, commit=commit(2)))
+    faults = iter(["halfway"])  # leaves a report without results: they are sent again under a new key
+    server.fault = lambda _method, path: next(faults, None) if path == "/v0/run" else None
+    with ThreadPoolExecutor(2) as pool:
+        sent = list(pool.map(lambda _: uploader.send(), range(2)))
+    assert [one.code for one in sent] == [Exit.OK, Exit.OK]
+    assert sorted(len(one.outcomes) for one in sent) == [0, 1]
+    assert [value for report in values(server) for value in report] == [1e6, 1.01e6]
+
+
+def test_a_report_that_cannot_be_sent_does_not_block_the_others(
+    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer
+) -> None:
+    naive, late, long = make_report(2e6), make_report(3e6), make_report(4e6)
+    naive.created = naive.created.replace(tzinfo=None)
+    late.created = late.created.replace(year=9999)
+    long.passes[0].seconds = 1e300
+    sent = uploader.send(naive, late, long, make_report(1e6))
+    assert values(server) == [[1e6]]
+    assert sent.code is Exit.NOT_UPLOADED
+    assert [name in "".join(sent.problems) for name in (naive.id, late.id, long.id)] == [True, True, True]
+    later = uploader.send(make_report(1.01e6, commit=commit(5)))
+    assert (later.code, values(server)) == (Exit.OK, [[1e6], [1.01e6]])
+
+
+def test_the_times_sent_are_those_of_begin_and_end(make_report: Callable[..., Report], policy: BencherPolicy) -> None:
+    ended = datetime(2026, 3, 1, 12, 0, 3, tzinfo=UTC)
+    (one,) = draft([make_report(created=ended)], policy, None, {})  # its passes took 3 s
+    body = json.loads(one.body)
+    assert (body["start_time"], body["end_time"]) == ("2026-03-01T12:00:00+00:00", "2026-03-01T12:00:03+00:00")
+
+
+def test_a_repeated_run_does_not_set_its_thresholds_again(
+    make_report: Callable[..., Report], policy: BencherPolicy
+) -> None:
+    report = make_report()
+    for again in (False, True):
+        revision = Revision(branch="main", hash=report.commit.hash or "", again=again)
+        (one,) = draft([report], policy, revision, {})
+        assert ("thresholds" in json.loads(one.body)) is not again
+
+
+@pytest.mark.parametrize("variable", ["ALL_PROXY", "SSL_CERT_FILE"])
+def test_a_client_that_cannot_be_made_is_explained(
+    uploader: Uploader, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, {"ALL_PROXY": "nonsense://127.0.0.1:1"}.get(variable, "/no/such/file"))
+    with pytest.raises(UploadError, match=r"No connection to .*ALL_PROXY"):
+        Bencher(uploader.where, QUICK)
 
 
 def test_t4_results_that_arrive_after_the_answer_are_waited_for(

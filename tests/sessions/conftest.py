@@ -144,7 +144,7 @@ class Place:
 
     def processes(self) -> list[str]:
         """Command lines of processes that still measure for this place."""
-        lines = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+        lines = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
         return [line for line in lines if str(self.results) in line]
 
     def leftovers(self) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ice3_bench.errors import Exit
-from ice3_bench.report import load_report
+from ice3_bench.reports import load_report
 
 if TYPE_CHECKING:
     from tests.sessions.conftest import Place

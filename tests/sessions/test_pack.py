@@ -16,7 +16,7 @@ from tests.sessions.conftest import Place
 
 from ice3_bench.bencher.document import draft
 from ice3_bench.errors import Exit
-from ice3_bench.report import load_report
+from ice3_bench.reports import load_report
 from ice3_bench.settings.matrix import load_settings
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ from tests.sessions.conftest import CELL
 from ice3_bench.cell.options import parse_arguments
 from ice3_bench.errors import Exit, UsageError
 from ice3_bench.history.store import History
-from ice3_bench.report import load_report
+from ice3_bench.reports import load_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,8 @@ import pytest
 from ice3_bench.bencher.document import Body, draft
 from ice3_bench.history.schema import SCHEMA_VERSION
 from ice3_bench.history.store import History
-from ice3_bench.report import DEFAULT_PORT, load_report
+from ice3_bench.report import DEFAULT_PORT
+from ice3_bench.reports import load_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

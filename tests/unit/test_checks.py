@@ -129,18 +129,32 @@ def test_a_branch_is_checked_against_the_base_and_not_its_own_slow_runs(
     assert (one.verdict, one.branch) == ("worse", "main")
 
 
-@pytest.mark.parametrize("branch", ["topic", None])
 def test_where_the_base_was_not_measured_the_own_branch_is_the_history(
-    make_report: Make, history: History, settings: Settings, branch: str | None
+    make_report: Make, history: History, settings: Settings
 ) -> None:
-    own = Commit(hash="a" * 40, branch=branch)
+    own = Commit(hash="a" * 40, branch="topic")
     with history:
         fill(history, make_report, times(3))
         fill(history, make_report, times(12), commit=own)
         one = latency(check(make_report(1.2e6, commit=own), history, settings))
         elsewhere = latency(check(make_report(1.2e6, commit=Commit(branch="other")), history, settings))
-    assert (one.verdict, one.branch) == ("worse", branch or DETACHED)
+    assert (one.verdict, one.branch) == ("worse", "topic")
     assert (elsewhere.verdict, elsewhere.reason) == ("unchecked", f"3 of the {NEEDED} runs needed on 'main'")
+
+
+def test_runs_on_no_known_branch_are_nobodys_history(make_report: Make, history: History, settings: Settings) -> None:
+    """A slow merge request would hide a slowdown of another branch."""
+    nowhere = Commit(hash="a" * 40, branch=None)
+    with history:
+        fill(history, make_report, [2.0 * time for time in times(20)], commit=nowhere)
+        fill(history, make_report, times(3))
+        one = latency(check(make_report(1.2e6, commit=nowhere), history, settings))
+        assert (one.verdict, one.reason) == ("unchecked", f"3 of the {NEEDED} runs needed on 'main'")
+        fill(history, make_report, times(12))
+        assert latency(check(make_report(1.2e6, commit=nowhere), history, settings)).verdict == "worse"
+        fill(history, make_report, times(1), commit=Commit(branch="topic"))
+        assert {one.branch for one in collect(history, None, "elsewhere")} == {"main"}  # though HEAD has more runs
+        assert {one.branch for one in collect(history, DETACHED, "main")} == {DETACHED}
 
 
 def test_uncommitted_and_incomparable_runs_are_no_history(
@@ -160,9 +174,9 @@ def test_uncommitted_and_incomparable_runs_are_no_history(
 def test_a_report_is_no_part_of_its_own_history_nor_are_later_ones(
     make_report: Make, history: History, settings: Settings
 ) -> None:
-    report = make_report(1.2e6)
     with history:
         fill(history, make_report, times(12))
+        report = make_report(1.2e6)
         before = check(report, history, settings)
         history.add(report)
         fill(history, make_report, [1.2e6] * 20)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from ice3_bench.cell.machine import PACKED_COMMIT, describe_commit
+import pytest
+
+from ice3_bench.cell.machine import PACKED_COMMIT, describe_commit, identified
+from ice3_bench.git import commit_places
 from ice3_bench.provenance import Commit
 
 if TYPE_CHECKING:
@@ -34,6 +37,58 @@ def test_a_checkout_is_clean_until_a_file_is_changed(tmp_path: Path) -> None:
     assert describe_commit(tmp_path) == Commit(hash=commit, branch="rain", dirty=False)
     (tmp_path / "file").write_text("second", encoding="utf-8")
     assert describe_commit(tmp_path) == Commit(hash=commit, branch="rain", dirty=True)
+
+
+@pytest.mark.parametrize("name", ["new.py", "src/kernel.F90", "include/x.hpp", "pyproject.toml"])
+def test_an_untracked_source_file_counts(tmp_path: Path, name: str) -> None:
+    commit = make_repository(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    assert describe_commit(tmp_path) == Commit(hash=commit, branch="rain", dirty=True)
+    (tmp_path / ".gitignore").write_text(f"{name}\n", encoding="utf-8")
+    assert not describe_commit(tmp_path).dirty
+
+
+def test_what_the_harness_writes_is_no_source(tmp_path: Path) -> None:
+    make_repository(tmp_path)
+    for name in (".cache/environments/x/y.py", ".nox/x.py", "results/x.h", "port/.cache/x.py"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    (tmp_path / "port/.cache/x.py").unlink()
+    assert not describe_commit(tmp_path).dirty
+
+
+def test_no_branch_is_a_branch(tmp_path: Path) -> None:
+    commit = make_repository(tmp_path)
+    git(tmp_path, "tag", "rain")  # names of tags do not matter
+    assert describe_commit(tmp_path).branch == "rain"
+    git(tmp_path, "checkout", "--quiet", "--detach")
+    assert describe_commit(tmp_path) == Commit(hash=commit, branch=None, dirty=False)
+
+
+def test_git_that_refuses_or_is_missing_leaves_the_revision_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    make_repository(project)
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # as in a container whose user is another one
+    commit, why = identified(project)
+    assert (commit, "dubious ownership" in why) == (UNKNOWN, True)
+    (tmp_path / "programs").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "programs"))
+    assert identified(project) == (UNKNOWN, "git is not installed")
+
+
+def test_the_places_of_commits_follow_their_ancestry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits = [make_repository(tmp_path)]
+    for day in ("2026-03-03", "2026-03-01", "2026-03-03"):  # the clock of the second committer was behind
+        monkeypatch.setenv("GIT_COMMITTER_DATE", f"{day}T12:00:00Z")
+        git(tmp_path, "commit", "--quiet", "--allow-empty", "--message=x")
+        commits.append(git(tmp_path, "rev-parse", "HEAD"))
+    unknown = "b" * 40
+    places = commit_places(tmp_path, [*reversed(commits), unknown, "no hash; rm -rf"])
+    assert sorted(places, key=lambda name: places[name]) == commits
+    assert commit_places(tmp_path / "elsewhere", commits) == {}
 
 
 def test_a_project_may_be_a_folder_of_its_repository(tmp_path: Path) -> None:

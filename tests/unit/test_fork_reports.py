@@ -10,7 +10,8 @@ import pytest
 
 from ice3_bench.errors import UsageError
 from ice3_bench.github.fork_reports import read_reports
-from ice3_bench.report import Commit, Report, save_report
+from ice3_bench.report import Commit, Report
+from ice3_bench.reports import save_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

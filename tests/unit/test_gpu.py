@@ -14,7 +14,8 @@ from ice3_bench.cell.device import SMI_COLUMNS, device_record
 from ice3_bench.cell.machine import describe_machine
 from ice3_bench.cell.toolchain import compilers
 from ice3_bench.errors import UsageError
-from ice3_bench.report import Benchmark, Gpu, Metric, Report, Rounds, parse_report
+from ice3_bench.report import Benchmark, Gpu, Metric, Report, Rounds
+from ice3_bench.reports import parse_report
 from ice3_bench.show.gpu import gpu_table
 from ice3_probe.device import CACHES, sets_to_rotate
 from ice3_probe.messages import Device

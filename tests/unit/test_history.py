@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,8 +75,9 @@ def test_a_series_is_of_one_branch_if_asked(make_report: Callable[..., Report], 
 
 
 def test_a_series_holds_committed_comparable_and_earlier_runs(make_report: Callable[..., Report], path: Path) -> None:
-    first, second = make_report(1.0), make_report(2.0)
+    first = make_report(1.0)
     dirty = make_report(3.0, commit=Commit(branch="main", dirty=True))
+    second = make_report(2.0)
     machine = make_report(4.0, machine=first.machine.model_copy(update={"testbed": "node"}))
     with History(path) as history:
         for report in (first, dirty, machine, second):
@@ -86,7 +88,7 @@ def test_a_series_holds_committed_comparable_and_earlier_runs(make_report: Calla
         assert set(history.series(key=machine.comparability)) == {
             SeriesKey(key.benchmark, measure, machine.comparability) for measure in machine.benchmarks[0].measures
         }
-        assert [report.id for report in history.latest_of_each()] == [second.id, machine.id]
+        assert [report.id for report in history.latest_of_each()] == [machine.id, second.id]
 
 
 def test_uncommitted_runs_of_an_older_file_are_known_as_such(
@@ -195,6 +197,100 @@ def test_many_writers_lose_nothing(make_report: Callable[..., Report], path: Pat
         list(pool.map(write, reports))
     with History(path) as history:
         assert {report.id for report in history.queue.pending()} == {report.id for report in reports}
+
+
+# --- The order of runs ------------------------------------------------------------------------------------------------
+
+
+def hashed(number: int) -> str:
+    return f"{number:040x}"
+
+
+def shown(history: History) -> list[float]:
+    (points,) = (points for key, points in history.series("main").items() if key.measure == "latency")
+    return [point.metric.value for point in points]
+
+
+def test_runs_are_ordered_by_the_time_of_their_measurement_however_they_were_stored(
+    make_report: Callable[..., Report], path: Path
+) -> None:
+    start = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=2)))  # the zone of the text must not matter
+    reports = [
+        make_report(1e6 + number, created=(start + timedelta(hours=number)).astimezone(UTC if number % 2 else None))
+        for number in range(30)
+    ]
+    with History(path) as history:
+        for report in sorted(reports, key=lambda one: one.id):
+            history.add(report)
+        assert shown(history) == [1e6 + number for number in range(30)]
+        assert history.previous(reports[7]) == reports[6]
+        assert history.latest_of_each() == [reports[29]]
+        assert history.latest_of_each_benchmark() == [reports[29]]
+        before = history.series(before=reports[10].id)
+        assert {len(points) for points in before.values()} == {10}
+
+
+def test_where_git_knows_the_commits_their_order_counts(make_report: Callable[..., Report], path: Path) -> None:
+    """Measured backwards, as by a search for a slowdown; two commits of one second, and one from the future."""
+    now = datetime.now(UTC)
+    dates = [1000.0, 2000.0, 2000.0, 4e9]
+    reports = [
+        make_report(
+            1e6 + number, created=now - timedelta(minutes=number), commit=Commit(hash=hashed(number), branch="main")
+        )
+        for number in range(4)
+    ]
+    with History(path) as history:
+        for report in reversed(reports):
+            history.add(report)
+        history.add(make_report(9e6, created=now - timedelta(days=1), commit=Commit(hash=hashed(9), branch="main")))
+        assert shown(history) == [9e6, 1e6 + 3, 1e6 + 2, 1e6 + 1, 1e6]
+        history.place(
+            lambda commits: {name: (dates[int(name, 16)], int(name, 16)) for name in commits if name != hashed(9)}
+        )
+        assert shown(history) == [1e6, 1e6 + 1, 1e6 + 2, 9e6, 1e6 + 3]
+        assert history.previous(reports[2]) == reports[1]
+        assert history.latest_of_each() == [reports[3]]
+        asked: list[str] = []
+
+        def ask(commits: list[str]) -> dict[str, tuple[float, int]]:
+            asked.extend(commits)
+            return {}
+
+        history.place(ask)
+        assert asked == [hashed(9)]
+
+
+def test_another_report_with_a_known_id_is_not_dropped_silently(make_report: Callable[..., Report], path: Path) -> None:
+    report = make_report()
+    with History(path) as history:
+        assert history.add(report)
+        with pytest.raises(UsageError, match=f"Another report of {report.cell} has the id {report.id}"):
+            history.add(make_report(2e6, id=report.id))
+        assert history.queue.pending() == [report]
+
+
+def test_a_stored_report_that_is_not_valid_costs_only_itself(make_report: Callable[..., Report], path: Path) -> None:
+    good, bad = make_report(), make_report()
+    bad.created = bad.created.replace(tzinfo=None)
+    with History(path) as history:
+        history.add(good)
+        history.add(bad)
+        history.connection.execute("UPDATE metric SET value = 'x' WHERE run = 2 AND measure = 'latency'")
+        assert history.queue.pending() == [good]
+        assert "created: " in history.set_aside[bad.id]
+        assert shown(history) == [1e6]
+        assert history.previous(make_report()) == good
+
+
+def test_a_new_file_has_the_permissions_that_the_umask_leaves(path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        with History(path):
+            pass
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o664
 
 
 WRITER = """

@@ -122,10 +122,11 @@ def test_a_plot_has_values_band_limits_levels_and_the_change(history: History, s
 def test_names_from_reports_are_escaped(tmp_path: Path, make_report: Callable[..., Report], settings: Settings) -> None:
     history = History(tmp_path / "hostile.db")
     with history:
-        report = make_report(commit=Commit(hash=HOSTILE, branch=HOSTILE))
+        report = make_report(commit=Commit(hash="a" * 40, branch=HOSTILE))
         report.machine.testbed = HOSTILE
         report.machine.cpu = HOSTILE
-        report.benchmarks[0].name = f"ice_adjust/gt_cpu_ifirst/float64/50x50x60/{HOSTILE.replace('/', '')}"
+        report.benchmarks[0].name = "ice_adjust/gt_cpu_ifirst/float64/50x50x60/rich"
+        report.benchmarks[0].remarks = [HOSTILE]
         failed = report.benchmarks[0].model_copy(update={"name": report.benchmarks[0].name + "2", "error": HOSTILE})
         report.benchmarks.append(failed)
         history.add(report)

@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from ice3_bench.cell.records import add_accuracy
+from ice3_bench.cell.environment import Environment
+from ice3_bench.cell.passes import Answers
+from ice3_bench.cell.probe import benchmarks_of
+from ice3_bench.cell.records import add_accuracy, timed_benchmarks
+from ice3_bench.cell.workplace import Workplace
+from ice3_bench.history.checks import Change, change
 from ice3_bench.report import Benchmark, FieldError
 from ice3_bench.show.tables import results_table
+from ice3_probe import messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from ice3_bench.report import Report
+    from ice3_bench.settings.matrix import Settings
 
 
 def benchmark(component: str) -> Benchmark:
@@ -77,3 +85,49 @@ def test_what_was_not_compared_has_no_error_of_others(
         console.print(results_table(report, None))
     (line,) = (line for line in captured.get().splitlines() if component in line)
     assert line.count("not checked") == 2  # the error, and the history
+
+
+# --- Clocks that say little -------------------------------------------------------------------------------------------
+
+
+def timed(tmp_path: Path, settings: Settings, cpu_ns: tuple[int, ...]) -> Benchmark:
+    """Return the benchmark of a cell whose rounds took these times by the CPU clock."""
+    cell = settings.cell("numpy", "float64")
+    benchmarks = benchmarks_of(cell, [(8, 8, 16)], ("ice_adjust",))
+    environment = Environment(tmp_path / "python", {})
+    place = Workplace(
+        tmp_path, tmp_path, tmp_path, cell, settings, environment, tmp_path, tmp_path, threads=1, benchmarks=benchmarks
+    )
+    rounds = messages.Rounds((1000,) * len(cpu_ns), cpu_ns, (0,) * len(cpu_ns))
+    answers = Answers(0, [messages.Timed(benchmarks[0].name, rounds, 1000)])
+    (found,) = timed_benchmarks(place, answers, 1e10)
+    return found
+
+
+@pytest.mark.parametrize("times", [(500,), (500, 500), (500, 500, 500, 500)])
+def test_a_single_round_and_equal_times_are_a_result(
+    tmp_path: Path, settings: Settings, make_report: Callable[..., Report], times: tuple[int, ...]
+) -> None:
+    one = timed(tmp_path, settings, times)
+    latency = one.measures["latency"]
+    assert (one.error, latency.value, latency.upper_value, one.spread) == (None, 500.0, 500.0, 0.0)
+    assert change(one, one) == Change(0.0, 0.0)
+    report = make_report(benchmarks=[one])
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(results_table(report, report))
+    assert "+0.0 ± 0.0 %" in captured.get()
+
+
+def test_a_clock_that_sees_no_time_fails_the_benchmark_and_nothing_else(
+    tmp_path: Path, settings: Settings, make_report: Callable[..., Report]
+) -> None:
+    one = timed(tmp_path, settings, (0, 500, 500))
+    assert one.error is not None
+    assert "--domain" in one.error
+    assert "latency" not in one.measures
+    report = make_report(benchmarks=[one])
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(results_table(report, report))
+    assert "failed" in captured.get()

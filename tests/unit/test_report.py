@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from ice3_bench.errors import UsageError
-from ice3_bench.report import FieldError, Machine, Metric, NotRun, Protocol, load_report, save_report, wrong_outputs
+from ice3_bench.report import FieldError, Machine, Metric, NotRun, Protocol, wrong_outputs
+from ice3_bench.reports import load_report, save_report
 from ice3_bench.show.tables import results_table
 
 if TYPE_CHECKING:

@@ -7,7 +7,9 @@ import os
 import sys
 from typing import cast
 
-from ice3_bench.streams import Enduring, enduring_streams
+import pytest
+
+from ice3_bench.streams import Enduring, enduring_streams, harmless
 
 
 def test_what_an_encoding_lacks_is_replaced() -> None:
@@ -35,3 +37,26 @@ def test_the_streams_are_given_back() -> None:
         assert isinstance(sys.stdout, Enduring)
         print("heard")
     assert (sys.stdout, sys.stderr) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("::error::broken", ": :error::broken"),
+        ("fine\n  ::add-mask::main\n", "fine\n  : :add-mask::main\n"),
+        ("Error: ##[error]x, ice_adjust::y", "Error: ## [error]x, ice_adjust::y"),
+        ("a\rb\x1b[2Jc\x1b]0;title\x07", r"a\rb\x1b[2Jc\x1b]0;title\x07"),
+        ("\x1b[31mred\x1b[0m\ttab", "\x1b[31mred\x1b[0m\ttab"),
+        ("\x9b31m", r"\x9b31m"),
+    ],
+)
+def test_what_is_printed_is_no_command(text: str, printed: str) -> None:
+    assert harmless(text) == printed
+
+
+def test_a_command_is_one_at_the_start_of_a_line_only_however_it_is_written() -> None:
+    raw = io.StringIO()
+    stream = Enduring(raw)
+    for text in ("rain", "::graupel", "\n", "  ", "::error::x", "\n::warning::y"):
+        stream.write(text)
+    assert raw.getvalue() == "rain::graupel\n  : :error::x\n: :warning::y"

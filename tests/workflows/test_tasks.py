@@ -19,7 +19,8 @@ from ice3_bench.cell.machine import machine_name
 from ice3_bench.github.comment import MARKER
 from ice3_bench.history.store import History
 from ice3_bench.measures import MEASURES
-from ice3_bench.report import Commit, Report, save_report
+from ice3_bench.report import Commit, Report
+from ice3_bench.reports import save_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -94,3 +94,22 @@ def test_every_python_that_is_promised_is_tested() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     promised = [one.rsplit(" ", 1)[1] for one in project["classifiers"] if "Python :: 3." in one]
     assert described["jobs"]["tests"]["strategy"]["matrix"]["python"] == promised
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_nothing_is_installed_by_a_step_that_has_a_secret(path: Path) -> None:
+    for job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values():
+        installed = set[str]()
+        for step in job["steps"]:
+            words = step.get("run", "").partition(" -- ")[0].split()
+            if "--install-only" in words:
+                installed |= set(words)
+            if "secrets." in json.dumps(step) or "github.token" in json.dumps(step.get("env", {})):
+                assert "-R" in words  # reuses the environment and installs nothing
+                assert words[words.index("-s") + 1] in installed
+
+
+def test_a_tag_is_no_branch() -> None:
+    described = yaml.safe_load((PROJECT / ".github/workflows/gpu.yml").read_text(encoding="utf-8"))
+    assert "github.ref == format('refs/heads/{0}'" in described["jobs"]["measure"]["if"]
+    assert "ref_name" not in described["jobs"]["measure"]["if"]

@@ -139,7 +139,7 @@ def read_outcome(reply: dict[str, Any], asked: str | None, console: str | None) 
             # Servers before 0.6.9 send no counts; newer ones may leave alerts out of the list.
             alerts=max(len(alerts), (reply.get("counts") or {}).get("alerts", {}).get("total", 0)),
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise UploadError(
             f"Bencher's answer is not a report ({type(error).__name__}: {str(error)[:100]}). "
             "Check that BENCHER_HOST is the address of the API, not of the console: nox -s bencher -- check."

@@ -76,11 +76,18 @@ class Bencher:
     def __init__(self, where: Connection, patience: Patience | None = None) -> None:
         self.where = where
         self.patience = patience or Patience()
-        self._client = httpx.Client(
-            base_url=where.host,
-            headers={"User-Agent": "ice3-bench"},
-            auth=self._authorise,
-        )
+        try:
+            self._client = httpx.Client(
+                base_url=where.host,
+                headers={"User-Agent": "ice3-bench"},
+                auth=self._authorise,
+            )
+        except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:  # a proxy, or a file of certificates
+            raise UploadError(
+                f"No connection to {where.host} can be made ({type(error).__name__}: {error}). Correct the variables "
+                "of the proxy (ALL_PROXY, HTTPS_PROXY) or of the certificates (SSL_CERT_FILE), then run "
+                "nox -s bench-upload."
+            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -110,6 +117,13 @@ class Bencher:
             )
         reply = self._request("POST", "/v0/run", content=whole)
         outcome = read_outcome(reply, body.start_point, console)
+        if (outcome.branch, outcome.testbed) != (body.branch, body.testbed):
+            raise UploadError(
+                f"Bencher answered for branch '{outcome.branch}', testbed '{outcome.testbed}', and was asked for "
+                f"branch '{body.branch}', testbed '{body.testbed}': another one there has this name as its short name, "
+                "or its results came under this key. Rename that one, or drop this submission with "
+                "nox -s bench-upload -- --discard NUMBER."
+            )
 
         def missing() -> int:
             return len(body.expected - {(line.benchmark, line.measure) for line in outcome.lines})

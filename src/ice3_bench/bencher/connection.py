@@ -82,7 +82,11 @@ def connection(host: str | None, project: str | None, key: str | None, token: st
     if not project:
         raise UsageError("A Bencher key is set, but BENCHER_PROJECT is not: set it to the project's slug.")
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", project):
-        raise UsageError(f"BENCHER_PROJECT '{project[:80]}' is not a slug or UUID: letters, digits and hyphens.")
+        hint = " It looks like a credential." if any(p.fullmatch(project) for p in (KEY_PATTERN, TOKEN_PATTERN)) else ""
+        raise UsageError(
+            f"BENCHER_PROJECT is not a slug or UUID, which has letters, digits and hyphens.{hint} The project's page "
+            "shows its slug."
+        )
     host = (host or CLOUD).rstrip("/")
     try:
         parts = httpx.URL(host)

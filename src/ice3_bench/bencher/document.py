@@ -104,6 +104,8 @@ class Revision:
     """Base branch of a pull request."""
     base_hash: str | None = None
     pull_request: int | None = None
+    again: bool = False
+    """Whether a workflow run is repeated: its thresholds may be older than those of the project."""
 
 
 def pull_request_branch(number: int, ref: str, owner: str, *, fork: bool, policy: BencherPolicy) -> str:
@@ -162,7 +164,11 @@ def draft(
         # One new head for each commit of a pull request: resetting again would push the other testbeds out of it.
         reset = group.where[1:] not in fresh_heads
         fresh_heads.add(group.where[1:])
-        drafts.append(group.draft(policy, reset=reset))
+        try:
+            drafts.append(group.draft(policy, reset=reset, again=revision is not None and revision.again))
+        except (ArithmeticError, TypeError, ValueError) as error:  # the others must not wait for it
+            for report in group.reports:
+                problems[report.id] = f"The report of {report.cell} cannot be sent ({type(error).__name__}: {error})."
     return drafts
 
 
@@ -173,19 +179,20 @@ class _Group:
     document: Document = field(default_factory=dict)
     reports: list[Report] = field(default_factory=list)
 
-    def draft(self, policy: BencherPolicy, *, reset: bool) -> Draft:
+    def draft(self, policy: BencherPolicy, *, reset: bool, again: bool) -> Draft:
         testbed, branch, commit = self.where
-        first = min(report.created for report in self.reports)
-        last = max(
-            report.created + timedelta(seconds=sum(one.seconds for one in report.passes)) for report in self.reports
+        first = min(
+            report.created - timedelta(seconds=sum(one.seconds for one in report.passes)) for report in self.reports
         )
+        last = max(report.created for report in self.reports)
+        # The document is sent as text.
+        results = json.dumps(self.document, sort_keys=True, allow_nan=False)
         body: dict[str, Any] = {
             "branch": branch,
             "testbed": testbed,
             "start_time": first.isoformat(),
             "end_time": last.isoformat(),
-            # The document is sent as text. Each string is one iteration, and there is only one.
-            "results": [json.dumps(self.document, sort_keys=True, allow_nan=False)],
+            "results": [results],  # each text is one iteration, and there is only one
             "settings": {"adapter": "json"},
         }
         if commit is not None:
@@ -201,13 +208,13 @@ class _Group:
                 "clone_thresholds": True,
                 "max_versions": policy.max_versions,
             }
-        elif not testbed.endswith(PHYSICS_DIFFERS):
+        elif not testbed.endswith(PHYSICS_DIFFERS) and not again:
             # List all measures of the policy each time: with reset, Bencher removes the thresholds of the others.
             body["thresholds"] = {
                 "models": {measure: model.as_json() for measure, model in policy.thresholds.items()},
                 "reset": True,
             }
-        return Draft(testbed, branch, commit, json.dumps(body), tuple(report.id for report in self.reports))
+        return Draft(testbed, branch, commit, json.dumps(body), tuple(report.id for report in self.reports), results)
 
 
 class Body:
@@ -217,6 +224,7 @@ class Body:
         self._text = text
         asked = json.loads(text)
         self.testbed: str = asked["testbed"]
+        self.branch: str = asked["branch"]
         self.start_point: str | None = asked.get("start_point", {}).get("branch")
         self.expected: set[tuple[str, str]] = {
             (name, measure)

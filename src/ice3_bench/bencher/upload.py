@@ -8,14 +8,17 @@ submission under the same key, which Bencher accepts only once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ice3_bench.bencher.client import BencherError, NoResultsError
 from ice3_bench.bencher.document import Body, draft
+from ice3_bench.cell.lock import locked
 from ice3_bench.errors import Exit, UploadError, UsageError
+from ice3_bench.git import commit_places
 from ice3_bench.history.store import History
 from ice3_bench.measures import MEASURES
-from ice3_bench.report import Report, load_report
+from ice3_bench.reports import load_report
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from ice3_bench.bencher.client import Bencher
     from ice3_bench.bencher.document import Revision
     from ice3_bench.history.queue import Submission
+    from ice3_bench.report import Report
     from ice3_bench.settings.policy import BencherPolicy
 
 HISTORY = "history.db"
@@ -68,7 +72,9 @@ class Sent:
         return Exit.NOT_UPLOADED if self.failure or self.problems else Exit.OK
 
 
-def store(results: Path, paths: list[Path] | None = None, reports: Sequence[Report] = ()) -> Stored:
+def store(
+    results: Path, paths: list[Path] | None = None, reports: Sequence[Report] = (), project: Path | None = None
+) -> Stored:
     """Store reports in the local history; a report is stored once.
 
     Parameters
@@ -77,6 +83,8 @@ def store(results: Path, paths: list[Path] | None = None, reports: Sequence[Repo
         Files of the reports; None: those of all cells.
     reports
         What was just measured, instead of files.
+    project
+        Project whose repository knows the order of the commits.
 
     Raises
     ------
@@ -95,11 +103,22 @@ def store(results: Path, paths: list[Path] | None = None, reports: Sequence[Repo
         for path in found:
             try:
                 report = load_report(path)
+                _require_past(report, path)
+                (stored.new if history.add(report) else stored.known).append(report)
             except UsageError as error:
                 stored.problems.append(str(error))
-                continue
-            (stored.new if history.add(report) else stored.known).append(report)
+        if project is not None:
+            history.place(lambda commits: commit_places(project, commits))
     return stored
+
+
+def _require_past(report: Report, path: Path) -> None:
+    """Refuse a report from the future: it would come after every later run."""
+    if report.created > datetime.now(UTC) + timedelta(days=1):
+        raise UsageError(
+            f"The report {path} was measured at {report.created:%Y-%m-%d %H:%M} UTC, which is in the future: correct "
+            "the clock of that machine, or of this one."
+        )
 
 
 def send(
@@ -127,8 +146,10 @@ def send(
     """
     sent = Sent()
     problems: dict[str, str] = {}
-    with History(results / HISTORY) as history:
+    # One upload at a time: two could both find that a submission failed half-way, and send it again under other keys.
+    with locked(results / ".upload.lock"), History(results / HISTORY) as history:
         history.queue.enqueue(lambda reports: draft(reports, policy, revision, problems))
+        problems |= history.set_aside
         sent.problems = [problem for run, problem in problems.items() if run in new]
         sent.left = len(problems) - len(sent.problems)
         queue = history.queue.queued()
@@ -154,7 +175,13 @@ def _submit(history: History, bencher: Bencher, submission: Submission, console:
     Bencher stores a report before it reads the results. After a refusal or a failure half-way, it would answer the same
     key with the empty report for ever.
     """
-    body = Body(submission.body)
+    try:
+        body = Body(submission.body)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise UploadError(
+            f"The queued submission {submission.number} cannot be read ({type(error).__name__}): give it up with "
+            f"nox -s bench-upload -- --discard {submission.number}."
+        ) from error
     try:
         return bencher.submit(submission.key, body, console)
     except NoResultsError:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
+
+from ice3_bench.programs import run_program
 
 
 def cuda_home() -> Path:
@@ -19,7 +20,7 @@ def nvcc_version() -> str | None:
     nvcc = cuda_home() / "bin" / "nvcc"
     if not nvcc.exists():
         return None
-    shown = subprocess.run([str(nvcc), "--version"], capture_output=True, text=True, check=False).stdout
+    shown = run_program([nvcc, "--version"]).stdout
     match = re.search(r"\bV(\d+(\.\d+)*)", shown)
     return f"nvcc {match[1]}" if match else None
 
@@ -36,4 +37,4 @@ def compute_capability(index: int | None) -> str | None:
         return None
     chosen = [] if index is None else [f"--id={index}"]
     command = ["nvidia-smi", *chosen, "--query-gpu=compute_cap", "--format=csv,noheader"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
+    return run_program(command).stdout.strip() or None

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from ice3_bench.cell.cuda import cuda_home, cuda_major
 from ice3_bench.cell.lock import locked
 from ice3_bench.errors import UsageError
-from ice3_bench.git import without_repository
+from ice3_bench.programs import run_program
 from ice3_bench.settings.matrix import CURRENT, OLDEST_PYTHON
 
 if TYPE_CHECKING:
@@ -220,9 +220,7 @@ def _finish(place: Path, python: Path, packages: dict[str, str]) -> Environment:
 
 
 def _run(backend: Backend, requirements: Sequence[str], command: list[str]) -> str:
-    variables = {**without_repository(os.environ), "UV_PYTHON_DOWNLOADS": "never"}
-    variables.pop("PYTHONPATH", None)
-    run = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    run = run_program(command, variables={"UV_PYTHON_DOWNLOADS": "never", "PYTHONPATH": ""})
     if run.returncode:
         lines = "\n".join(f"    {line}" for line in (run.stderr or run.stdout).strip().splitlines()[-QUOTED_LINES:])
         raise UsageError(
@@ -276,7 +274,7 @@ def _candidates(minor: str) -> Iterator[Path]:
     yield from sorted(pyenv.glob(f"versions/{minor}.*/bin/python3"), reverse=True)
     if uv := shutil.which("uv"):
         command = [uv, "python", "find", "--no-python-downloads", "--system", minor]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        run = run_program(command)
         if run.returncode == 0 and run.stdout.strip():
             yield Path(run.stdout.strip())
 
@@ -285,7 +283,7 @@ def _version(python: Path) -> str:
     """Return the version of an interpreter; empty if it does not run, or is not a final release of Python 3."""
     program = "import platform; print(platform.python_version())"
     try:
-        run = subprocess.run([python, "-I", "-c", program], capture_output=True, text=True, check=False, timeout=20)
+        run = run_program([python, "-I", "-c", program], timeout=20.0)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return run.stdout.strip() if re.fullmatch(r"3(\.\d+){2}", run.stdout.strip()) else ""

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import ValidationError
 
 from ice3_bench.cell.toolchain import compilers, processor
-from ice3_bench.git import run_git
+from ice3_bench.git import PATIENCE, changes, run_git, told
 from ice3_bench.report import Commit, Gpu, Machine, Software
 
 if TYPE_CHECKING:
@@ -109,34 +108,34 @@ def describe_software(environment: Environment, backend: Backend) -> Software:
 
 
 def describe_commit(project: Path) -> Commit:
-    """Describe the revision of ``project``; a packed project holds the description in a file.
+    """Describe the revision of ``project``, as ``identified`` does."""
+    return identified(project)[0]
 
-    What cannot be determined is not clean. Without git, and in a repository that tracks none of the project's files,
-    ``hash`` and ``branch`` are None and ``dirty`` is set.
+
+def identified(project: Path) -> tuple[Commit, str]:
+    """Describe the revision of ``project``, and say why it is unknown if it is; a packed project holds it in a file.
+
+    What cannot be determined is not clean. Without git, if git refuses, and in a repository that tracks none of the
+    project's files, ``hash`` and ``branch`` are None and ``dirty`` is set.
     """
     packed = project / PACKED_COMMIT
     if packed.exists():
         try:
-            return Commit.model_validate_json(packed.read_text(encoding="utf-8"))
-        except (OSError, ValidationError):
-            return Commit(dirty=True)
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = run_git(project, *arguments, timeout=20)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return os.fsdecode(done.stdout).strip() if done.returncode == 0 else None
-
-    revision = git("rev-parse", "HEAD")
-    if not revision or not git("ls-files", "--", "."):  # a repository around the project may not be its own
-        return Commit(dirty=True)
-    branch = git("rev-parse", "--abbrev-ref", "HEAD")
-    return Commit(
-        hash=revision,
-        branch=None if branch == "HEAD" else branch,
-        dirty=git("status", "--porcelain", "--untracked-files=no") != "",  # also if git cannot say
-    )
+            return Commit.model_validate_json(packed.read_text(encoding="utf-8"), strict=True), ""
+        except (OSError, ValueError):
+            return Commit(dirty=True), f"{PACKED_COMMIT} cannot be read"
+    try:
+        head = run_git(project, "rev-parse", "--verify", "HEAD", timeout=PATIENCE)
+        tracked = run_git(project, "ls-files", "--", ".", timeout=PATIENCE)
+        branch = run_git(project, "symbolic-ref", "--quiet", "HEAD", timeout=PATIENCE)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        missing = isinstance(error, FileNotFoundError) and error.filename == "git"
+        return Commit(dirty=True), "git is not installed" if missing else f"git cannot say: {error}"
+    if head.returncode or tracked.returncode or not tracked.stdout:
+        refused = told(head.stderr or tracked.stderr)
+        return Commit(dirty=True), refused or "the git repository around the project has none of its files"
+    name = told(branch.stdout).removeprefix("refs/heads/")
+    return Commit(hash=told(head.stdout), branch=name or None, dirty=bool(changes(project))), ""
 
 
 def unchanged(before: Commit, after: Commit) -> tuple[Commit, list[str]]:

@@ -15,17 +15,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ice3_bench.errors import PassError
-from ice3_bench.git import without_repository
+from ice3_bench.programs import inherited, tied
 from ice3_probe import messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-SECRETS = (
-    *("BENCHER_API_KEY", "BENCHER_API_TOKEN", "GITHUB_TOKEN"),
-    *("ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
-)
-"""Variables that no port should see."""
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONSTARTUP", "VIRTUAL_ENV")
 """Variables of the user's Python that would change what is measured, besides all of pytest's and memray's."""
 GRACE = 5.0
@@ -54,11 +49,10 @@ class Interpreter:
     @property
     def environment(self) -> dict[str, str]:
         """All variables of its processes: the user's without secrets, and those that are fixed."""
-        left_out = (*SECRETS, *FOREIGN)
         kept = {
             name: value
-            for name, value in without_repository(os.environ).items()
-            if name not in left_out and not name.startswith(("PYTEST_", "MEMRAY_"))
+            for name, value in inherited().items()
+            if name not in FOREIGN and not name.startswith(("PYTEST_", "MEMRAY_"))
         }
         programs = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", os.defpath)])
         return {**kept, "PATH": programs, "PYTHONPATH": os.pathsep.join(map(str, self.path)), **self.variables}
@@ -162,38 +156,40 @@ def started(
     os.close(handle)
     reader, writer = os.pipe()
     command = [*prefix, str(interpreter.python), *arguments, f"--job={file}", f"--channel={writer}"]
-    options: dict[str, Any] = {
-        "cwd": interpreter.scratch,
-        "env": interpreter.environment,
-        "stdin": subprocess.PIPE if requests else subprocess.DEVNULL,
-        "stderr": subprocess.STDOUT,
-        "pass_fds": (writer,),
-        "process_group": 0,
-    }
-    try:
-        with log.open("w", encoding="utf-8") as output:
-            output.write(f"$ {shlex.join(command)}\n")
-            output.flush()
-            popen: subprocess.Popen[str] = subprocess.Popen(command, stdout=output, text=True, **options)
-    except BaseException:
-        os.close(reader)
-        raise
-    finally:
-        os.close(writer)
-    process = Process(popen, log)
-    listener = threading.Thread(target=process._listen, args=(os.fdopen(reader, "rb"),), daemon=True)  # noqa: SLF001
-    watcher = threading.Thread(target=process._watch, args=(listener,), daemon=True)  # noqa: SLF001
-    listener.start()
-    watcher.start()
-    try:
-        yield process
-    finally:
-        _end(popen)
-        watcher.join(timeout=2 * GRACE)
-        if popen.stdin is not None:
-            with suppress(BrokenPipeError):
-                popen.stdin.close()
-        Path(file).unlink(missing_ok=True)
+    with tied() as (end, tie):
+        options: dict[str, Any] = {
+            "cwd": interpreter.scratch,
+            "env": interpreter.environment,
+            "stdin": subprocess.PIPE if requests else subprocess.DEVNULL,
+            "stderr": subprocess.STDOUT,
+            "pass_fds": (writer, end),
+            "process_group": 0,
+        }
+        try:
+            with log.open("w", encoding="utf-8", errors="backslashreplace") as output:
+                output.write(f"$ {shlex.join(command)}\n")
+                output.flush()
+                popen: subprocess.Popen[str] = subprocess.Popen(command, stdout=output, text=True, **options)
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+        try:
+            tie(popen.pid)
+            process = Process(popen, log)
+            listener = threading.Thread(target=process._listen, args=(os.fdopen(reader, "rb"),), daemon=True)  # noqa: SLF001
+            watcher = threading.Thread(target=process._watch, args=(listener,), daemon=True)  # noqa: SLF001
+            listener.start()
+            watcher.start()
+            yield process
+        finally:
+            _end(popen)
+            watcher.join(timeout=2 * GRACE)
+            if popen.stdin is not None:
+                with suppress(BrokenPipeError):
+                    popen.stdin.close()
+            Path(file).unlink(missing_ok=True)
 
 
 def _end(popen: subprocess.Popen[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ice3_probe.messages import Collected, Started
+from ice3_probe.messages import Built, Collected, Started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from ice3_probe.messages import Message
+
+
+PULSE = 30.0
 
 
 class Progress:
@@ -30,10 +34,12 @@ class Progress:
         Where to print.
     expected
         Seconds that each pass took last time, in the order of the passes; the time left is counted from these.
+    pulse
+        Seconds between the lines that say that a pass goes on, where no display moves.
     """
 
-    def __init__(self, console: Console, expected: dict[str, float]) -> None:
-        self.console = console
+    def __init__(self, console: Console, expected: dict[str, float], pulse: float = PULSE) -> None:
+        self.console, self.pulse = console, pulse
         self.expected = expected
         self.seconds: dict[str, float] = {}
         """Time that each pass took."""
@@ -52,17 +58,20 @@ class Progress:
         if self.console.is_terminal:
             live.start()
         else:
-            self.console.print(f"[{number}/{len(self.expected)}] {name} ...", markup=False)
-        succeeded = False
+            self.console.print(f"[{number}/{len(self.expected)}] {name} ...")
+        succeeded, over = False, threading.Event()
+        if not self.console.is_terminal:
+            threading.Thread(target=self._show_that_it_goes_on, args=(over,), daemon=True).start()
         try:
             yield
             succeeded = True
         finally:
+            over.set()
             self.seconds[name] = time.monotonic() - self._since
             if self.console.is_terminal:
                 live.stop()
-            mark = "[green]✓[/]" if succeeded else "[red]✗[/]"
-            self.console.print(f"{mark} {name:<11} {self.seconds[name]:6.1f} s")
+            mark = ("✓", "green") if succeeded else ("✗", "red")
+            self.console.print(Text.assemble(mark, f" {name:<11} {self.seconds[name]:6.1f} s"))
 
     def notify(self, message: Message) -> None:
         """Take a message of the pass."""
@@ -71,13 +80,24 @@ class Progress:
         elif isinstance(message, Started):
             self._done += 1
             self.step(message.benchmark)
+        elif isinstance(message, Built):
+            how = "loaded" if message.cached else "compiled"
+            self.console.print(f"      {message.component}: {how} in {message.seconds:.1f} s", soft_wrap=True)
+            self._benchmark = ", ".join(one for one in self._benchmark.split(", ") if one != message.component)
 
     def step(self, name: str) -> None:
         """Show what the pass is working on."""
         self._benchmark = name
         if not self.console.is_terminal:
             number = f"{self._done} of {self._count}: " if self._count else ""
-            self.console.print(f"      {number}{name}", markup=False, soft_wrap=True)
+            self.console.print(f"      {number}{name}", soft_wrap=True)
+
+    def _show_that_it_goes_on(self, over: threading.Event) -> None:
+        """Print a line now and then, where no display moves."""
+        while not over.wait(self.pulse):
+            working = f": {self._benchmark}" if self._benchmark else ""
+            elapsed = time.monotonic() - self._since
+            self.console.print(f"      {self._current}, {elapsed:.0f} s{working}", soft_wrap=True)
 
     def __rich__(self) -> RenderableType:
         elapsed = time.monotonic() - self._since

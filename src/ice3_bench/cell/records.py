@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ice3_bench.cell.workplace import Workplace
 
 
+COARSE = "a round took no time by the clock of this machine, which is too coarse: choose a larger domain with --domain"
+
+
 def stencil_builds(built: Iterable[messages.Built]) -> list[StencilBuild]:
     """Return how long each component took to build or to load."""
     return [
@@ -107,7 +110,7 @@ def add_memory(benchmarks: Iterable[Benchmark], answers: Answers, dumps: Path) -
         if failure is not None:
             benchmark.error = benchmark.error or f"memory pass: {failure}"
         elif peak is not None:
-            benchmark.measures["peak-memory"] = Metric(value=float(peak.bytes))
+            benchmark.measures["peak-memory"] = Metric(value=float(max(peak.bytes, 0)))
             benchmark.memray_dump = str(dumps / Path(peak.dump).name) if peak.dump else None
 
 
@@ -163,12 +166,14 @@ def _timed(place: Workplace, benchmark: messages.Benchmark, timed: messages.Time
         "transfer-out": _shortest(timed.transfer_out_ns),
     }
     made.measures = {name: metric for name, metric in measures.items() if metric is not None}
+    if latency is None:
+        made.error = COARSE if made.times else f"no time was taken by the clock '{made.clock}'"
     return made
 
 
 def _shortest(times: Sequence[int]) -> Metric | None:
-    """Return the shortest time, with the upper quartile; None if there is no time."""
-    if not times:
+    """Return the shortest time, with the upper quartile; None if there is no time, or it is zero."""
+    if not times or min(times) <= 0:
         return None
     best = float(min(times))
     quartile = statistics.quantiles(times, n=4, method="inclusive")[2] if len(times) > 1 else best

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ice3_bench.cell import passes, records
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.lock import locked
-from ice3_bench.cell.machine import describe_commit, describe_machine, describe_software, unchanged
+from ice3_bench.cell.machine import describe_commit, describe_machine, describe_software, identified, unchanged
 from ice3_bench.cell.options import parse_arguments
 from ice3_bench.cell.probe import benchmarks_of, fixed_variables
 from ice3_bench.cell.progress import Progress
@@ -24,11 +24,12 @@ from ice3_bench.cell.workplace import Workplace
 from ice3_bench.errors import BenchError, Exit, Interrupted, PassError, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.names import parse_domain
-from ice3_bench.report import PassRecord, Protocol, Report, load_report, save_report
+from ice3_bench.report import PassRecord, Protocol, Report
+from ice3_bench.reports import load_report, save_report
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.console import Console
 
@@ -113,7 +114,13 @@ def prepare(
 
 
 def run_session(
-    project: Path, results: Path, cell: Cell, settings: Settings, arguments: Sequence[str], console: Console
+    project: Path,
+    results: Path,
+    cell: Cell,
+    settings: Settings,
+    arguments: Sequence[str],
+    console: Console,
+    branches: Mapping[str | None, str] | None = None,
 ) -> Outcome:
     """Measure one cell and write ``results/<cell>/report.json``.
 
@@ -125,6 +132,8 @@ def run_session(
         Folder of all results.
     arguments
         What the user wrote after ``--``.
+    branches
+        Branches of commits by their hash, where the checkout may not know them; None: the commit is unknown.
 
     Raises
     ------
@@ -137,7 +146,7 @@ def run_session(
         progress = Progress(console, {name: last.get(name, FIRST_GUESS[name]) for name in PASSES})
         with progress.running("environment"):
             place = prepare(project, folder, results / cell.id, cell, settings, options, progress.step, progress.notify)
-        report, problem = _measure(place, progress)
+        report, problem = _measure(place, progress, branches or {})
         _save(report, place.results / "report.json")
     code = Exit.FAILED if report.failures or problem else Exit.OK
     if isinstance(problem, Interrupted):
@@ -183,10 +192,12 @@ def _publish(folder: Path, results: Path) -> None:
         (folder / "memray").replace(results / "memray")
 
 
-def _measure(place: Workplace, progress: Progress) -> tuple[Report, Exception | None]:
+def _measure(
+    place: Workplace, progress: Progress, branches: Mapping[str | None, str]
+) -> tuple[Report, Exception | None]:
     """Run the passes; return the report, and what ended the memory pass early, if something did."""
     cell, testbed = place.cell, place.settings.testbed
-    before = describe_commit(place.project)
+    before, unknown = identified(place.project)
     with progress.running("compile"):
         builds = records.stencil_builds(passes.compile_stencils(place))
         gpu = passes.describe_device(place) if cell.backend.device == "gpu" else None
@@ -204,6 +215,9 @@ def _measure(place: Workplace, progress: Progress) -> tuple[Report, Exception | 
     records.add_compile_times(benchmarks, builds)
     records.add_accuracy(benchmarks, accuracy, count_wrong=cell.backend.accuracy == "report")
     commit, remarks = unchanged(before, describe_commit(place.project))
+    commit.branch = branches.get(commit.hash, commit.branch)
+    if unknown:
+        remarks.append(f"The revision is unknown, so the run counts as one with uncommitted changes: {unknown}")
     allowed = min(machine.cores, machine.quota or machine.cores)
     if place.threads > allowed:
         remarks.append(f"{place.threads} threads were asked for, and a process may use {allowed:g} cores: they wait.")

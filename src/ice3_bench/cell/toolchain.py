@@ -9,12 +9,12 @@ import platform
 import re
 import shlex
 import shutil
-import subprocess
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ice3_bench.cell.cuda import compute_capability, nvcc_version
+from ice3_bench.programs import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,7 +134,7 @@ def _version_of(names: Sequence[str]) -> str | None:
     compiler = next(filter(None, map(shutil.which, names)), None)
     if compiler is None:
         return None
-    shown = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
+    shown = run_program([compiler, "--version"])
     return shown.stdout.splitlines()[0] if shown.stdout else None
 
 
@@ -159,6 +159,6 @@ def instructions() -> list[str]:
 
 def _cpuinfo() -> str:
     try:
-        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""

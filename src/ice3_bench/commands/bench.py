@@ -19,14 +19,15 @@ from ice3_bench.cell.options import Options
 from ice3_bench.cell.passes import check_accuracy, explain_accuracy
 from ice3_bench.cell.session import own_folder, prepare, run_session
 from ice3_bench.commands.common import Surroundings, arguments, explained
-from ice3_bench.commands.sending import discard_submission, upload_reports
-from ice3_bench.errors import BenchError, Exit, UsageError
+from ice3_bench.commands.sending import discard_submission, send_queued, store_reports, upload_reports
+from ice3_bench.errors import BenchError, Exit, UnreadableError, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.history.checks import check, summary
 from ice3_bench.history.store import History
+from ice3_bench.reports import load_report
 from ice3_bench.settings.matrix import parse_components
 from ice3_bench.show.accuracy import accuracy_table
-from ice3_bench.show.console import make_console
+from ice3_bench.show.console import make_console, working
 from ice3_bench.show.explanation import explanation
 from ice3_bench.show.gpu import gpu_table
 from ice3_bench.show.tables import results_table
@@ -92,18 +93,24 @@ def gpu(_context: Context) -> None:
 
 
 def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
-    """Measure a cell, store and send the report, and print its table; return the report and the exit code."""
+    """Measure a cell, store the report, print its table and send it; return the report and the exit code."""
     given = arguments()
     console = make_console(quiet="--quiet" in given)
     surroundings.where()  # complain about a wrong credential before measuring, not after
+    with History(surroundings.results / HISTORY):  # and about a history that cannot be used
+        pass
     _rescue(surroundings, surroundings.results / cell.id / "report.json")
-    outcome = run_session(surroundings.project, surroundings.results, cell, surroundings.settings, given, console)
+    outcome = run_session(
+        surroundings.project,
+        surroundings.results,
+        cell,
+        surroundings.settings,
+        given,
+        console,
+        surroundings.branches(),
+    )
     report, code = outcome.report, outcome.code
-    if code is Exit.INTERRUPTED:  # the user wants to stop: store it; the next upload sends it
-        store(surroundings.results, reports=[report])
-        uploaded = Exit.NOT_UPLOADED
-    else:
-        uploaded = upload_reports(surroundings, console, reports=[report])
+    stored = store_reports(surroundings, console, reports=[report])
     checks = _show(surroundings, outcome, console)
     _tell(checks, report)
     for benchmark in report.failures:
@@ -112,15 +119,25 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
         print(f"Error: {report.incomplete} The timing is stored.", file=sys.stderr)
     if code is Exit.OK and any(one.violation for one in checks):
         code = Exit.FAILED
+    if code is Exit.INTERRUPTED:  # the user wants to stop: the next upload sends it
+        return report, code
+    uploaded = send_queued(surroundings, console, surroundings.revision(), stored.new)
     return report, code if code is not Exit.OK else uploaded
 
 
 def _rescue(surroundings: Surroundings, path: Path) -> None:
     """Store the report of a session that was killed before it could store it."""
-    if path.exists():
-        for problem in store(surroundings.results, [path]).problems:
-            aside = path.replace(path.with_suffix(".json.bad"))
-            print(f"Error: {problem} It is kept as {os.path.relpath(aside)}.", file=sys.stderr)
+    if not path.exists():
+        return
+    try:
+        report = load_report(path)
+    except UnreadableError as error:  # somebody else's, who stores it: it is not corrupt
+        print(f"Warning: {error}", file=sys.stderr)
+    except UsageError as error:
+        aside = path.replace(path.with_suffix(".json.bad"))
+        print(f"Error: {error} It is kept as {os.path.relpath(aside)}.", file=sys.stderr)
+    else:
+        store(surroundings.results, reports=[report], project=surroundings.project)
 
 
 @task(
@@ -158,7 +175,6 @@ def _show(surroundings: Surroundings, outcome: Outcome, console: Console) -> lis
             f"Compared with the run of {previous.created:%Y-%m-%d %H:%M} UTC ({revision})"
             + (f", but with other versions: {', '.join(since)}." if since else "."),
             soft_wrap=True,
-            markup=False,
         )
     elif other:
         differing = report.differences(other)
@@ -169,14 +185,14 @@ def _show(surroundings: Surroundings, outcome: Outcome, console: Console) -> lis
     if dumps:
         memray = os.path.relpath(outcome.python.with_name("memray"))
         command = f"{memray} flamegraph '{os.path.relpath(dumps[-1])}'"
-        console.print(f"Memory flamegraph: {command}", soft_wrap=True, markup=False)
+        console.print(f"Memory flamegraph: {command}", soft_wrap=True)
     for line in summary(checks):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     if report.commit.dirty and checks:
         console.print(
             "With uncommitted changes: checked, but not part of the history that later runs are checked against."
         )
-    console.print(f"Report: {os.path.relpath(outcome.path)}", soft_wrap=True, markup=False)
+    console.print(f"Report: {os.path.relpath(outcome.path)}", soft_wrap=True)
     return checks
 
 
@@ -229,8 +245,8 @@ def accuracy(
     )
     results = surroundings.results / cell.id
     console = make_console(quiet=as_json)
-    with own_folder(results, cell) as folder, console.status("checking the accuracy") as status:
-        place = prepare(surroundings.project, folder, results, cell, settings, options, status.update)
+    with own_folder(results, cell) as folder, working(console, "checking the accuracy") as notify:
+        place = prepare(surroundings.project, folder, results, cell, settings, options, notify)
         data_sets = tuple(str(Path(path).absolute()) for path in file or ())
         place = replace(place, data_sets=data_sets)
         kept = folder / "kept" if explain else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from ice3_bench.github.client import GitHub
 from ice3_bench.github.comment import MARKER, SUMMARY_LIMIT, Content, comment
 from ice3_bench.github.fork_reports import read_reports
 from ice3_bench.history.store import History
-from ice3_bench.report import load_report
+from ice3_bench.reports import load_report
 from ice3_bench.show.console import make_console
 
 if TYPE_CHECKING:
@@ -123,19 +124,29 @@ def fork_upload(_context: Context, folder: str) -> None:
     if not run.get("head_repository"):
         print("The fork was deleted: nothing to do.")
         return
+    try:
+        head = str(run["head_sha"]), str(run["head_repository"]["owner"]["login"]), str(run["head_branch"])
+    except (KeyError, TypeError) as error:
+        raise UsageError(f"The description of the workflow run lacks {error}: is this its event?") from error
     with _github(actions) as github:
         # None of this comes from the fork's artifact: GitHub itself says which commit was measured.
-        pull = github.pull_request_of(run["head_sha"], run["head_repository"]["owner"]["login"], run["head_branch"])
-    if pull is None:
-        print(f"No open pull request has the head {run['head_sha'][:10]}: closed, or pushed to since. Nothing to do.")
+        pulls = github.pull_requests_of(*head)
+    if not pulls:
+        print(f"No open pull request has the head {head[0][:10]}: closed, or pushed to since. Nothing to do.")
         return
-    revision = revision_of_pull_request(pull, actions.repository, surroundings.settings.bencher)
-    reports = read_reports(Path(folder), surroundings.settings, revision.hash)
-    with History(surroundings.results / HISTORY) as history:
-        for report in reports:
-            history.add(report)
-    code = send_queued(surroundings, make_console(), revision, reports)
-    _publish(surroundings, revision, comparison=None, run_url=run.get("html_url"))
+    revisions = [revision_of_pull_request(one, actions.repository, surroundings.settings.bencher) for one in pulls]
+    reports = read_reports(Path(folder), surroundings.settings, head[0])
+    codes = []
+    for revision in revisions:
+        # A history for each, since a report is sent once from a history. What a fork calls its branch is forgotten.
+        own = replace(surroundings, results=surroundings.results / f"pull-request-{revision.pull_request}")
+        with History(own.results / HISTORY) as history:
+            for report in reports:
+                report.commit.branch = revision.branch
+                history.add(report)
+        codes.append(send_queued(own, make_console(), revision, reports))
+        _publish(own, revision, comparison=None, run_url=run.get("html_url"))
+    code = next((one for one in codes if one is not Exit.OK), Exit.OK)
     if code is not Exit.OK:
         raise InvokeExit(code=int(code))
 
@@ -158,10 +169,16 @@ def _publish(
         submissions = history.queue.sent(commit)
         queued = [one for one in history.queue.queued() if one.commit == commit]
     notes = [f"The results of testbed '{one.testbed}' could not be sent yet: they stay queued." for one in queued]
+    outcomes = []
+    for one in submissions:
+        try:
+            outcomes.append(Outcome.model_validate_json(one.outcome or ""))
+        except ValueError:
+            notes.append(f"What Bencher answered for testbed '{one.testbed}' cannot be read.")
     content = Content(
         commit=commit or "uncommitted",
         policy=surroundings.settings.bencher,
-        outcomes=[Outcome.model_validate_json(one.outcome) for one in submissions if one.outcome],
+        outcomes=outcomes,
         comparison=comparison,
         notes=notes,
         run_url=run_url or (actions.run_url if actions else None),

@@ -21,6 +21,7 @@ from ice3_bench.bencher.document import Revision
 from ice3_bench.cell.machine import describe_commit
 from ice3_bench.errors import BenchError, Exit, UsageError
 from ice3_bench.github.actions import Actions, revision_of_event
+from ice3_bench.programs import PARENT, end_with_parent
 from ice3_bench.settings.matrix import Settings, find_project, load_settings
 from ice3_bench.streams import enduring_streams
 
@@ -48,7 +49,7 @@ class Surroundings:
         return cls(
             project=project,
             settings=load_settings(project),
-            results=Path(variables.get("ICE3_BENCH_RESULTS") or project / "results").expanduser().absolute(),
+            results=Path(os.path.expanduser(variables.get("ICE3_BENCH_RESULTS") or project / "results")).absolute(),  # noqa: PTH111
             branch=variables.get("BENCHER_BRANCH") or None,
             actions=Actions.read(variables),
             _variables=variables,
@@ -68,7 +69,14 @@ class Surroundings:
         run = self.actions
         if run is None:
             return None
-        return revision_of_event(run.event_name, run.event, run.repository, run.ref, run.sha, policy)
+        return revision_of_event(run.event_name, run.event, run.repository, run.ref, run.sha, policy, again=run.again)
+
+    def branches(self) -> dict[str | None, str]:
+        """Return the branch of the commit by its hash, where the variables of the environment tell it."""
+        revision = self.revision()
+        if revision is not None:
+            return {revision.hash: revision.branch}
+        return {None: self.branch} if self.branch else {}
 
     def client(self, deadline: float | None = None) -> Bencher:
         """Return a client of Bencher; raises UsageError if no credential is set."""
@@ -112,20 +120,38 @@ def explained(body: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(body)
     def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
-        try:
-            with enduring_streams(), interruptible():
-                body(*arguments, **options)
-        except BenchError as error:
-            raise InvokeExit(f"Error: {error}", code=int(error.code)) from error
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                raise  # nothing that a user could fix
-            raise InvokeExit(
-                f"Error: {error.filename or 'A file'} cannot be written: {error.strerror}. Free space or choose "
-                "another folder with the variable ICE3_BENCH_RESULTS.",
-                code=int(Exit.USAGE),
-            ) from error
-        except KeyboardInterrupt as error:
-            raise InvokeExit("Interrupted.", code=int(Exit.INTERRUPTED)) from error
+        with enduring_streams():
+            try:
+                with interruptible():
+                    end_with_parent(os.environ.get(PARENT))
+                    body(*arguments, **options)
+            except BenchError as error:
+                raise _end(f"Error: {error}", error.code) from error
+            except OSError as error:
+                told = _remedy(error)
+                if told is None:
+                    raise  # nothing that a user could fix
+                raise _end(f"Error: {error.filename or 'A file'} {told}", Exit.USAGE) from error
+            except KeyboardInterrupt as error:
+                raise _end("Interrupted.", Exit.INTERRUPTED) from error
 
     return run
+
+
+def _end(told: str, code: Exit) -> InvokeExit:
+    """Print why a task ends, where all is printed, and return what ends it."""
+    print(told, file=sys.stderr)
+    return InvokeExit(code=int(code))
+
+
+def _remedy(error: OSError) -> str | None:
+    """Say what happened to a file, and what mends it; None if a user cannot."""
+    elsewhere = "choose another folder with the variable ICE3_BENCH_RESULTS."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return f"cannot be written: {error.strerror}. Free space or {elsewhere}"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return (
+            f"may not be read or written: {error.strerror}. Its owner can allow it to the group, as in chmod -R g+rwX "
+            f"FOLDER, and umask 002 lets new files be shared; or {elsewhere}"
+        )
+    return None

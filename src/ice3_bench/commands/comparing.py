@@ -12,6 +12,7 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
+from ice3_bench.cell.lock import locked
 from ice3_bench.cell.machine import machine_name
 from ice3_bench.cell.options import add_arrangement
 from ice3_bench.commands.common import Surroundings, arguments, explained
@@ -30,7 +31,7 @@ from ice3_bench.errors import Interrupted, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.settings.matrix import parse_components
 from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
-from ice3_bench.show.console import make_console
+from ice3_bench.show.console import make_console, working
 from ice3_bench.text import listed
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def compare(_context: Context) -> None:
         for path, text in zip(files, (comparison.as_json(), comparison_markdown(comparison)), strict=True):
             write_atomically(path, text)
 
-    with console.status("preparing") as status:
+    with working(console, "preparing") as notify:
         comparison = compare_revisions(
             surroundings.project,
             surroundings.results,
@@ -138,7 +139,7 @@ def compare(_context: Context) -> None:
             request,
             _calibrations(surroundings, request),
             store=store,
-            notify=status.update,
+            notify=notify,
         )
     make_console(quiet=False).print(comparison_table(comparison))
     code = exit_code(comparison, options.undecided_exit)
@@ -188,9 +189,10 @@ def calibrate(_context: Context) -> None:
     console = make_console()
     try:
         with (
+            locked(folder / ".lock", "The comparison is being calibrated"),
             checked_out(surroundings.project, WORKTREE) as revision,
             tempfile.TemporaryDirectory(prefix="ice3-bench-") as scratch,
-            console.status("calibrating") as status,
+            working(console, "calibrating") as notify,
         ):
             workshop = Workshop(
                 surroundings.project, settings, Sides(revision, revision), settings.threads, Path(scratch)
@@ -204,7 +206,7 @@ def calibrate(_context: Context) -> None:
                 trials=options.trials,
                 protocol=protocol,
                 store=lambda calibration: write_atomically(path, calibration.as_json()),
-                notify=status.update,
+                notify=notify,
             )
     except KeyboardInterrupt:
         kept = f": the complete trials are in {path}" if path.exists() else ""

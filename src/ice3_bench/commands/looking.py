@@ -44,7 +44,7 @@ def _parser(session: str, what: str, settings: Settings) -> argparse.ArgumentPar
 
 def _collect(surroundings: Surroundings, options: argparse.Namespace) -> list[Series]:
     with opened(surroundings.results / HISTORY) as history:
-        return collect(
+        found = collect(
             history,
             options.branch,
             surroundings.settings.bencher.base_branch,
@@ -52,6 +52,9 @@ def _collect(surroundings: Surroundings, options: argparse.Namespace) -> list[Se
             measures=options.measures,
             older=options.older,
         )
+    for said in history.set_aside.values():
+        print(f"Warning: {said}", file=sys.stderr)
+    return found
 
 
 @task(name="history")

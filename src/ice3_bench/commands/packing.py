@@ -11,7 +11,7 @@ from invoke.tasks import task
 
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.pack.archive import make_archive
-from ice3_bench.show.console import make_console
+from ice3_bench.show.console import make_console, working
 
 
 def _parse(given: list[str], results: Path) -> argparse.Namespace:
@@ -30,7 +30,7 @@ def pack(_context: Context) -> None:
     surroundings = Surroundings.read()
     options = _parse(arguments(), surroundings.results)
     console = make_console()
-    with console.status("packing") as status:
+    with working(console, "packing") as notify:
         packed = make_archive(
             surroundings.project,
             surroundings.settings.select(options.cells),
@@ -38,14 +38,13 @@ def pack(_context: Context) -> None:
             options.output.absolute(),
             on_node=options.on_node,
             compile_here=not options.not_compiled,
-            notify=status.update,
+            notify=notify,
         )
     name = os.path.relpath(packed.path)
     console.print(f"Wrote {name}: {packed.bytes / 2**20:.1f} MiB, {', '.join(packed.cells)}.", soft_wrap=True)
     for remark in packed.remarks:
-        console.print(f"Note: {remark}.", soft_wrap=True, markup=False)
+        console.print(f"Note: {remark}.", soft_wrap=True)
     console.print(
         f"On the machine: tar -xzf {packed.path.name} && bash ice3-bench-pack/run (--help shows its options).",
         soft_wrap=True,
-        markup=False,
     )

@@ -18,13 +18,14 @@ from ice3_bench.errors import Exit
 from ice3_bench.port.check import check_contract
 from ice3_bench.port.new import NewPort, write_port
 from ice3_bench.settings.matrix import find_project
-from ice3_bench.show.console import make_console
+from ice3_bench.show.console import make_console, working
 from ice3_bench.text import count
 from ice3_probe.messages import Judged, Started
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
-    from rich.status import Status
 
     from ice3_bench.settings.matrix import Cell
     from ice3_probe.messages import Message
@@ -72,11 +73,11 @@ def check(_context: Context, backend: str, precision: str | None = None) -> None
 def _check(surroundings: Surroundings, cell: Cell, console: Console) -> list[Judged]:
     """Check a cell, print the lines as they come, and say what to do next."""
     settings, results = surroundings.settings, surroundings.results / cell.id
-    console.print(f"{cell.id}: {cell.backend.port}", style="bold", markup=False, soft_wrap=True)
-    with own_folder(results, cell) as folder, console.status("making the environment") as status:
-        lines = _Lines(console, status)
+    console.print(f"{cell.id}: {cell.backend.port}", style="bold", soft_wrap=True)
+    with own_folder(results, cell) as folder, working(console, "making the environment") as notify:
+        lines = _Lines(console, notify)
         options = Options(threads=settings.threads)
-        place = prepare(surroundings.project, folder, results, cell, settings, options, status.update, lines.take)
+        place = prepare(surroundings.project, folder, results, cell, settings, options, notify, lines.take)
         judged = check_contract(place)
     numbers = {verdict: sum(rule.verdict == verdict for rule in judged) for verdict in MARKS}
     said = f"{count(numbers['kept'], 'rule')} kept, {numbers['broken']} broken, {numbers['open']} open or not tried."
@@ -86,25 +87,25 @@ def _check(surroundings: Surroundings, cell: Cell, console: Console) -> list[Jud
         said += f" Tracebacks and what the port printed: {log}\nAfter corrections: {again}"
     else:
         said += f" What the port printed: {log}\nNext, accuracy against the Fortran and time: nox -s {cell.session}"
-    console.print(said, markup=False, soft_wrap=True)
+    console.print(said, soft_wrap=True)
     return judged
 
 
 class _Lines:
     """Prints a line for each rule, below the component that it is about."""
 
-    def __init__(self, console: Console, status: Status) -> None:
-        self.console, self.status = console, status
+    def __init__(self, console: Console, notify: Callable[[str], None]) -> None:
+        self.console, self.notify = console, notify
         self.component = ""
 
     def take(self, message: Message) -> None:
         """Take a message of the pass."""
         if isinstance(message, Started):
-            self.status.update(message.benchmark)
+            self.notify(message.benchmark)
         elif isinstance(message, Judged):
             if message.component != self.component:
                 self.component = message.component
-                self.console.print(f"  {self.component}", markup=False)
+                self.console.print(f"  {self.component}")
             mark, style = MARKS[message.verdict]
             told = f": {message.told}" if message.told else ""
             line = Text.assemble("  " if self.component else "", ("  " + mark, style), f" {message.rule}{told}")

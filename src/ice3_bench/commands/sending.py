@@ -6,9 +6,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from ice3_bench.bencher.connection import Missing
-from ice3_bench.bencher.upload import HISTORY, Sent, send, store
-from ice3_bench.errors import Exit, UsageError
+from ice3_bench.bencher.upload import HISTORY, Sent, Stored, send, store
+from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.history.store import History
+from ice3_bench.show.console import working
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
@@ -35,30 +36,41 @@ def upload_reports(
     paths, reports
         As in ``store``.
     """
-    stored = store(surroundings.results, paths, reports)
+    stored = store_reports(surroundings, console, paths, reports)
+    code = send_queued(surroundings, console, surroundings.revision(), stored.new)
+    return Exit.FAILED if stored.problems else code
+
+
+def store_reports(
+    surroundings: Surroundings, console: Console, paths: list[Path] | None = None, reports: Sequence[Report] = ()
+) -> Stored:
+    """Store reports in the local history, and say what happened; parameters are as in ``store``."""
+    stored = store(surroundings.results, paths, reports, surroundings.project)
     console.print(
         f"Stored {count(len(stored.new), 'new report')} in "
         f"{surroundings.results / HISTORY} ({len(stored.known)} known already).",
         soft_wrap=True,
-        markup=False,
     )
     for problem in stored.problems:
         print(f"Error: {problem}", file=sys.stderr)
-    code = send_queued(surroundings, console, surroundings.revision(), stored.new)
-    return Exit.FAILED if stored.problems else code
+    return stored
 
 
 def send_queued(surroundings: Surroundings, console: Console, revision: Revision | None, new: list[Report]) -> Exit:
     """Send what is queued, ``new`` being what was just stored; say what happened and return the exit code."""
     where = surroundings.where()
     if isinstance(where, Missing):
-        console.print(where.reason, soft_wrap=True, markup=False)
+        console.print(where.reason, soft_wrap=True)
         return Exit.OK
     if where.unencrypted:
         print(f"Warning: the key crosses the network unencrypted to {where.host}.", file=sys.stderr)
     ids = {report.id for report in new}
-    with console.status(f"sending to {where.host}"), surroundings.client() as client:
-        sent = send(surroundings.results, client, surroundings.settings.bencher, revision, ids)
+    try:
+        with working(console, f"sending to {where.host}"), surroundings.client() as client:
+            sent = send(surroundings.results, client, surroundings.settings.bencher, revision, ids)
+    except UploadError as error:  # no client can be made
+        print(f"Error: {error}", file=sys.stderr)
+        return error.code
     _tell(sent, surroundings, console)
     return sent.code
 
@@ -74,17 +86,16 @@ def discard_submission(surroundings: Surroundings, console: Console, number: int
 
 def _tell(sent: Sent, surroundings: Surroundings, console: Console) -> None:
     if sent.created:
-        console.print(f"Created measures: {', '.join(sent.created)}.", markup=False)
+        console.print(f"Created measures: {', '.join(sent.created)}.")
     for outcome in sent.outcomes:
         benchmarks = len({line.benchmark for line in outcome.lines})
         console.print(
             f"Sent to Bencher: branch '{outcome.branch}', testbed '{outcome.testbed}', version {outcome.version}, "
             f"{count(benchmarks, 'benchmark')}, {count(outcome.alerts, 'alert')}. {outcome.url or ''}".rstrip(),
             soft_wrap=True,
-            markup=False,
         )
         for said in outcome.silences(surroundings.settings.bencher):
-            console.print(f"Note: {said}", soft_wrap=True, markup=False)
+            console.print(f"Note: {said}", soft_wrap=True)
         for line in outcome.lines:
             if line.alert:
                 limit = line.upper_limit if line.alert == "upper" else line.lower_limit
@@ -94,7 +105,7 @@ def _tell(sent: Sent, surroundings: Surroundings, console: Console) -> None:
                     file=sys.stderr,
                 )
     if sent.left:
-        console.print(f"Not sent, as measured on no branch: {count(sent.left, 'older report')} (in the local history).")
+        console.print(f"Not sent, for reasons given before: {count(sent.left, 'older report')} (in the local history).")
     for problem in sent.problems:
         print(f"Error: {problem}", file=sys.stderr)
     if sent.failure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import statistics
 import time
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from ice3_bench.compare.pairs import Pairs, Protocol, judge, measure
 from ice3_bench.compare.verdict import Verdict
 from ice3_bench.errors import UsageError
+from ice3_bench.files import read_limited
+from ice3_bench.reports import first_fault
+from ice3_bench.text import plain
 from ice3_probe.messages import FORMER_ARRANGEMENT, Arrangement
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION: Literal[1] = 1
 """Version of the stored calibrations."""
+LARGEST = 16 * 2**20
+"""Bytes of a calibration."""
 
 
 @dataclass
@@ -50,6 +56,13 @@ class Trials:
 
     def __len__(self) -> int:
         return len(self.verdicts)
+
+    @property
+    def whole(self) -> bool:
+        """Whether each trial has all its values."""
+        lists = (self.true, self.changes, self.pairs, self.seconds)
+        values = (*self.true, *self.changes, *self.seconds)
+        return all(len(one) == len(self) for one in lists) and all(map(math.isfinite, values))
 
     @property
     def slower(self) -> int:
@@ -134,11 +147,16 @@ class Calibration:
         """
         remedy = "Remove it, or start over with --fresh"
         try:
-            record: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
+            record: dict[str, Any] = dict(json.loads(read_limited(path, LARGEST)))
             if record.get("schema_version") == SCHEMA_VERSION:
-                return _CALIBRATION.validate_python(record)
-        except (OSError, ValueError, TypeError) as error:
-            raise UsageError(f"{path} is not a calibration ({_first_line(error)}). {remedy}.") from error
+                found = _CALIBRATION.validate_json(json.dumps(record), strict=True)
+                if all(trials.whole for trials in found.trials):
+                    return found
+                raise ValueError("trials with values of different number")  # noqa: TRY301 (explained below)
+        except ValidationError as error:
+            raise UsageError(f"{path} is not a calibration ({first_fault(error)}). {remedy}.") from error
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise UsageError(f"{path} is not a calibration ({plain(str(error))[:200]}). {remedy}.") from error
         raise OldCalibrationError(f"{path} is a calibration of another version of ice3-bench. {remedy}.")
 
 
@@ -147,13 +165,6 @@ class OldCalibrationError(UsageError):
 
 
 _CALIBRATION = TypeAdapter(Calibration)
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return str(error)
 
 
 def place(folder: Path, machine: str, benchmark: str, protocol: Protocol, arrangement: Arrangement) -> Path:

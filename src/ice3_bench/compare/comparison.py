@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ice3_bench.cell.lock import locked
 from ice3_bench.compare import instructions
 from ice3_bench.compare.accuracy import compare_accuracy
 from ice3_bench.compare.cases import counted, select
@@ -102,7 +103,7 @@ def compare_revisions(
     Raises
     ------
     UsageError
-        If a revision is not known or cannot be compared in any of the cells.
+        If a revision is not known or cannot be compared in any of the cells, or another comparison is under way.
     """
     deadline = time.monotonic() + request.total
     # Compiled cells are decided soon and come first; the slow ones get the rest of the total.
@@ -110,6 +111,7 @@ def compare_revisions(
     chosen = select(cells, request.domain, request.benchmarks, request.components, request.arrangement)
     cells = [cell for cell in cells if cell.id in chosen]
     with (
+        locked(results / LOGS / ".lock", "Revisions are being compared"),
         checked_out(project, request.base or default_base(project)) as base,
         checked_out(project, request.contender) as contender,
         tempfile.TemporaryDirectory(prefix="ice3-bench-") as scratch,
@@ -142,7 +144,7 @@ def _compared(revision: Revision) -> Compared:
 
 def _emptied(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 

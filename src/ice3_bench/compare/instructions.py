@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from ice3_bench.compare.result import Count
 from ice3_bench.compare.workers import SideError, Worker
 from ice3_bench.errors import UsageError
+from ice3_bench.programs import run_program
 from ice3_probe import messages
 
 if TYPE_CHECKING:
@@ -57,11 +57,11 @@ def build_shim(folder: Path) -> Path:
     source, library = folder / "collected.c", folder / "collected.so"
     source.write_text(SHIM, encoding="utf-8")
     command = [_compiler(), "-x", "c", "-shared", "-fPIC", str(source), "-o", str(library)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = run_program(command)
     if run.returncode:
         raise UsageError(
             "--instructions needs valgrind/callgrind.h, which comes with valgrind on Debian, elsewhere with a package "
-            f"such as valgrind-devel. The compiler says: {run.stderr.strip().splitlines()[0]}"
+            f"such as valgrind-devel. The compiler says: {run.stderr.strip().partition(chr(10))[0]}"
         )
     return library
 

@@ -53,6 +53,9 @@ class Protocol:
         return (min(rounds, self.rounds), self.turns) if rounds > 1 else (1, 1)
 
 
+COARSE = "a run took no time by the clock of this machine, which is too coarse: choose a larger domain with --domain"
+
+
 def _lists() -> Sides[list[float]]:
     return Sides[list[float]]([], [])
 
@@ -127,6 +130,9 @@ class Pairs:
                 cpu[label].extend(block.cpu_ns)
                 wall[label].extend(block.wall_ns)
                 switched += [count > 0 for count in block.switches]
+        for label in LABELS:
+            if min(cpu[label]) <= 0 or min(wall[label]) <= 0:
+                raise SideError(label, COARSE)
         for label in LABELS:
             self.minimum[label].append(min(cpu[label]))
             self.wall[label].append(min(wall[label]))

@@ -6,19 +6,25 @@ one, raises ``SCHEMA_VERSION``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
 
-from ice3_bench.compare.sides import Label  # noqa: TC001 (pydantic needs it at run time)
+from ice3_bench.compare.sides import Label
 from ice3_bench.compare.verdict import Decision, Verdict
 from ice3_bench.errors import Exit, UsageError
+from ice3_bench.fields import Count as Octets
+from ice3_bench.fields import Error, Line, Positive, Share, Text
+from ice3_bench.files import read_limited
+from ice3_bench.reports import first_fault
 from ice3_probe.messages import FORMER_ARRANGEMENT, Arrangement
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA_VERSION: Literal[1] = 1
+LARGEST = 16 * 2**20
+"""Bytes of a comparison."""
 FILE = "comparison.json"
 """Name of the file in the results folder."""
 
@@ -42,9 +48,9 @@ class _Record(BaseModel):
 class Compared(_Record):
     """A revision of a comparison."""
 
-    name: str
+    name: Line
     """What the user called it."""
-    commit: str
+    commit: Line
     uncommitted: bool = False
     """Whether its files differ from the commit."""
 
@@ -57,8 +63,8 @@ class Compared(_Record):
 class Count(_Record):
     """Instructions of one run on both sides."""
 
-    base: int
-    contender: int
+    base: Positive
+    contender: Positive
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -78,22 +84,22 @@ class Count(_Record):
 class BenchmarkComparison(_Record):
     """One benchmark compared."""
 
-    name: str
-    component: str
+    name: Line
+    component: Line
     decision: Decision | None = None
     """None if it could not be compared."""
-    base_ns: float | None = None
+    base_ns: Error | None = None
     """CPU time of a run, ns: the median over processes of the minimum."""
-    contender_ns: float | None = None
+    contender_ns: Error | None = None
     wall_change: float | None = None
-    preempted: float | None = None
+    preempted: Share | None = None
     """Share of the rounds with an involuntary context switch; if it is large, wall time is not judged."""
-    base_bytes: int | None = None
+    base_bytes: Octets | None = None
     """Peak memory of a run."""
-    contender_bytes: int | None = None
-    seconds: float = 0.0
+    contender_bytes: Octets | None = None
+    seconds: Share = 0.0
     """Time spent on its pairs of processes."""
-    missing: str | None = None
+    missing: Text | None = None
     """Why it could not be compared."""
     at_fault: Label | None = None
     """The side on which it failed."""
@@ -102,9 +108,9 @@ class BenchmarkComparison(_Record):
     """Whether an output of the component, a variant or a part of it is out of tolerance on either side.
 
     Only in cells with accuracy = "report"."""
-    marked: str | None = None
+    marked: Text | None = None
     """Why its timing is doubtful."""
-    remarks: list[str] = Field(default_factory=list)
+    remarks: list[Text] = Field(default_factory=list)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -118,13 +124,13 @@ class BenchmarkComparison(_Record):
 class Inaccuracy(_Record):
     """An output whose error against the reference data is larger in the contender than in the base."""
 
-    data_set: str
-    component: str
-    field: str
-    base: float | None
+    data_set: Line
+    component: Line
+    field: Line
+    base: Error | None
     """None if only the contender has the output."""
-    contender: float
-    tolerance: float
+    contender: Error
+    tolerance: Annotated[Error, Field(gt=0.0)]
     failed: bool
     """Whether it is out of tolerance and was not in the base."""
 
@@ -138,12 +144,12 @@ class Inaccuracy(_Record):
 class CellComparison(_Record):
     """The benchmarks of a cell, and the accuracy of both revisions."""
 
-    cell: str
+    cell: Line
     accuracy_policy: Literal["gate", "report"] = "gate"
     """With "report" no change of time, memory or accuracy decides the exit code."""
     benchmarks: list[BenchmarkComparison] = Field(default_factory=list)
     less_accurate: list[Inaccuracy] = Field(default_factory=list)
-    remarks: list[str] = Field(default_factory=list)
+    remarks: list[Text] = Field(default_factory=list)
     """What concerns the whole cell, such as environments that differ."""
     broken: Label | None = None
     """The side whose accuracy could not be checked; the contender if it failed on both."""
@@ -157,7 +163,7 @@ class Comparison(_Record):
     contender: Compared
     arrangement: Arrangement = FORMER_ARRANGEMENT
     """Where the columns of the weather stood; comparisons that do not say so were made on shuffled ones."""
-    calibration: str
+    calibration: Text
     """What is known about the error rates of the comparison on this machine."""
     cells: list[CellComparison] = Field(default_factory=list)
 
@@ -181,21 +187,19 @@ def load_comparison(path: Path) -> Comparison:
     """
     remedy = "run nox -s bench-compare again, or remove the file"
     try:
-        text = path.read_text(encoding="utf-8")
-        found = _Version.model_validate_json(text).schema_version
+        text = read_limited(path, LARGEST)
+        found = _Version.model_validate_json(text, strict=True).schema_version
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, ValidationError) as error:
+    except ValueError as error:  # ValidationError is one
         raise UsageError(f"{path} is not a comparison of revisions: {remedy}.") from error
     if found != SCHEMA_VERSION:
         age = "an earlier" if found is None or found < SCHEMA_VERSION else "a later"
         raise UsageError(f"{path} was written by {age} version of ice3-bench: {remedy}.")
     try:
-        return Comparison.model_validate_json(text)
+        return Comparison.model_validate_json(text, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path} is not a valid comparison ({where}: {first['msg']}): {remedy}.") from error
+        raise UsageError(f"{path} is not a valid comparison ({first_fault(error)}): {remedy}.") from error
 
 
 class _Version(BaseModel):

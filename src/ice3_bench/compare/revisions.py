@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ice3_bench.cell.lock import locked
 from ice3_bench.errors import UsageError
-from ice3_bench.git import run_git
+from ice3_bench.git import changes, run_git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,17 +75,35 @@ def default_base(project: Path) -> str:
     Raises
     ------
     UsageError
-        If no default branch is found.
+        If no default branch is found, or the history is too shallow to hold the merge base.
     """
+    head = _commit(project, "HEAD")  # raises if git knows no commit at all
     for branch in ("origin/HEAD", "origin/main", "origin/master", "main", "master"):
         try:
-            base = git(project, "merge-base", "HEAD", branch)
+            tip = git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{branch}^{{commit}}")
         except UsageError:
             continue
-        changed = git(project, "status", "--porcelain", "--untracked-files=no")
-        return base if base != git(project, "rev-parse", "HEAD") or changed else _commit(project, "HEAD~1")
-    _commit(project, "HEAD")  # raises if git knows no commit at all
-    raise UsageError("There is no branch main or master to compare with: name a revision with --base REV.")
+        base = _merge_base(project, tip, branch)
+        return base if base != head or changes(project) else _commit(project, "HEAD~1")
+    raise UsageError(
+        "There is no branch main or master to compare with: name a revision with --base REV." + _if_shallow(project)
+    )
+
+
+def _merge_base(project: Path, commit: str, name: str) -> str:
+    try:
+        return git(project, "merge-base", commit, "HEAD")
+    except UsageError as error:
+        raise UsageError(
+            f"HEAD and {name} have no commit in common, so there is no merge base: name a revision with --base REV."
+            + _if_shallow(project)
+        ) from error
+
+
+def _if_shallow(project: Path) -> str:
+    """Say that a clone is shallow, and what mends it; empty if it is not."""
+    shallow = git(project, "rev-parse", "--is-shallow-repository") == "true"
+    return " This clone is shallow, so git does not know the history: git fetch --unshallow." if shallow else ""
 
 
 @contextmanager
@@ -114,7 +132,7 @@ def checked_out(project: Path, name: str) -> Iterator[Revision]:
                 raise UsageError(
                     f"The files cannot be copied to {tree}: {error}. Set TMPDIR to another folder."
                 ) from error
-            yield Revision(name, commit, tree, bool(git(project, "status", "--porcelain")))
+            yield Revision(name, commit, tree, bool(changes(project)))
             return
         try:
             git(project, "worktree", "add", "--detach", str(tree), commit)
@@ -163,13 +181,16 @@ def _abandoned(folder: Path) -> bool:
 def _commit(project: Path, name: str) -> str:
     git(project, "rev-parse", "--git-dir")  # raises if there is no repository, or one that git does not trust
     if name.endswith("..."):  # as in git diff REV...
-        return git(project, "merge-base", _commit(project, name.removesuffix("...")), "HEAD")
-    try:
-        return git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-    except UsageError as error:
-        raise UsageError(
-            f"git knows no revision '{name}': name a branch, tag or commit. In a shallow clone, git fetch --unshallow."
-        ) from error
+        return _merge_base(project, _commit(project, name.removesuffix("...")), name.removesuffix("..."))
+    for spelling in (name, f"refs/remotes/origin/{name}"):  # a clone of one branch has the others there only
+        try:
+            found = git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{spelling}^{{commit}}")
+        except UsageError:
+            continue
+        if not git(project, "ls-files", "--", "."):
+            raise UsageError(f"The git repository around {project} has none of its files: it is not the project's.")
+        return found
+    raise UsageError(f"git knows no revision '{name}': name a branch, tag or commit." + _if_shallow(project))
 
 
 def copy_files(project: Path, tree: Path) -> None:

@@ -30,6 +30,8 @@ class Actions:
     event: dict[str, Any]
     ref: str
     sha: str
+    again: bool
+    """Whether the run is repeated."""
     token: SecretStr | None
     summary: Path | None
 
@@ -47,8 +49,10 @@ class Actions:
         path = variables.get("GITHUB_EVENT_PATH")
         try:
             event = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UsageError(f"The event of the workflow run in {path} (GITHUB_EVENT_PATH) cannot be read.") from error
+        if not isinstance(event, dict):
+            raise UsageError(f"The event of the workflow run in {path} (GITHUB_EVENT_PATH) is not an object.")
         server = variables.get("GITHUB_SERVER_URL", "https://github.com")
         repository = variables.get("GITHUB_REPOSITORY")
         if not repository:  # something else than GitHub sets the first variable
@@ -63,6 +67,7 @@ class Actions:
             event=event,
             ref=variables.get("GITHUB_REF", ""),
             sha=variables.get("GITHUB_SHA", ""),
+            again=variables.get("GITHUB_RUN_ATTEMPT", "1") != "1",
             token=SecretStr(variables["GITHUB_TOKEN"]) if variables.get("GITHUB_TOKEN") else None,
             summary=Path(summary) if summary else None,
         )
@@ -88,11 +93,18 @@ def revision_of_pull_request(pull: dict[str, Any], repository: str, policy: Benc
 
 
 def revision_of_event(
-    name: str, event: dict[str, Any], repository: str, ref: str, sha: str, policy: BencherPolicy
+    name: str,
+    event: dict[str, Any],
+    repository: str,
+    ref: str,
+    sha: str,
+    policy: BencherPolicy,
+    *,
+    again: bool = False,
 ) -> Revision | None:
     """Return the revision that a workflow run measures; None for events that name no branch, such as tags."""
     if name in ("pull_request", "pull_request_target"):
-        return revision_of_pull_request(event.get("pull_request", {}), repository, policy)
+        return revision_of_pull_request(event.get("pull_request") or {}, repository, policy)
     if ref.startswith("refs/heads/"):
-        return Revision(branch=ref.removeprefix("refs/heads/"), hash=sha)
+        return Revision(branch=ref.removeprefix("refs/heads/"), hash=sha, again=again)
     return None

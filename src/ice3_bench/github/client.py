@@ -60,13 +60,13 @@ class GitHub:
         self._request("POST", f"/issues/{number}/comments", {"body": body})
         return "created"
 
-    def pull_request_of(self, sha: str, owner: str, ref: str) -> dict[str, Any] | None:
-        """Return the open pull request whose head is ``sha`` on branch ``ref`` of ``owner``'s repository.
+    def pull_requests_of(self, sha: str, owner: str, ref: str) -> list[dict[str, Any]]:
+        """Return the open pull requests whose head is ``sha`` on branch ``ref`` of ``owner``'s repository.
 
-        None if it was closed or has a newer commit.
+        Those that were closed or have a newer commit are not among them. One branch may have several, to other bases.
         """
         pulls = self._all("/pulls", state="open", head=f"{owner}:{ref}")
-        return next((pull for pull in pulls if pull["head"]["sha"] == sha), None)
+        return [pull for pull in pulls if pull["head"]["sha"] == sha]
 
     def _all(self, path: str, **filters: str) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = []

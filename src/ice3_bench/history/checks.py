@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import hypot
 from typing import TYPE_CHECKING, Literal
 
-from ice3_bench.history.store import DETACHED, SeriesKey
+from ice3_bench.history.store import SeriesKey
 from ice3_bench.history.thresholds import boundary, selected
 from ice3_bench.measures import MEASURES, written
 from ice3_bench.text import changed, count
@@ -61,19 +61,19 @@ def check(report: Report, history: History, settings: Settings) -> list[Check]:
     """Check a report against the comparable runs before it, by the table ``[tool.ice3-bench.history]``.
 
     The history is that of the base branch, so that a slowdown cannot hide among the earlier runs of its own branch.
-    If the base branch has too few comparable runs, it is that of the report's own branch. Runs with uncommitted changes
-    are checked, but are not part of any history. Doubtful values are neither checked nor part of a history: marked
-    timings, and all values of a report whose physics differs. The report may be stored already.
+    If the base branch has too few comparable runs, it is that of the report's own branch. Runs on no known branch are
+    nobody's history. Runs with uncommitted changes are checked, but are not part of any history. Doubtful values are
+    neither checked nor part of a history: marked timings, and all values of a report whose physics differs. The report
+    may be stored already.
 
     Raises
     ------
     UsageError
         If the history cannot be read.
     """
-    base, own = settings.bencher.base_branch, report.commit.branch or DETACHED
+    branches = filter(None, dict.fromkeys((settings.bencher.base_branch, report.commit.branch)))
     histories = {
-        branch: history.series(branch, key=report.comparability, before=report.id, trusted=True)
-        for branch in dict.fromkeys((base, own))
+        branch: history.series(branch, key=report.comparability, before=report.id, trusted=True) for branch in branches
     }
     return [
         _judge(report, benchmark, measure, model, histories, settings.history.least_change.get(measure, 0.0))
@@ -188,6 +188,6 @@ class Change:
 def change(after: Benchmark, before: Benchmark) -> Change | None:
     """Change of the latency from ``before`` to ``after``; None if one of them was not timed or by another clock."""
     new, old = after.measures.get("latency"), before.measures.get("latency")
-    if new is None or old is None or after.clock != before.clock:
+    if new is None or old is None or not old.value or after.clock != before.clock:
         return None
     return Change(new.value / old.value - 1.0, hypot(after.spread, before.spread))

@@ -167,7 +167,8 @@ def newest(history: History, settings: Settings, conditions: Conditions) -> Newe
                 misnamed.append(result)
     used = {result.report.id for result in (*found.values(), *misnamed)}
     names = [("name", f"'{result.benchmark.name}' ({result.report.cell})") for result in misnamed]
-    left_out = _sentences([*broken, *names], older=history.count() - len(used) - len(broken))
+    older = history.count() - len(used) - len(broken) - len(history.set_aside)
+    left_out = [*_sentences([*broken, *names], older), *history.set_aside.values()]
     if not found:
         first = f"measure a cell first, for example {conditions.command([settings.cells[0].session], settings)}."
         raise UsageError(" ".join([f"{history.path} holds no result {conditions.text}: {first}", *left_out]))

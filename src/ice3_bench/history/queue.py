@@ -5,10 +5,11 @@ There, each step survives the end of the process, and a report becomes part of o
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from uuid import NAMESPACE_OID, uuid4, uuid5
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from ice3_bench.history.schema import Database
     from ice3_bench.report import Report
 
+NAMESPACE = uuid5(NAMESPACE_URL, "https://github.com/ice3-bench/ice3-bench")
+"""Namespace of the idempotency keys: nobody else's identifiers are in it."""
 _COLUMNS = "number, key, testbed, branch, commit_hash, body, outcome"
 
 
@@ -30,6 +33,18 @@ class Draft:
     """Body of ``POST /v0/run`` as JSON, without project and idempotency key."""
     runs: tuple[str, ...]
     """Ids of the reports it holds."""
+    results: str
+    """The results in ``body``."""
+
+    @property
+    def key(self) -> str:
+        """Idempotency key (UUID).
+
+        It follows from what is sent, and where: Bencher does not accept the same results twice, even if they come from
+        another history. Results of another branch, testbed or commit never have the key, whatever ids they copy.
+        """
+        content = json.dumps([self.branch, self.testbed, self.commit, sorted(self.runs), self.results])
+        return str(uuid5(NAMESPACE, content))
 
 
 @dataclass(frozen=True)
@@ -56,15 +71,14 @@ class Queue:
     def enqueue(self, draft: Callable[[list[Report]], list[Draft]]) -> None:
         """Turn the reports that are in no submission into submissions, in one transaction.
 
-        ``draft`` gets these reports, oldest first; those it leaves out are offered again the next time. The idempotency
-        key follows from the reports, so Bencher does not accept them twice, even if they come from another history.
+        ``draft`` gets these reports, oldest first; those it leaves out are offered again the next time.
         """
         with self._database.explained(), self._database.transaction():
             for one in draft(self.pending()):
                 cursor = self._database.connection.execute(
                     "INSERT INTO submission (key, testbed, branch, commit_hash, body) VALUES (?, ?, ?, ?, ?)",
                     (
-                        str(uuid5(NAMESPACE_OID, "\n".join(sorted(one.runs)))),
+                        one.key,
                         one.testbed,
                         one.branch,
                         one.commit,
@@ -76,12 +90,12 @@ class Queue:
                 )
 
     def pending(self) -> list[Report]:
-        """Return the reports that are in no submission, oldest first."""
+        """Return the reports that are in no submission, oldest first; those that are not valid are set aside."""
         with self._database.explained():
             rows = self._database.connection.execute(
                 "SELECT id, report FROM run WHERE sent IS NULL AND submission IS NULL ORDER BY number"
             ).fetchall()
-        return [self._database.parsed(*row) for row in rows]
+        return self._database.all_parsed(rows)
 
     def queued(self) -> list[Submission]:
         """Return the submissions that Bencher has not accepted yet, in the order in which they must be sent."""

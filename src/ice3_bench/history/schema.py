@@ -5,15 +5,17 @@ The schema version is SQLite's ``user_version``.
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 from ice3_bench.errors import UsageError
-from ice3_bench.report import parse_report
+from ice3_bench.reports import parse_report
+from ice3_bench.text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -67,10 +69,25 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE run ADD COLUMN differs INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE metric ADD COLUMN trusted INTEGER NOT NULL DEFAULT 1",
     ),
+    (
+        "ALTER TABLE run ADD COLUMN measured REAL NOT NULL DEFAULT 0",
+        "ALTER TABLE run ADD COLUMN committed REAL",
+        "ALTER TABLE run ADD COLUMN depth INTEGER NOT NULL DEFAULT 0",
+        "UPDATE run SET measured = coalesce((julianday(created) - 2440587.5) * 86400.0, 0)",
+    ),
 )
+ORDER = "coalesce(committed, measured), depth, measured, number"
+"""The order of runs, everywhere.
+
+Where git knows their commit, it is that of its date and its number of ancestors; otherwise, and among runs of one
+commit, that of the time of the measurement. Both are in seconds since 1970.
+"""
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 60.0
-_REMEDY = "Move it away (mv {path} {path}.bad) and run nox -s bench-upload: the reports in results/ are stored again."
+_REMEDY = (
+    "Move it away (mv {path} {path}.bad) and run nox -s bench-upload: it stores the last report of each cell again. "
+    "What can be saved of the earlier runs, sqlite3 {path}.bad .recover prints."
+)
 
 
 class Database:
@@ -84,10 +101,14 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.set_aside: dict[str, str] = {}
+        """Why stored runs cannot be read, by their ids; the others are not affected."""
 
     def __enter__(self) -> Self:
         with self.explained():
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError, PermissionError):  # SQLite would leave out what the umask allows to a group
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
             self.connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
             with ExitStack() as refused:  # a file that is refused is closed again
                 refused.callback(self.connection.close)
@@ -102,9 +123,20 @@ class Database:
     ) -> None:
         self.connection.close()
 
-    def parsed(self, run_id: str, text: str) -> Report:
-        """Read the report of a run."""
-        return parse_report(text, f"{run_id} in {self.path}", remedy=_REMEDY.format(path=self.path))
+    def parsed(self, run_id: object, text: object) -> Report | None:
+        """Read the report of a run; None if it is not valid, which ``set_aside`` explains."""
+        name = plain(str(run_id))[:80]
+        try:
+            return parse_report(
+                str(text), f"{name} in {self.path}", "It is left out, and the other runs are not affected."
+            )
+        except UsageError as error:
+            self.set_aside[name] = str(error)
+            return None
+
+    def all_parsed(self, rows: Iterable[tuple[object, object]]) -> list[Report]:
+        """Read the reports of runs, without those that are not valid."""
+        return [report for row in rows if (report := self.parsed(*row)) is not None]
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -141,14 +173,14 @@ class Database:
         """Turn SQLite's errors into ones that say what to do."""
         try:
             yield
-        except sqlite3.OperationalError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError, OverflowError) as error:
+            if not isinstance(error, sqlite3.OperationalError) or str(error).startswith("Could not decode"):
+                raise UsageError(
+                    f"The history {self.path} is corrupt ({plain(str(error))[:200]}). " + _REMEDY.format(path=self.path)
+                ) from error
             raise UsageError(
                 f"The history {self.path} cannot be used: {error}. Make its folder writable or free space, or choose "
                 "another folder with the variable ICE3_BENCH_RESULTS, then run nox -s bench-upload."
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise UsageError(
-                f"The history {self.path} is corrupt ({error}). " + _REMEDY.format(path=self.path)
             ) from error
         except OSError as error:
             raise UsageError(f"The history {self.path} cannot be created: {error.strerror}.") from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ice3_bench.errors import UsageError
 from ice3_bench.history.change_points import RESOLUTION, Detection, critical, detect
-from ice3_bench.history.store import History, SeriesKey
+from ice3_bench.history.store import DETACHED, History, SeriesKey
 from ice3_bench.measures import MEASURES, place, written
 from ice3_bench.names import is_wanted
 from ice3_bench.text import changed, count, quoted, short
@@ -146,7 +146,8 @@ def collect(
     Parameters
     ----------
     branch
-        Name of the branch; None takes the base branch, or the branch with most runs if the base has none.
+        Name of the branch; None takes the base branch, or the branch with most runs if the base has none. Runs on no
+        branch are shown if ``DETACHED`` is given, or if there are no others.
     base
         Name of the base branch.
     benchmarks
@@ -164,7 +165,8 @@ def collect(
     branches = history.branches()
     if not branches:
         raise UsageError(f"{history.path} holds no run without uncommitted changes: commit, then measure a cell.")
-    chosen = branch or (base if base in branches else next(iter(branches)))
+    named = [name for name in branches if name != DETACHED] or [DETACHED]
+    chosen = branch or (base if base in named else named[0])
     if chosen not in branches:
         raise UsageError(f"There is no run of branch '{chosen}': there are {quoted(branches)}.")
     found = history.series(chosen)
@@ -176,9 +178,10 @@ def collect(
         for measure in benchmark.measures
     }
     selected = [
-        Series(key, chosen, by_key.get(key) or _any_report(latest.values(), key), points)
+        Series(key, chosen, report, points)
         for key, points in found.items()
         if key.measure in measures and is_wanted(key.benchmark, benchmarks)
+        if (report := by_key.get(key) or _any_report(latest.values(), key)) is not None
     ]
     if not older:
         newest = {
@@ -191,10 +194,10 @@ def collect(
     return sorted(selected, key=lambda one: (one.key.benchmark, place(one.key.measure), _age(one)))
 
 
-def _any_report(reports: Collection[Report], key: SeriesKey) -> Report:
-    """Return a report of the same machine and settings, for a benchmark that the last run did not have."""
-    return next(report for report in reports if report.comparability == key.comparability)
+def _any_report(reports: Collection[Report], key: SeriesKey) -> Report | None:
+    """Return a report of the same machine and settings, for a benchmark that the last run did not have; None: none."""
+    return next((report for report in reports if report.comparability == key.comparability), None)
 
 
-def _age(series: Series) -> Any:  # noqa: ANN401 (a sort key)
-    return series.points[-1].created
+def _age(series: Series) -> int:
+    return series.points[-1].rank

@@ -7,16 +7,36 @@ the file as it was before or after its transaction.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from ice3_bench.errors import UsageError
 from ice3_bench.history.queue import Queue
-from ice3_bench.history.schema import Database
-from ice3_bench.report import Metric, Report
+from ice3_bench.history.schema import ORDER, Database
+from ice3_bench.measures import MEASURES
+from ice3_bench.names import BenchmarkName
+from ice3_bench.report import Metric
+from ice3_bench.text import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ice3_bench.report import Report
 
 DETACHED = "HEAD"
 """Name that selects the runs on no branch, as ``git rev-parse --abbrev-ref`` calls it."""
+DESCENDING = ", ".join(f"{column} DESC" for column in ("coalesce(committed, measured)", "depth", "measured", "number"))
+LAST = (
+    "SELECT number FROM (SELECT number, row_number() OVER (PARTITION BY comparability, cell"  # noqa: S608
+    f" ORDER BY {DESCENDING}) AS age FROM run) WHERE age = 1"
+)
+"""Numbers of the last run of each cell and comparability."""
+LAST_VALUES = (
+    "SELECT number FROM (SELECT number, row_number() OVER (PARTITION BY comparability, benchmark"  # noqa: S608
+    f" ORDER BY {DESCENDING}) AS age FROM run JOIN metric ON run = number) WHERE age = 1"
+)
+"""Numbers of the runs with the last values of each benchmark."""
 
 
 class SeriesKey(NamedTuple):
@@ -36,6 +56,8 @@ class Point:
     metric: Metric
     trusted: bool = True
     """Whether later runs may be judged by it."""
+    rank: int = 0
+    """Place of its run among all that were looked at."""
 
 
 class History(Database):
@@ -53,12 +75,18 @@ class History(Database):
         return Queue(self)
 
     def add(self, report: Report) -> bool:
-        """Store a report and its metrics in one transaction; return False if it was there already."""
+        """Store a report and its metrics in one transaction; return False if it was there already.
+
+        Raises
+        ------
+        UsageError
+            If another report has its id.
+        """
         with self.explained(), self.transaction():
             cursor = self.connection.execute(
                 "INSERT OR IGNORE INTO run"
-                " (id, created, cell, commit_hash, branch, comparability, report, dirty, differs)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " (id, created, cell, commit_hash, branch, comparability, report, dirty, differs, measured)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     report.id,
                     report.created.isoformat(),
@@ -69,9 +97,11 @@ class History(Database):
                     report.model_dump_json(),
                     report.commit.dirty,
                     report.physics_differs,
+                    report.created.timestamp(),
                 ),
             )
             if cursor.rowcount == 0:
+                self._require_same(report)
                 return False
             self.connection.executemany(
                 "INSERT INTO metric VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -91,22 +121,50 @@ class History(Database):
             )
         return True
 
+    def place(self, places: Callable[[list[str]], Mapping[str, tuple[float, int]]]) -> None:
+        """Note the places of commits in the order of runs, of those that have none yet.
+
+        Parameters
+        ----------
+        places
+            Returns date (seconds since 1970) and number of ancestors of the commits that it knows. A date after the
+            measurement is wrong, and is replaced by its time.
+        """
+        with self.explained(), self.transaction():
+            rows = self.connection.execute(
+                "SELECT DISTINCT commit_hash FROM run WHERE committed IS NULL AND commit_hash IS NOT NULL"
+            ).fetchall()
+            self.connection.executemany(
+                "UPDATE run SET committed = min(?, measured), depth = ? WHERE commit_hash = ?",
+                [(*place, commit) for commit, place in places([str(commit) for (commit,) in rows]).items()],
+            )
+
+    def _require_same(self, report: Report) -> None:
+        (stored,) = self.connection.execute("SELECT report FROM run WHERE id = ?", (report.id,)).fetchone()
+        known = self.parsed(report.id, stored)
+        if known is not None and known != report:
+            raise UsageError(
+                f"Another report of {known.cell} has the id {report.id} in {self.path}: this one, of {report.cell}, is "
+                "not stored. Each run has an id of its own; was the file copied and changed?"
+            )
+
     def previous(self, report: Report) -> Report | None:
         """Return the last comparable run of the same cell before ``report``, or None.
 
         A run whose physics differs is compared with such runs only.
         """
+        before, position = self._before(report.id)
         return self._one(
-            "SELECT id, report FROM run WHERE cell = ? AND comparability = ? AND differs = ? AND number < ?"
-            " ORDER BY number DESC LIMIT 1",
-            (report.cell, report.comparability, report.physics_differs, self._number(report.id)),
+            f"SELECT id, report FROM run WHERE cell = ? AND comparability = ? AND differs = ? AND {before}"  # noqa: S608
+            f" ORDER BY {DESCENDING}",
+            (report.cell, report.comparability, report.physics_differs, *position),
         )
 
     def latest_other(self, report: Report) -> Report | None:
         """Return the last run of the same cell that is not comparable with ``report``, or None."""
         return self._one(
-            "SELECT id, report FROM run WHERE cell = ? AND (comparability <> ? OR differs <> ?)"
-            " ORDER BY number DESC LIMIT 1",
+            "SELECT id, report FROM run WHERE cell = ? AND (comparability <> ? OR differs <> ?)"  # noqa: S608
+            f" ORDER BY {DESCENDING}",
             (report.cell, report.comparability, report.physics_differs),
         )
 
@@ -129,7 +187,7 @@ class History(Database):
         key
             Only runs of this comparability.
         before
-            Only runs stored before the run of this id.
+            Only runs before the run of this id, in the order of runs.
         trusted
             Only values that later runs may be judged by: those of right physics, with timings that are not marked.
         """
@@ -141,21 +199,34 @@ class History(Database):
             conditions.append("comparability = ?")
             parameters.append(key)
         if before is not None:
-            conditions.append("number < ?")
-            parameters.append(self._number(before))
+            condition, position = self._before(before)
+            conditions.append(condition)
+            parameters += position
         if trusted:
             conditions.append("trusted")
         with self.explained():
             rows = self.connection.execute(
                 "SELECT benchmark, measure, comparability, created, commit_hash, trusted, value, lower_value,"  # noqa: S608
-                f" upper_value FROM run JOIN metric ON run = number WHERE {' AND '.join(conditions)} ORDER BY number",
+                " upper_value, id, measured FROM run JOIN metric ON run = number"
+                f" WHERE {' AND '.join(conditions)} ORDER BY {ORDER}",
                 parameters,
             ).fetchall()
         found: dict[SeriesKey, list[Point]] = {}
-        for benchmark, measure, comparability, created, commit, reliable, value, lower, upper in rows:
-            metric = Metric(value=value, lower_value=lower, upper_value=upper)
-            point = Point(datetime.fromisoformat(created), commit, metric, trusted=bool(reliable))
-            found.setdefault(SeriesKey(benchmark, measure, comparability), []).append(point)
+        for rank, (benchmark, measure, comparability, created, commit, reliable, *values, run_id, at) in enumerate(
+            rows
+        ):
+            try:
+                value, lower, upper = values
+                metric = Metric.model_validate(
+                    {"value": value, "lower_value": lower, "upper_value": upper}, strict=True
+                )
+                series = SeriesKey(BenchmarkName.parse(benchmark).text, MEASURES[measure].name, str(comparability))
+                point = Point(_time(created, at), _hash(commit), metric, trusted=bool(reliable), rank=rank)
+            except (UsageError, ValueError, KeyError, TypeError, OverflowError):
+                name = plain(str(run_id))[:80]
+                self.set_aside[name] = f"A value of the run {name} in {self.path} is not valid and is left out."
+                continue
+            found.setdefault(series, []).append(point)
         return found
 
     def branches(self) -> dict[str, int]:
@@ -164,44 +235,49 @@ class History(Database):
             rows = self.connection.execute(
                 "SELECT branch, count(*) FROM run WHERE NOT dirty GROUP BY branch ORDER BY count(*) DESC"
             ).fetchall()
-        return {DETACHED if branch is None else branch: count for branch, count in rows}
+        return {DETACHED if branch is None else str(branch): count for branch, count in rows}
 
     def latest_of_each(self) -> list[Report]:
         """Return the last report of each cell for each machine and settings, newest first."""
-        with self.explained():
-            rows = self.connection.execute(
-                "SELECT id, report FROM run WHERE number IN (SELECT max(number) FROM run GROUP BY comparability, cell)"
-                " ORDER BY number DESC"
-            ).fetchall()
-        return [self.parsed(*row) for row in rows]
+        return self._reports(LAST)
 
     def latest_of_each_benchmark(self) -> list[Report]:
         """Return the last report of each cell, and that with the last values of each benchmark, newest first.
 
         As in ``latest_of_each``, every machine and every settings count apart.
         """
+        return self._reports(f"{LAST} UNION {LAST_VALUES}")
+
+    def _reports(self, numbers: str) -> list[Report]:
         with self.explained():
             rows = self.connection.execute(
-                "SELECT id, report FROM run WHERE number IN (SELECT max(number) FROM run GROUP BY comparability, cell"
-                " UNION SELECT max(number) FROM run JOIN metric ON run = number GROUP BY comparability, benchmark)"
-                " ORDER BY number DESC"
+                f"SELECT id, report FROM run WHERE number IN ({numbers}) ORDER BY {DESCENDING}"  # noqa: S608
             ).fetchall()
-        return [self.parsed(*row) for row in rows]
+        return self.all_parsed(rows)
 
     def count(self) -> int:
         """Return the number of runs."""
         with self.explained():
             return int(self.connection.execute("SELECT count(*) FROM run").fetchone()[0])
 
-    def _number(self, run_id: str) -> int:
-        """Position of a run in the history; one past the end when it is not stored."""
+    def _before(self, run_id: str) -> tuple[str, list[object]]:
+        """Return the condition that a run is before another one, and its parameters; all are before one not stored."""
         with self.explained():
-            row = self.connection.execute("SELECT number FROM run WHERE id = ?", (run_id,)).fetchone()
-            if row is None:
-                row = self.connection.execute("SELECT coalesce(max(number), 0) + 1 FROM run").fetchone()
-        return int(row[0])
+            position = self.connection.execute(f"SELECT {ORDER} FROM run WHERE id = ?", (run_id,)).fetchone()  # noqa: S608
+        return ("TRUE", []) if position is None else (f"({ORDER}) < (?, ?, ?, ?)", [*position])
 
     def _one(self, query: str, parameters: tuple[object, ...]) -> Report | None:
+        """Return the first valid report of a query."""
         with self.explained():
-            row = self.connection.execute(query, parameters).fetchone()
-        return self.parsed(*row) if row else None
+            rows = self.connection.execute(query, parameters)
+            return next((report for row in rows if (report := self.parsed(*row)) is not None), None)
+
+
+def _time(created: object, measured: float) -> datetime:
+    """Read the time of a run; one without a zone, of an early version, is that by which the run is ordered."""
+    time = datetime.fromisoformat(str(created))
+    return datetime.fromtimestamp(measured, UTC) if time.tzinfo is None else time
+
+
+def _hash(commit: object) -> str | None:
+    return None if commit is None else plain(str(commit))[:64]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ice3_bench.errors import UsageError
-from ice3_bench.provenance import Commit  # noqa: TC001 (pydantic needs it at run time)
+from ice3_bench.provenance import Commit
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,8 @@ from ice3_bench.cell.environment import adopt_packages
 from ice3_bench.errors import BenchError, Exit, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.pack.manifest import HARNESS, PROJECT, SITES, STENCILS, Manifest, read_manifest
-from ice3_bench.report import load_report
+from ice3_bench.programs import PARENT, inherited
+from ice3_bench.reports import load_report
 from ice3_bench.settings.matrix import load_settings
 
 if TYPE_CHECKING:
@@ -131,7 +132,8 @@ def _measure(folder: Path, site: Site, cell: Cell, further: Sequence[str]) -> st
     ]
     if others:
         print(f"Note: {cell.id} is measured with other versions than were packed: {', '.join(others)}.", flush=True)
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("BENCHER_")}
+    variables = {name: value for name, value in inherited().items() if not name.startswith("BENCHER_")}
+    variables |= {PARENT: str(os.getpid())}
     variables |= {"ICE3_BENCH_RESULTS": str(folder / RESULTS), "PYTHONPATH": str(folder / HARNESS), "NO_COLOR": "1"}
     words = ["bench", "--backend", backend.id, "--precision", cell.precision, "--", *further]
     command = [sys.executable, "-m", "ice3_bench", *words]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.columns import Columns
@@ -11,6 +13,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from rich.console import ConsoleOptions, RenderResult
     from rich.table import Table
 
@@ -19,9 +23,29 @@ PLAIN_WIDTH = 200
 
 
 def make_console(*, quiet: bool = False) -> Console:
-    """Make the console for results; colours follow the terminal and NO_COLOR."""
-    console = Console(quiet=quiet, highlight=False)
-    return console if console.is_terminal else Console(quiet=quiet, highlight=False, width=PLAIN_WIDTH)
+    """Make the console for results: text is literal, and colours follow the terminal, NO_COLOR and FORCE_COLOR.
+
+    What is no terminal gets no codes that move the cursor, and wide lines, even if FORCE_COLOR asks for colours there.
+    """
+    console = Console(quiet=quiet, highlight=False, markup=False, emoji=False)
+    if console.file.isatty() and console.is_terminal:
+        return console
+    return Console(
+        quiet=quiet,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        width=PLAIN_WIDTH,
+        force_terminal=False,
+        color_system="256" if os.environ.get("FORCE_COLOR") else "auto",
+    )
+
+
+@contextmanager
+def working(console: Console, what: str) -> Iterator[Callable[[str], None]]:
+    """Show what is being done while it lasts; yields the function that shows something else."""
+    with console.status(Text(what)) as status:
+        yield lambda now: status.update(Text(now))
 
 
 class Fitting:

@@ -86,7 +86,7 @@ def _cells(benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Chec
     latency = measures.get("latency")
     if latency is not None:
         time = Text(f"{duration(latency.value)} {_above(latency)}", style=styles.get("latency", ""))
-        per_point, rate = f"{latency.value / benchmark.points:.2f}", f"{measures['throughput'].value / 1e6:.2f}"
+        per_point, rate = f"{latency.value / benchmark.points:.2f}", f"{1e3 * benchmark.points / latency.value:.2f}"
     else:
         time, per_point, rate = Text("–"), "–", "–"
     error = of("accuracy") if "accuracy" in measures else Text("not checked", style="dim")

@@ -57,7 +57,7 @@ def test_component(
     loop = Loop(instances, synchronise=device.synchronise) if cell.device == "gpu" else Loop(instances)
     warm_up = loop.run(max(int(request.config.getoption("benchmark_warmup_iterations")), 1))
     late = loop.late() if cell.device == "cpu" else 0.0  # the device was waited for: its results are there
-    rounds = round(1e9 * float(request.config.getoption("benchmark_max_time")) / min(warm_up.wall_ns))
+    rounds = round(1e9 * float(request.config.getoption("benchmark_max_time")) / max(min(warm_up.wall_ns), 1))
     rounds = min(max(rounds, int(request.config.getoption("benchmark_min_rounds"))), MAX_ROUNDS)
     benchmark.pedantic(loop.round, setup=loop.prepare, rounds=rounds)  # type: ignore[no-untyped-call]
     timed = loop.take()
