@@ -77,6 +77,7 @@ def air(t, rv, pabs, rhodref, ln_rho):
     to_freezing = from_vapour * (ESTT - min(vapour, ei)) - conductivity * warmth
     heat_loss = from_vapour * (ESTT - min(vapour, ew)) - conductivity * warmth
     freezing_heat = LMTT + CL * warmth
+    freezing_heat = freezing_heat if freezing_heat != 0.0 else 1.0  # it is 0 at about 194.05 K
     gained = (LMTT - (CI - CL) * warmth) / freezing_heat
     capacity = to_freezing / (rhodref * freezing_heat)
     return ventilation, excess, growth, drying, heat_loss, capacity, gained

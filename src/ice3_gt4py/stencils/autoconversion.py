@@ -25,7 +25,7 @@ def cloud_water_split(rc, rhodref, sigs):
     critical = CRIAUTC / rhodref
     width = 2.0 * sigs
     excess = rc + width - critical
-    safe = width if width > 0.0 else 1.0
+    safe = max(width, 1e-20)  # far below the last digit of what it is added to: the quotients stay finite
     fraction = 0.5 * excess / safe if excess > 0.0 else 0.0
     content = excess * (rc + width + critical) / (4.0 * safe) if excess > 0.0 else 0.0
     fraction = 1.0 if rc > critical + width else fraction

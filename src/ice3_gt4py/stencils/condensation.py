@@ -145,7 +145,7 @@ def turbulent_moment(q1, fraction):
 def above_threshold(deficit, sigma, share, critical):
     """Fraction and content of the cloud above an autoconversion threshold, of the phase with this share of it."""
     safe = share if share > 1e-20 else 1.0
-    q = (deficit - critical / safe) / sigma
+    q = max((deficit - critical / safe) / sigma, -40.0)  # both moments are 0 below; its square must not overflow
     fraction = clip(gaussian_fraction(q), 0.0, 1.0)
     content = max(0.0, share * sigma * gaussian_content(q) + critical * fraction)
     fraction = 0.0 if share <= 1e-20 or content < 1e-12 or fraction < 1e-6 else fraction

@@ -78,16 +78,14 @@ def gaussian_content(q):
 @gtscript.function
 def triangle_fraction(w, y):
     """Part of a symmetric triangular distribution of mean ``w`` on [0, 2 w] that lies above ``y``, by area."""
-    safe = w if w > 0.0 else 1.0
-    x = min(y / safe, 2.0)
+    x = min(y / max(w, 1e-30), 2.0)
     return 1.0 - 0.5 * x * x if w > y else (0.5 * (2.0 - x) * (2.0 - x) if 2.0 * w > y else 0.0)
 
 
 @gtscript.function
 def triangle_content(w, y):
     """Content of the part of the triangular distribution above ``y``."""
-    safe = w if w > 0.0 else 1.0
-    x = min(y / safe, 2.0)
+    x = min(y / max(w, 1e-30), 2.0)
     whole = w * (1.0 - x * x * x * 0.3333333333333333)
     part = w * (2.0 - x) * (2.0 - x) * (1.0 + x) * 0.3333333333333333
     return whole if w > y else (part if 2.0 * w > y else 0.0)

@@ -31,7 +31,8 @@ def rvheni(th, t, exn, rv, ni, pabs, rhodref, heating):
     water_saturated = ew / ei * (pabs - ei) / (pabs - ew) - 1.0
     excess = min(saturation_ratio(rv, pabs, ei) - 1.0, water_saturated)
     possible = (1.0 - above(t, TT - 2.0)) * above(rv, RTMIN_V) * above(excess, 0.0)
-    ratio = max(excess / water_saturated, 1e-30)
+    # Where nothing can nucleate, both may be 0: the saturation pressures meet at 0 degC, and in thin air.
+    ratio = max(excess / max(water_saturated, 1.0 - possible), 1e-30)
     warm_exponent = max(ALPHA1 * log(ratio) - BETA1 * (t - TT), -80.0)
     exponent = ALPHA2 * excess - BETA2 if t < TT - 5.0 else warm_exponent
     number = exp(possible * exponent)
