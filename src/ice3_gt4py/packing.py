@@ -25,6 +25,10 @@ LANES = 16
 """Rows are filled up to a multiple of this, so that every vector is whole and begins at a cache line."""
 
 
+_ORDERS = ((2, 1, 0), (2, 0, 1), (0, 1, 2), (1, 0, 2))
+"""Orders of dimensions in which columns follow each other."""
+
+
 class Workers:
     """Threads that share work, among them the one that calls.
 
@@ -74,10 +78,11 @@ class Layout:
     @classmethod
     def of(cls, fields: Iterable[NDArray[Any]]) -> Layout | None:
         """Return the layout that all fields share, or None if they differ, have gaps or levels between columns."""
-        first, *others = fields
-        order = tuple(int(axis) for axis in np.argsort([-stride for stride in first.strides], kind="stable"))
-        same = all(field.transpose(order).flags.c_contiguous for field in (first, *others))
-        return cls(first.shape, order) if same and order[1] != 2 else None
+        chosen = list(fields)
+        for order in _ORDERS:
+            if all(field.transpose(order).flags.c_contiguous for field in chosen):
+                return cls(chosen[0].shape, order)
+        return None
 
     def flat(self, field: NDArray[Any]) -> NDArray[Any]:
         """Return the memory of a field, one-dimensional; nothing is copied."""

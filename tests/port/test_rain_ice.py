@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -308,6 +309,26 @@ def test_a_bad_field_is_named(
     spoil(state)
     with pytest.raises(ValueError, match=message):
         component(state, TIMESTEP)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+@pytest.mark.parametrize("horizontal", [(7, 5), (35, 1), (1, 35)], ids=str)
+def test_fields_may_lie_in_any_order(
+    make_build: Callable[..., Build], horizontal: tuple[int, int], order: tuple[int, ...]
+) -> None:
+    """Also where one dimension has a single point, and strides do not tell the order."""
+    build = make_build("numpy")
+    before, after = step(build)
+    domain = (*horizontal, 30)
+    component = RainIce(domain, build, fluxes=True)
+    shaped = {name: field.reshape(*horizontal, *field.shape[2:]) for name, field in before.items()}
+    state = from_arrays(component.fields, shaped, domain, build)
+    for name, field in state.items():
+        there = [axis for axis in order if axis < field.ndim]
+        state[name] = field.transpose(there).copy().transpose(np.argsort(there))
+    component(state, TIMESTEP)
+    for name, field in state.items():
+        np.testing.assert_array_equal(field.reshape(after[name].shape), after[name], err_msg=name)
 
 
 @pytest.mark.compiled
