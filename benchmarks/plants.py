@@ -199,10 +199,11 @@ def main() -> None:
             assert not one.wrong(precision), f"{one.data.name} is wrong without a plant: {one.wrong(precision)}"
         for name in [name for name in plants.factors if re.search(options.only, name)]:
             for factor in factors:
-                results[name, precision, factor] = caught(plants, name, factor, found, precision)
-                print(
-                    precision, factor, name, results[name, precision, factor] or "MISSED", file=sys.stderr, flush=True
-                )
+                catch = caught(plants, name, factor, found, precision)
+                results[name, precision, factor] = catch
+                print(precision, factor, name, catch or "MISSED", file=sys.stderr, flush=True)
+                if catch:
+                    break  # a larger error is caught too
     _print(results)
 
 
