@@ -89,7 +89,8 @@ class Plants:
         """Load a module of GT4Py's; the code of a stencil with plants."""
         path = Path(file)
         if not path.name.startswith("m_computation"):
-            return _LOAD(qualified_name, path, **options)
+            ordinary: ModuleType = _LOAD(qualified_name, path, **options)
+            return ordinary
         module = ModuleType(qualified_name)
         module.__dict__["plant"] = self.factors
         exec(compile(self.planted(path.read_text(encoding="utf-8")), str(path), "exec"), module.__dict__)  # noqa: S102
