@@ -81,10 +81,9 @@ def test_the_branch_is_told_by_the_event_of_a_job(project: Path, monkeypatch: py
     assert Surroundings.read().branches() == {}
 
 
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("variable", ["BENCHER_BRANCH", "BENCHER_PROJECT", "BENCHER_HOST"])
-def test_a_key_in_the_wrong_variable_is_not_quoted(
-    project: Path, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
+def test_a_key_in_the_wrong_variable_is_not_quoted(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv("BENCHER_API_KEY", KEY)
     monkeypatch.setenv("BENCHER_PROJECT", "ice3")
     monkeypatch.setenv(variable, KEY)
