@@ -88,11 +88,26 @@ def test_a_session_measures_stores_and_compares(place: Place) -> None:
     assert benchmark.clock == "wall"
 
 
-def test_more_threads_than_cores_are_remarked_on(place: Place) -> None:
-    run = place.bench("--threads", "64", "-k", "ice_adjust", backend="single")
+def test_more_threads_than_cores_and_an_unknown_revision_are_remarked_on(place: Place) -> None:
+    environment = {**place.environment(), "BENCHER_BRANCH": "topic", "LC_ALL": "en_US.ISO-8859-1"}
+    environment |= {"PYTHONIOENCODING": "ascii", "FORCE_COLOR": "1"}
+    del environment["NO_COLOR"]
+    run = subprocess.run(
+        place.command("--threads", "64", "-k", "ice_adjust", backend="single"),
+        cwd=place.project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert run.returncode == Exit.OK, run.stderr
-    assert "64 threads were asked for" in " ".join(run.stdout.split())
-    assert load_report(place.results / SINGLE / "report.json").remarks
+    told = " ".join(run.stdout.split())
+    assert "64 threads were asked for" in told
+    assert "The revision is unknown, so the run counts as one with uncommitted changes: fatal: not a git" in told
+    assert "\x1b[?25" not in run.stdout
+    report = load_report(place.results / SINGLE / "report.json")
+    assert (report.commit.hash, report.commit.branch, report.commit.dirty) == (None, "topic", True)
+    assert len(report.remarks) == 2
 
 
 def test_a_run_beyond_the_limits_of_its_history_is_a_regression_and_quiet_says_nothing_else(place: Place) -> None:
@@ -322,6 +337,7 @@ def test_a_corrupt_history_is_named_and_the_report_is_kept(place: Place) -> None
     run = place.bench(backend="single")
     assert run.returncode == Exit.USAGE
     assert "corrupt" in run.stderr
+    assert "ice_adjust 8x8x16" in run.stdout
     assert load_report(place.results / SINGLE / "report.json").benchmarks
     (place.results / "history.db").rename(place.results / "history.db.bad")
     mended = place.harness("upload")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -41,6 +43,28 @@ def _spoil_variant(report: Report) -> None:
 
 def _spoil_mix(report: Report) -> None:
     report.benchmarks[0].name += "/stormy"
+
+
+def _spoil_chosen_mix(report: Report) -> None:
+    report.benchmarks[0].name += "/rich"  # a mix of the weather, but not of this component
+
+
+def _spoil_id(report: Report) -> None:
+    report.id = "../../x"
+
+
+def _spoil_key(report: Report) -> None:
+    report.settings = {"\n::error::x": "y"}
+    report.port = "\x1b[2J"
+
+
+def _spoil_rounds(report: Report) -> None:
+    assert report.benchmarks[0].rounds is not None
+    report.benchmarks[0].rounds.wall_ns = []
+
+
+def _spoil_latency(report: Report) -> None:
+    report.benchmarks[0].measures["latency"].value = 0.0
 
 
 def _spoil_points(report: Report) -> None:
@@ -92,6 +116,11 @@ def _spoil_duration(report: Report) -> None:
         _spoil_variant,
         _spoil_mix,
         _spoil_points,
+        _spoil_chosen_mix,
+        _spoil_id,
+        _spoil_key,
+        _spoil_rounds,
+        _spoil_latency,
         _spoil_port,
         _spoil_policy,
         _spoil_testbed,
@@ -128,6 +157,14 @@ def test_large_linked_doubled_and_unknown_reports_of_a_fork_are_refused(
     with pytest.raises(UsageError, match="refused"):
         read_reports(tmp_path, settings, F)
     link.unlink()
+    link.parent.rmdir()
+    elsewhere = tmp_path.parent / "elsewhere"
+    save_report(make_report(commit=Commit(hash=F), cell="gt_cpu_kfirst-float64"), elsewhere / "report.json")
+    link.parent.symlink_to(elsewhere)
+    with pytest.raises(UsageError, match="is not a file of at most"):
+        read_reports(tmp_path, settings, F)
+    link.parent.unlink()
+    link.parent.mkdir()
     shutil.copy(path, link)
     with pytest.raises(UsageError, match="several reports of one cell"):
         read_reports(tmp_path, settings, F)
@@ -152,3 +189,32 @@ def test_a_variant_of_the_matrix_is_let_in(
     _spoil_variant(report)
     save_report(report, tmp_path / "bench-x" / "report.json")
     assert read_reports(tmp_path, settings.model_copy(update={"backends": backends}), F) == [report]
+
+
+def test_two_reports_with_one_id_are_refused(
+    make_report: Callable[..., Report], settings: Settings, tmp_path: Path
+) -> None:
+    first = make_report(commit=Commit(hash=F))
+    save_report(first, tmp_path / "bench-x" / "report.json")
+    second = make_report(commit=Commit(hash=F), id=first.id, cell="numpy-float64", backend="numpy", benchmarks=[])
+    save_report(second, tmp_path / "bench-y" / "report.json")
+    with pytest.raises(UsageError, match="several reports of one id"):
+        read_reports(tmp_path, settings, F)
+
+
+def test_many_benchmarks_are_refused_at_once(
+    make_report: Callable[..., Report], settings: Settings, tmp_path: Path
+) -> None:
+    data = json.loads(make_report(commit=Commit(hash=F)).model_dump_json())
+    (benchmark,) = data["benchmarks"]
+    small: dict[str, Any] = {"component": "ice_adjust", "measures": {}, "rounds": None}
+    data["benchmarks"] = [
+        {**benchmark, **small, "name": f"ice_adjust/x/float64/1x1x{k}", "domain": [1, 1, k]} for k in range(1, 20_001)
+    ]
+    path = tmp_path / "bench-x" / "report.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(data, separators=(",", ":")), encoding="utf-8")
+    start = time.monotonic()
+    with pytest.raises(UsageError, match="refused"):
+        read_reports(tmp_path, settings, F)
+    assert time.monotonic() - start < 5.0

@@ -47,6 +47,8 @@ from ice3_bench.show.tables import history_table, results_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.console import RenderableType
+
     from ice3_bench.settings.matrix import Settings
 
 pytestmark = pytest.mark.slow
@@ -105,8 +107,9 @@ def traced() -> Iterator[None]:
 
 
 @pytest.fixture
-def console() -> Console:
-    return Console(width=200, markup=False, emoji=False, file=Path("/dev/null").open("w", encoding="utf-8"))
+def console() -> Iterator[Console]:
+    with Path("/dev/null").open("w", encoding="utf-8") as nowhere:
+        yield Console(width=200, markup=False, emoji=False, file=nowhere)
 
 
 def places(value: Any) -> list[tuple[Any, Any]]:
@@ -204,6 +207,7 @@ def test_histories(make_report: Callable[..., Report], settings: Settings, tmp_p
     report = json.loads(make_report().model_dump_json())
     read = 0
     for number in range(MUTANTS):
+        shown: list[RenderableType] = []
         changed = bytearray(content)
         if number % 2:
             for _ in range(chance.choice((1, 4, 64))):
@@ -225,9 +229,14 @@ def test_histories(make_report: Callable[..., Report], settings: Settings, tmp_p
         with bounded():
             try:
                 with History(path) as history:
-                    console.print(history_table(collect(history, None, "main")))
-                    for one in history.latest_of_each() + history.latest_of_each_benchmark():
-                        console.print(results_table(one, history.previous(one), check(one, history, settings)))
+                    history.connection.execute("PRAGMA synchronous = OFF")
+                    shown.append(history_table(collect(history, None, "main")))
+                    shown += [
+                        results_table(one, history.previous(one), check(one, history, settings))
+                        for one in history.latest_of_each() + history.latest_of_each_benchmark()
+                    ]
+                    if number % 20 < 2:  # it takes long
+                        console.print(*shown)
                     history.queue.enqueue(lambda reports: draft(reports, settings.bencher, None, {}))
                     history.queue.queued()
                 read += 1
@@ -281,8 +290,10 @@ def test_calibrations(tmp_path: Path, console: Console) -> None:
             except BenchError:
                 continue
             accepted += 1
-            console.print(calibration_table(found))
+            table = calibration_table(found)
             found.as_json()
+            if accepted % 10 == 0:  # it takes long
+                console.print(table)
     assert 0 < accepted < MUTANTS
 
 

@@ -13,7 +13,8 @@ import pytest
 from ice3_bench.history.checks import check
 from ice3_bench.history.series import collect
 from ice3_bench.history.store import History
-from ice3_bench.report import Commit, FieldError
+from ice3_bench.measures import MEASURES
+from ice3_bench.report import Commit, FieldError, Metric
 from ice3_bench.show.page import Latest, page
 
 if TYPE_CHECKING:
@@ -137,6 +138,22 @@ def test_names_from_reports_are_escaped(tmp_path: Path, make_report: Callable[..
     hovers = [hover for figure in figures(text).values() for trace in figure["data"] for hover in trace.get("text", [])]
     assert hovers
     assert not any("<img" in hover or "</script" in hover for hover in hovers)
+
+
+@pytest.mark.parametrize("measure", list(MEASURES))
+def test_any_measure_can_be_shown_alone(
+    tmp_path: Path, make_report: Callable[..., Report], settings: Settings, measure: str
+) -> None:
+    history = History(tmp_path / "history.db")
+    with history:
+        for _ in range(2):
+            report = make_report()
+            report.benchmarks[0].measures[measure] = Metric(value=2.0)
+            history.add(report)
+        series = collect(history, None, "main", measures=[measure])
+        latest = [Latest(one, check(one, history, settings)) for one in history.latest_of_each()]
+    text = page(series, latest, settings.history.thresholds, datetime(2026, 5, 4, tzinfo=UTC))
+    assert list(figures(text)) == ["plot0"]
 
 
 def test_what_is_not_to_be_trusted_is_marked(

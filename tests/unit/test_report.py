@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from rich.console import Console
 
-from ice3_bench.errors import UsageError
+from ice3_bench.commands.bench import _rescue
+from ice3_bench.errors import UnreadableError, UsageError
 from ice3_bench.report import FieldError, Machine, Metric, NotRun, Protocol, wrong_outputs
 from ice3_bench.reports import load_report, save_report
 from ice3_bench.show.tables import results_table
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ice3_bench.commands.common import Surroundings
     from ice3_bench.report import Report
 
 
@@ -76,6 +78,106 @@ def test_a_report_with_a_wrong_field_names_it(
 ) -> None:
     with pytest.raises(UsageError, match=field):
         load_report(edited(make_report, path, **{field: value}))
+
+
+HASH = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("commit", "dirty"), "no"),
+        (("commit", "hash"), "HEAD"),
+        (("commit", "hash"), HASH.upper()),
+        (("id",), "1"),
+        (("id",), "../../x"),
+        (("created",), "2026-01-01T00:00:00"),
+        (("created",), "9999-12-31T23:59:59Z"),
+        (("created",), 1767225600),
+        (("cell",), "gt_cpu_ifirst-float16"),
+        (("machine", "cores"), "2"),
+        (("machine", "cores"), 0),
+        (("machine", "triad_bytes_per_second"), 0.0),
+        (("protocol", "threads"), True),
+        (("passes", 0, "seconds"), 1e300),
+        (("passes", 0, "seconds"), -1.0),
+        (("accuracy", 0, "tolerance"), 0.0),
+        (("benchmarks", 0, "name"), "ice_adjust/gt_cpu_ifirst/float64/50x50x60](http://x)"),
+        (("benchmarks", 0, "name"), "ice_adjust/gt_cpu_ifirst/float64/8x8x8"),
+        (("benchmarks", 0, "component"), "rain_ice"),
+        (("benchmarks", 0, "domain"), [50, 50]),
+        (("benchmarks", 0, "measures", "latency", "value"), 0.0),
+        (("benchmarks", 0, "measures", "latency", "value"), -1.0),
+        (("benchmarks", 0, "measures", "latency", "value"), 1e300),
+        (("benchmarks", 0, "measures", "latency", "value"), "1"),
+        (("benchmarks", 0, "measures", "peak-memory", "value"), -1.0),
+        (("benchmarks", 0, "rounds", "wall_ns"), []),
+        (("benchmarks", 0, "rounds", "cpu_ns"), [1]),
+        (("benchmarks", 0, "rounds", "switches", 0), -1),
+        (("benchmarks", 0, "rounds", "wall_ns", 0), 1.5),
+    ],
+)
+def test_what_cannot_be_is_not_valid(
+    make_report: Callable[..., Report], path: Path, place: tuple[str | int, ...], value: object
+) -> None:
+    save_report(make_report(), path)
+    data = json.loads(path.read_text(encoding="utf-8"))
+    inner = data
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    path.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(UsageError, match="is not valid: "):
+        load_report(path)
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "NaN", "1e999", "[" * 200_000, '"\\ud800"', "-"])
+def test_text_that_is_no_json_of_ours_is_refused(make_report: Callable[..., Report], path: Path, text: str) -> None:
+    save_report(make_report(cell="numpy-float64"), path)
+    written = path.read_text(encoding="utf-8").replace('"numpy-float64"', text, 1)
+    path.write_text(written, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"truncated or not JSON|is not valid"):
+        load_report(path)
+
+
+def test_a_pipe_and_a_huge_file_are_no_reports(path: Path) -> None:
+    path.parent.mkdir()
+    os.mkfifo(path)
+    with pytest.raises(UsageError, match="it is not a file"):
+        load_report(path)
+    path.unlink()
+    with path.open("wb") as stream:
+        stream.truncate(2**34)
+    with pytest.raises(UsageError, match="more than"):
+        load_report(path)
+
+
+def test_what_may_not_be_read_is_not_corrupt(
+    make_report: Callable[..., Report], path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as a colleague's, in a shared folder: it stays where it is."""
+    save_report(make_report(), path)
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("ice3_bench.reports.read_limited", refuse)
+    with pytest.raises(UnreadableError, match="chmod g\\+r"):
+        load_report(path)
+    _rescue(cast("Surroundings", None), path)
+    assert [entry.name for entry in path.parent.iterdir()] == ["report.json"]
+    assert "Warning: The report" in capsys.readouterr().err
+
+
+def test_free_text_is_made_harmless_and_nothing_measured_is_lost(
+    make_report: Callable[..., Report], path: Path
+) -> None:
+    port = "bench/caf\udce9.py"  # a name that is not UTF-8
+    save_report(make_report(port=port, incomplete="a\x1b[2Jb\rc\nd\te", remarks=["x" * 20_000]), path)
+    report = load_report(path)
+    assert report.port == r"bench/caf\udce9.py"
+    assert report.incomplete == r"a\x1b[2Jb\rc" + "\nd\te"
+    assert len(report.remarks[0]) == 10_003
 
 
 def test_a_list_is_no_report(path: Path) -> None:

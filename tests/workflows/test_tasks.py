@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from tests.servers.github_server import GitHubServer
     from tests.workflows.runner import Runner
 
+SECOND = "ice_adjust/gt_cpu_ifirst/float64/100x100x90"
 PREPARING = len(MEASURES) + 2
 """Requests that prepare a project: the measures it has, each of ours, the console."""
 
@@ -136,6 +139,52 @@ def test_a_fork_that_was_pushed_to_since_is_left_alone(
     assert done.returncode == 0
     assert "No open pull request" in done.stdout
     assert bencher.runs == []
+
+
+def test_every_pull_request_of_a_branch_is_served_and_a_fork_names_no_branch_of_ours(
+    runner: Runner, bencher: BencherServer, github: GitHubServer, make_report: Callable[..., Report]
+) -> None:
+    report = make_report(commit=Commit(hash=F, branch="main"))
+    report.benchmarks[0].error = "\n::error::broken\n##[add-mask]main"
+    report.benchmarks.append(make_report().benchmarks[0].model_copy(update={"name": SECOND, "domain": (100, 100, 90)}))
+    save_report(report, runner.folder / "artifacts/gt_cpu_ifirst-float64/report.json")
+    github.pulls += [pull(4, "topic", F, B, "someone"), pull(5, "topic", F, C, "someone")]
+    run = {
+        "head_sha": F,
+        "head_branch": "topic",
+        "head_repository": {"owner": {"login": "someone"}},
+        "conclusion": "success",
+    }
+    given = ("bencher.fork-upload", "--folder", "../artifacts")
+    done = runner.run(*given, event_name="workflow_run", event={"workflow_run": run})
+    assert done.returncode == 0, done.stderr
+    assert [one.branch.name for one in bencher.project.reports] == ["pr/4/someone/topic", "pr/5/someone/topic"]
+    assert sorted(github.comments) == [4, 5]
+    for number in (4, 5):
+        with History(runner.folder / f"results/pull-request-{number}/history.db") as history:
+            assert history.branches() == {f"pr/{number}/someone/topic": 1}
+    told = done.stdout + done.stderr
+    assert not re.search(r"^\s*::|##\[", told, flags=re.MULTILINE)
+    without = {name: value for name, value in run.items() if name != "head_sha"}
+    done = runner.run(*given, event_name="workflow_run", event={"workflow_run": without})
+    assert (done.returncode, "lacks 'head_sha'" in done.stderr) == (2, True)
+
+
+def test_a_report_with_commands_for_the_workflow_is_refused_without_giving_them(
+    runner: Runner, github: GitHubServer, make_report: Callable[..., Report]
+) -> None:
+    data = json.loads(make_report(commit=Commit(hash=F)).model_dump_json())
+    data["\n::add-mask::main\r\x1b[2J##[error]x"] = 1
+    path = runner.folder / "artifacts/gt_cpu_ifirst-float64/report.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(data), encoding="utf-8")
+    github.pulls.append(pull(4, "topic", F, B, "someone"))
+    run = {"head_sha": F, "head_branch": "topic", "head_repository": {"owner": {"login": "someone"}}}
+    event = {"workflow_run": {**run, "conclusion": "success"}}
+    done = runner.run("bencher.fork-upload", "--folder", "../artifacts", event_name="workflow_run", event=event)
+    assert done.returncode == 2
+    assert "It is refused." in done.stderr
+    assert not re.search(r"^\s*::|##\[|[\r\x1b]", done.stdout + done.stderr, flags=re.MULTILINE)
 
 
 def test_only_our_own_comment_is_updated(runner: Runner, github: GitHubServer) -> None:

@@ -97,8 +97,6 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
     given = arguments()
     console = make_console(quiet="--quiet" in given)
     surroundings.where()  # complain about a wrong credential before measuring, not after
-    with History(surroundings.results / HISTORY):  # and about a history that cannot be used
-        pass
     _rescue(surroundings, surroundings.results / cell.id / "report.json")
     outcome = run_session(
         surroundings.project,
@@ -110,7 +108,11 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
         surroundings.branches(),
     )
     report, code = outcome.report, outcome.code
-    stored = store_reports(surroundings, console, reports=[report])
+    try:
+        stored = store_reports(surroundings, console, reports=[report])
+    except UsageError:  # the history cannot be used: what was measured is shown all the same
+        console.print(results_table(report, None))
+        raise
     checks = _show(surroundings, outcome, console)
     _tell(checks, report)
     for benchmark in report.failures:

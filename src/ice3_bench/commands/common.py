@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.exceptions import Exit as InvokeExit
 
 from ice3_bench.bencher.client import Bencher, Patience
-from ice3_bench.bencher.connection import Connection, Missing, connection
+from ice3_bench.bencher.connection import KEY_PATTERN, Connection, Missing, connection
 from ice3_bench.bencher.document import Revision
 from ice3_bench.cell.machine import describe_commit
 from ice3_bench.errors import BenchError, Exit, UsageError
@@ -46,6 +46,8 @@ class Surroundings:
         """Read pyproject.toml and the environment."""
         variables = dict(os.environ)
         project = find_project(Path.cwd())
+        if KEY_PATTERN.search(variables.get("BENCHER_BRANCH", "")):
+            raise UsageError("BENCHER_BRANCH holds a key instead of the name of a branch.")
         return cls(
             project=project,
             settings=load_settings(project),

@@ -76,20 +76,26 @@ class Actions:
 def revision_of_pull_request(pull: dict[str, Any], repository: str, policy: BencherPolicy) -> Revision:
     """Return the revision of a pull request, as events and the REST interface describe it."""
     try:
-        head, number = pull["head"], int(pull["number"])
-        fork = head["repo"] is None or head["repo"]["full_name"].lower() != repository.lower()
-        owner = head["user"]["login"] if head["user"] else "ghost"  # GitHub's name for deleted accounts
+        head, base, number = pull["head"], pull["base"], int(pull["number"])
+        fork = head["repo"] is None or _text(head["repo"]["full_name"]).lower() != repository.lower()
+        owner = _text(head["user"]["login"]) if head["user"] else "ghost"  # GitHub's name for deleted accounts
         return Revision(
-            branch=pull_request_branch(number, head["ref"], owner, fork=fork, policy=policy),
-            hash=head["sha"],
-            base=pull["base"]["ref"],
-            base_hash=pull["base"]["sha"],
+            branch=pull_request_branch(number, _text(head["ref"]), owner, fork=fork, policy=policy),
+            hash=_text(head["sha"]),
+            base=_text(base["ref"]),
+            base_hash=_text(base["sha"]),
             pull_request=number,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise UsageError(
             f"The description of the pull request lacks {error}: is this event of a pull request?"
         ) from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text instead of {str(value)[:40]}")
+    return value
 
 
 def revision_of_event(
