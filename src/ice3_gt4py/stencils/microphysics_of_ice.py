@@ -13,7 +13,7 @@ from ice3_gt4py.stencils.slopes import density_factors, slopes
 from ice3_gt4py.stencils.slow import collection_by_snow, riaggs, riauts, rvdeps, slow_kept, slow_transfers
 from ice3_gt4py.stencils.snow import snow_exchange
 from ice3_gt4py.stencils.sources import new_sources
-from ice3_gt4py.stencils.stepping import substep_length, vapour_and_heat
+from ice3_gt4py.stencils.stepping import kept_content, substep_length, vapour_and_heat
 from ice3_gt4py.stencils.thermodynamics import heating
 
 
@@ -73,12 +73,12 @@ def microphysics_of_ice(
             a_th, a_v, a_c, a_r, a_i, a_s, a_g,
         )  # fmt: skip
         th = tht + step * a_th + nucleated * ls
-        rv = rvt + step * a_v - nucleated
-        rc = rct + step * a_c
-        rr = rrt + step * a_r
-        ri = rit + step * a_i + nucleated
-        rs = rst + step * a_s
-        rg = rgt + step * a_g
+        rv = kept_content(rvt + step * a_v - nucleated, rv1)
+        rc = kept_content(rct + step * a_c, rct)
+        rr = kept_content(rrt + step * a_r, rrt)
+        ri = kept_content(rit + step * a_i + nucleated, ri1)
+        rs = kept_content(rst + step * a_s, rst)
+        rg = kept_content(rgt + step * a_g, rgt)
         ni = ni * (1.0 - active * (1.0 - above(ri, 0.0)))
         elapsed = step if active > 0.0 else tstep
         nucleated = (1.0 - active) * nucleated
@@ -106,12 +106,12 @@ def microphysics_of_ice(
                 a_th2, a_v2, a_c2, a_r2, a_i2, a_s2, a_g2,
             )  # fmt: skip
             th = th + step2 * a_th2
-            rv = rv + step2 * a_v2
-            rc = rc + step2 * a_c2
-            rr = rr + step2 * a_r2
-            ri = ri + step2 * a_i2
-            rs = rs + step2 * a_s2
-            rg = rg + step2 * a_g2
+            rv = kept_content(rv + step2 * a_v2, rv)
+            rc = kept_content(rc + step2 * a_c2, rc)
+            rr = kept_content(rr + step2 * a_r2, rr)
+            ri = kept_content(ri + step2 * a_i2, ri)
+            rs = kept_content(rs + step2 * a_s2, rs)
+            rg = kept_content(rg + step2 * a_g2, rg)
             ni = ni * above(ri, 0.0)
             elapsed = elapsed + step2
             passes = passes + 1.0
