@@ -12,6 +12,7 @@ from ice3_gt4py import constants
 from ice3_gt4py.autoconversion import ice_threshold_law
 from ice3_gt4py.lookup import joined_tables
 from ice3_gt4py.parameters import GRAUPEL, SMALLEST, Parameters
+from ice3_gt4py.rounding import rounding_externals
 from ice3_gt4py.stencils.thermodynamics import thermodynamic_externals
 from ice3_gt4py.tables import lookup_externals
 
@@ -31,6 +32,7 @@ def externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
     return {
         **KINDS,
         **thermodynamic_externals(build.precision),
+        **rounding_externals(build.precision),
         **{name: getattr(constants, name) for name in names},
         **asdict(parameters),
         **lookup_externals(parameters),

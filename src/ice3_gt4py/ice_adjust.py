@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ice3_gt4py import constants, supported
 from ice3_gt4py.autoconversion import ice_threshold_law
 from ice3_gt4py.compilation import freeze
+from ice3_gt4py.rounding import rounding_externals
 from ice3_gt4py.stencils.ice_adjust import ice_adjust
 from ice3_gt4py.stencils.thermodynamics import thermodynamic_externals
 from ice3_gt4py.storages import check, is_one_row
@@ -43,6 +44,7 @@ def externals(options: IceAdjustOptions, build: Build, *, adjusted_state: bool =
     slope, intercept = ice_threshold_law(options)
     return {
         **thermodynamic_externals(build.precision),
+        **rounding_externals(build.precision),
         **_moment_kinks(),
         "EPSILO": constants.RD / constants.RV,
         "OVER_EPSILO": constants.RV / constants.RD,

@@ -56,6 +56,8 @@ def with_mass_flux_part(fraction, content, w, y, cf_mf):
 
 
 @gtscript.function
-def all_or_nothing(rcs, ris, over_tstep):
-    """Cloud fraction without subgrid condensation."""
-    return 1.0 if rcs + ris > 1e-12 * over_tstep else 0.0
+def all_or_nothing(rc, ri, rcs, ris, over_tstep):
+    """Cloud fraction without subgrid condensation; what rounding leaves of ``rc`` and ``ri`` is not a cloud."""
+    from __externals__ import RESIDUE
+
+    return 1.0 if rcs + ris > max(1e-12, RESIDUE * (rc + ri)) * over_tstep else 0.0

@@ -114,7 +114,7 @@ def ice_adjust(
                 out_ri = ri1 + mi
                 out_th = (t1 + (mc * lv + mi * ls) * over_cph) / exn
         else:
-            fraction = all_or_nothing(sc, si, over_tstep)
+            fraction = all_or_nothing(rc, ri, sc, si, over_tstep)
             if __INLINED(WITH_SRCS):
                 srcs = fraction
             if __INLINED(STATE_OUT):

@@ -252,6 +252,8 @@ def add_mass_flux_parts(
 
 
 def find_whole_cloud(
+    rc: Field["float"],
+    ri: Field["float"],
     rcs: Field["float"],
     ris: Field["float"],
     cldfr: Field["float"],
@@ -262,6 +264,6 @@ def find_whole_cloud(
     from __externals__ import WITH_SRCS
 
     with computation(PARALLEL), interval(...):
-        cldfr = all_or_nothing(rcs, ris, over_tstep)
+        cldfr = all_or_nothing(rc, ri, rcs, ris, over_tstep)
         if __INLINED(WITH_SRCS):
             srcs = cldfr

@@ -41,7 +41,7 @@ from ice3_gt4py.stencils.snow import (
     snow_melting_transfers,
 )
 from ice3_gt4py.stencils.sources import new_sources
-from ice3_gt4py.stencils.stepping import substep_length, vapour_and_heat
+from ice3_gt4py.stencils.stepping import kept_content, landed, substep_length, vapour_and_heat
 from ice3_gt4py.stencils.thermodynamics import heating
 from ice3_gt4py.stencils.warm import warm_kept, warm_rates, warm_transfers
 
@@ -135,12 +135,12 @@ def microphysics(
             a_th, a_v, a_c, a_r, a_i, a_s, a_g,
         )  # fmt: skip
         th = tht + step * a_th + b_th
-        rv = rvt + step * a_v - nucleated
-        rc = rct + step * a_c + melted
-        rr = rrt + step * a_r - frozen
-        ri = rit + step * a_i + b_i
-        rs = rst + step * a_s
-        rg = rgt + step * a_g + frozen
+        rv = kept_content(rvt + step * a_v - nucleated, rv1)
+        rc = kept_content(rct + step * a_c + melted, rc1)
+        rr = kept_content(rrt + step * a_r - frozen, rr1)
+        ri = kept_content(rit + step * a_i + b_i, ri1)
+        rs = kept_content(rst + step * a_s, rst)
+        rg = kept_content(rgt + step * a_g + frozen, rg1)
         ni = ni * (1.0 - active * (1.0 - above(ri, 0.0)))
         elapsed = step if active > 0.0 else tstep
         nucleated = (1.0 - active) * nucleated
@@ -149,7 +149,7 @@ def microphysics(
     with computation(PARALLEL), interval(...):
         passes = 1.0
         while elapsed < tstep and passes < 100.0:
-            t2 = th * exn
+            t2 = landed(th * exn)
             lv2, ls2 = heating(t2, exn, rv, rc, rr, ri, rs, rg)
             # Raw rates whose conditions no longer hold are zero from now on.
             has_v2, has_c2, has_r2, has_i2, has_s2, has_g2 = present(rv, rc, rr, ri, rs, rg)
@@ -198,12 +198,12 @@ def microphysics(
                 a_th2, a_v2, a_c2, a_r2, a_i2, a_s2, a_g2,
             )  # fmt: skip
             th = th + step2 * a_th2
-            rv = rv + step2 * a_v2
-            rc = rc + step2 * a_c2
-            rr = rr + step2 * a_r2
-            ri = ri + step2 * a_i2
-            rs = rs + step2 * a_s2
-            rg = rg + step2 * a_g2
+            rv = kept_content(rv + step2 * a_v2, rv)
+            rc = kept_content(rc + step2 * a_c2, rc)
+            rr = kept_content(rr + step2 * a_r2, rr)
+            ri = kept_content(ri + step2 * a_i2, ri)
+            rs = kept_content(rs + step2 * a_s2, rs)
+            rg = kept_content(rg + step2 * a_g2, rg)
             ni = ni * above(ri, 0.0)
             elapsed = elapsed + step2
             passes = passes + 1.0

@@ -41,7 +41,7 @@ from ice3_gt4py.stencils.snow import (
     snow_melting_transfers,
 )
 from ice3_gt4py.stencils.sources import new_sources
-from ice3_gt4py.stencils.stepping import change_limited, substep_length, vapour_and_heat
+from ice3_gt4py.stencils.stepping import change_limited, kept_content, landed, substep_length, vapour_and_heat
 from ice3_gt4py.stencils.thermodynamics import heating
 from ice3_gt4py.stencils.warm import warm_kept, warm_rates, warm_transfers
 
@@ -145,7 +145,6 @@ def microphysics_by_point(
         rs0 = rst
         rg0 = rgt
         while active > 0.0 and elapsed < tstep and passes < 1000.0:
-            t = th * exn
             lv, ls = heating(t, exn, rv, rc, rr, ri, rs, rg)
             b_v = 0.0
             b_c = 0.0
@@ -260,13 +259,14 @@ def microphysics_by_point(
                         step = 0.0
                         stopped = 1.0
             th = th + step * a_th + b_th
-            rv = rv + step * a_v + b_v
-            rc = rc + step * a_c + b_c
-            rr = rr + step * a_r + b_r
-            ri = ri + step * a_i + b_i
-            rs = rs + step * a_s
-            rg = rg + step * a_g + b_g
+            rv = kept_content(rv + step * a_v + b_v, rv + b_v)
+            rc = kept_content(rc + step * a_c + b_c, rc + b_c)
+            rr = kept_content(rr + step * a_r + b_r, rr + b_r)
+            ri = kept_content(ri + step * a_i + b_i, ri + b_i)
+            rs = kept_content(rs + step * a_s, rs)
+            rg = kept_content(rg + step * a_g + b_g, rg + b_g)
             ni = ni * above(ri, 0.0)
+            t = landed(th * exn)
             elapsed = elapsed + step
             passes = passes + 1.0
 

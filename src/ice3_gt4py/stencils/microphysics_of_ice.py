@@ -13,7 +13,7 @@ from ice3_gt4py.stencils.slopes import density_factors, slopes
 from ice3_gt4py.stencils.slow import collection_by_snow, riaggs, riauts, rvdeps, slow_kept, slow_transfers
 from ice3_gt4py.stencils.snow import snow_exchange
 from ice3_gt4py.stencils.sources import new_sources
-from ice3_gt4py.stencils.stepping import substep_length, vapour_and_heat
+from ice3_gt4py.stencils.stepping import kept_content, substep_length, vapour_and_heat
 from ice3_gt4py.stencils.thermodynamics import heating
 
 
@@ -63,9 +63,9 @@ def microphysics_of_ice(
             a_th, a_v, 0.0, 0.0, a_i, a_s, 0.0,
         )  # fmt: skip
         th = tht + step * a_th + nucleated * ls
-        rv = rvt + step * a_v - nucleated
-        ri = rit + step * a_i + nucleated
-        rs = rst + step * a_s
+        rv = kept_content(rvt + step * a_v - nucleated, rv1)
+        ri = kept_content(rit + step * a_i + nucleated, ri1)
+        rs = kept_content(rst + step * a_s, rst)
         ni = ni * (1.0 - active * (1.0 - above(ri, 0.0)))
         elapsed = step if active > 0.0 else tstep
         nucleated = (1.0 - active) * nucleated
@@ -90,9 +90,9 @@ def microphysics_of_ice(
                 a_th2, a_v2, 0.0, 0.0, a_i2, a_s2, 0.0,
             )  # fmt: skip
             th = th + step2 * a_th2
-            rv = rv + step2 * a_v2
-            ri = ri + step2 * a_i2
-            rs = rs + step2 * a_s2
+            rv = kept_content(rv + step2 * a_v2, rv)
+            ri = kept_content(ri + step2 * a_i2, ri)
+            rs = kept_content(rs + step2 * a_s2, rs)
             ni = ni * above(ri, 0.0)
             elapsed = elapsed + step2
             passes = passes + 1.0

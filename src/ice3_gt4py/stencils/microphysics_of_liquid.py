@@ -10,7 +10,7 @@ from ice3_gt4py.stencils.air import air
 from ice3_gt4py.stencils.presence import hydrometeors, present
 from ice3_gt4py.stencils.slopes import density_factors, slopes
 from ice3_gt4py.stencils.sources import new_sources
-from ice3_gt4py.stencils.stepping import substep_length, vapour_and_heat
+from ice3_gt4py.stencils.stepping import kept_content, landed, substep_length, vapour_and_heat
 from ice3_gt4py.stencils.thermodynamics import heating
 from ice3_gt4py.stencils.warm import warm_kept, warm_rates, warm_transfers
 
@@ -54,16 +54,16 @@ def microphysics_of_liquid(
             a_th, a_v, a_c, a_r, 0.0, 0.0, 0.0,
         )  # fmt: skip
         th = tht + step * a_th
-        rv = rvt + step * a_v
-        rc = rct + step * a_c
-        rr = rrt + step * a_r
+        rv = kept_content(rvt + step * a_v, rvt)
+        rc = kept_content(rct + step * a_c, rct)
+        rr = kept_content(rrt + step * a_r, rrt)
         elapsed = step if active > 0.0 else tstep
         revav = active * revav
 
     with computation(PARALLEL), interval(...):
         passes = 1.0
         while elapsed < tstep and passes < 100.0:
-            lv2, ls2 = heating(th * exn, exn, rv, rc, rr, 0.0, 0.0, 0.0)
+            lv2, ls2 = heating(landed(th * exn), exn, rv, rc, rr, 0.0, 0.0, 0.0)
             has_v2, has_c2, has_r2, has_i2, has_s2, has_g2 = present(rv, rc, rr, 0.0, 0.0, 0.0)
             cautr, caccr, revav = warm_kept(rc, rhodref, sigs, has_c2, has_r2, cautr, caccr, revav)
             a_c2, a_r2 = warm_transfers(0.0, cautr, caccr, revav)
@@ -77,9 +77,9 @@ def microphysics_of_liquid(
                 a_th2, a_v2, a_c2, a_r2, 0.0, 0.0, 0.0,
             )  # fmt: skip
             th = th + step2 * a_th2
-            rv = rv + step2 * a_v2
-            rc = rc + step2 * a_c2
-            rr = rr + step2 * a_r2
+            rv = kept_content(rv + step2 * a_v2, rv)
+            rc = kept_content(rc + step2 * a_c2, rc)
+            rr = kept_content(rr + step2 * a_r2, rr)
             elapsed = elapsed + step2
             passes = passes + 1.0
 

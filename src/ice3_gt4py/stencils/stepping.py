@@ -63,3 +63,21 @@ def change_limited(step, stopped, content, evaluated_content, change, tendency, 
     time = (largest + evaluated_content - content - change) / rate
     counts = above(abs(tendency), 1e-20) * max(has, above(tendency, 0.0)) * (1.0 - above(0.0, time)) * above(step, time)
     return time if counts > 0.0 else step, max(stopped, counts)
+
+
+@gtscript.function
+def kept_content(left, before):
+    """Content after a substep, of what it was ``before``: 0 if the species was used up and ``left`` is rounding."""
+    from __externals__ import RESIDUE
+
+    content = left if abs(left) > RESIDUE * before else 0.0
+    return content
+
+
+@gtscript.function
+def landed(t):
+    """Temperature after a substep: the melting point if the substep ended there but for rounding."""
+    from __externals__ import LANDING, TT
+
+    temperature = t if abs(t - TT) > LANDING else TT
+    return temperature

@@ -67,7 +67,9 @@ def ice_adjust(fields: Fields, timestep: float, options: Options) -> Adjusted:
         rv, rc, ri = rv - (rc_mf + ri_mf), rc + rc_mf, ri + ri_mf
         temperature = temperature + (rc_mf * state.lv + ri_mf * state.ls) / state.capacity
     else:
-        cldfr = srcs = jnp.where(rcs + ris > CONDENSATE_MIN / timestep, 1.0, 0.0).astype(fields.th.dtype)
+        rounding = 4.0 * jnp.finfo(fields.th.dtype).eps * (fields.rc + fields.ri)
+        least = jnp.maximum(CONDENSATE_MIN, rounding) / timestep
+        cldfr = srcs = jnp.where(rcs + ris > least, 1.0, 0.0).astype(fields.th.dtype)
 
     return Adjusted(
         rvs=rvs,

@@ -78,6 +78,8 @@ LEAST_SIGMA = 1e-10
 """least standard deviation of the saturation deficit, kg kg-1"""
 LEAST_CONDENSATE = 1e-12
 """condensate below it is set to zero, kg kg-1"""
+ROUNDING_UNITS = 4.0
+"""what is left of a content is rounding if it is smaller than so many epsilons of the content"""
 LEAST_FRACTION = 1e-6
 """cloud above the autoconversion threshold that covers less is neglected"""
 NEGLIGIBLE = 1e-20

@@ -9,7 +9,7 @@ import numpy as np
 from numpy_ice3 import cloud as clouds
 from numpy_ice3 import mass_flux
 from numpy_ice3 import thermodynamics as thermo
-from numpy_ice3.constants import LEAST_CONDENSATE, LEAST_SIGMA
+from numpy_ice3.constants import LEAST_CONDENSATE, LEAST_SIGMA, ROUNDING_UNITS
 from numpy_ice3.options import Options
 from numpy_ice3.scheme import Scheme
 from numpy_ice3.sources import Sources
@@ -142,7 +142,9 @@ def ice_adjust(
         out_rv, out_rc, out_ri = new_rv - (liquid + frozen), new_rc + liquid, new_ri + frozen
         out_temperature = adjusted.temperature + (liquid * heats.lv + frozen * heats.ls) / heats.capacity
     else:
-        cldfr = np.where(sources.rcs + sources.ris > LEAST_CONDENSATE / timestep, 1.0, 0.0).astype(th.dtype)
+        residue = ROUNDING_UNITS * np.finfo(th.dtype).eps * state.condensate
+        least = np.maximum(LEAST_CONDENSATE, residue) / timestep
+        cldfr = np.where(sources.rcs + sources.ris > least, 1.0, 0.0).astype(th.dtype)
         moment = cldfr
 
     outputs = {
