@@ -7,7 +7,7 @@ from importlib import metadata
 from invoke.collection import Collection
 from invoke.program import Program
 
-from ice3_bench.commands import bench, bencher, comparing, looking, packing, port, tabulating
+from ice3_bench.commands import bench, bencher, comparing, exporting, looking, packing, port, tabulating
 
 __all__ = ["namespace", "program"]
 
@@ -19,6 +19,7 @@ namespace = Collection(
     bencher.comment_task,
     comparing.calibrate,
     comparing.compare,
+    exporting.export_task,
     looking.history_task,
     looking.report_task,
     tabulating.table,
