@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,14 @@ from ice3_bench.history.store import History
 from ice3_bench.report import Benchmark, Commit, Machine, Metric, PassRecord, Protocol, Report, Rounds, Software
 
 CELLS = tuple(f"backend{number}-float64" for number in range(10))
-FORMATS = (("csv",), ("parquet",), ("openmetrics",), ("openmetrics", "--history"), ("benchmark-action",), ("phyex-perf",))
+FORMATS = (
+    ("csv",),
+    ("parquet",),
+    ("openmetrics",),
+    ("openmetrics", "--history"),
+    ("benchmark-action",),
+    ("phyex-perf",),
+)
 ROUNDS = 100
 
 
@@ -75,15 +81,15 @@ def make(path: Path, runs: int, benchmarks: int) -> None:
                 history.add(report(random, cell, run, benchmarks))
 
 
-def export(results: Path, words: tuple[str, ...]) -> tuple[float, float]:
-    """Export to a file; return the processor time of the process and its largest memory, s and MB."""
-    command = [sys.executable, "-m", "ice3_bench", "export", "--", "--format", *words, "--output", os.devnull]
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+def export(results: Path, words: tuple[str, ...]) -> tuple[float, float, float]:
+    """Export to a file; return wall and processor time of the process and its largest memory, s and MB."""
+    output = str(results / "exported")
+    command = [sys.executable, "-m", "ice3_bench", "export", "--", "--format", *words, "--output", output]
+    start = time.perf_counter()
     child = subprocess.Popen(command, env={**os.environ, "ICE3_BENCH_RESULTS": str(results)}, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(child.pid, 0)
     assert status == 0, command
-    del before
-    return time.perf_counter() - start, used.ru_maxrss / 1000
+    return time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000
 
 
 def main() -> None:
@@ -96,10 +102,15 @@ def main() -> None:
         sizes = (options.runs // 4, options.runs)
         for runs in sizes:
             make(Path(name, str(runs), "history.db"), runs, options.benchmarks)
-        print(f"{options.benchmarks} benchmarks in each of 10 cells, 5 measures", *(f"{n:>14} runs" for n in sizes))
+        print(
+            f"{options.benchmarks} benchmarks in each of 10 cells, 5 measures",
+            *(f"{f'{n} runs: wall, CPU, memory':>28}" for n in sizes),
+        )
         for words in FORMATS:
             found = [export(Path(name, str(runs)), words) for runs in sizes]
-            print(f"{' '.join(words):43}", *(f"{took:7.2f} s {memory:6.0f} MB" for took, memory in found))
+            print(
+                f"{' '.join(words):43}", *(f"{wall:10.2f} s {cpu:6.2f} s {size:6.0f} MB" for wall, cpu, size in found)
+            )
 
 
 if __name__ == "__main__":

@@ -5,13 +5,22 @@ from __future__ import annotations
 import csv
 import io
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ice3_bench.export.table import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import BinaryIO
+
+
+TRUTHS = {True: "true", False: "false"}
+WRITTEN: dict[int, Callable[[Any], str]] = {
+    Row._fields.index("created"): datetime.isoformat,
+    Row._fields.index("uncommitted"): TRUTHS.__getitem__,
+    Row._fields.index("gated"): TRUTHS.__getitem__,
+}
+"""How values are written that all readers of CSV take in one form only, by column."""
 
 
 def write_csv(rows: Iterable[Row], stream: BinaryIO) -> int:
@@ -23,15 +32,11 @@ def write_csv(rows: Iterable[Row], stream: BinaryIO) -> int:
         for row in rows:
             if not number:  # an empty selection is an error before anything is written
                 writer.writerow(Row._fields)
-            writer.writerow([_written(value) for value in row])
+            values = list[object](row)
+            for column, write in WRITTEN.items():
+                values[column] = write(values[column])
+            writer.writerow(values)
             number += 1
     finally:
         text.detach()  # closing it would close the stream, which is the caller's
     return number
-
-
-def _written(value: object) -> object:
-    """Write truths as all readers of CSV do, and times as in ISO 8601."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value.isoformat() if isinstance(value, datetime) else value

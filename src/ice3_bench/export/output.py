@@ -19,7 +19,7 @@ STANDARD_OUTPUT = "-"
 
 @contextmanager
 def opened(name: str) -> Iterator[BinaryIO]:
-    """Open a file for writing, or standard output; the file appears, or is replaced, when all is written.
+    """Open a file for writing, or standard output; a file appears, or is replaced, when all is written.
 
     Raises
     ------
@@ -32,15 +32,27 @@ def opened(name: str) -> Iterator[BinaryIO]:
             sys.stdout.buffer.flush()
         return
     path = Path(name)
-    temporary = path.parent / f".{uuid4().hex}.tmp"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as stream:
+    if path.exists() and not path.is_file():  # a device or a pipe must not be replaced by a file
+        with _written(path), path.open("wb") as stream:
             yield stream
-        with suppress(FileNotFoundError):
-            shutil.copymode(path, temporary)
-        temporary.replace(path)
+        return
+    path = path.resolve()  # a link stays one
+    temporary = path.parent / f".{uuid4().hex}.tmp"
+    with _written(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("xb") as stream:
+                yield stream
+            with suppress(FileNotFoundError):
+                shutil.copymode(path, temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}. Choose another place with --output.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
