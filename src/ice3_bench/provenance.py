@@ -63,13 +63,14 @@ class Machine(Record):
     cores: int
     quota: float | None = None
     """Cores' worth of time that the control group allows; None: all of it."""
-    memory_bytes: int
+    memory_bytes: int | None
+    """None in imported results that do not say it."""
     system: str
     device: str | None = None
     """GPU model, for GPU cells."""
     gpu: Gpu | None = None
-    triad_bytes_per_second: float
-    """STREAM triad measured with the session's number of threads."""
+    triad_bytes_per_second: float | None
+    """STREAM triad measured with the session's number of threads; None in imported results."""
 
 
 class Software(Record):

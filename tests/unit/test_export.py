@@ -9,7 +9,7 @@ import os
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import polars as pl
@@ -174,9 +174,13 @@ def test_hostile_names_stay_one_value(make_report: Callable[..., Report], tmp_pa
         read = list(csv.DictReader(io.StringIO(stream.getvalue().decode())))
         assert {(row["branch"], row["testbed"]) for row in read} == {('a"b,c\\d é', 'n"o\\de, 1')}
         for written in (_newest(history, settings), _history(history)):
-            for family in text_string_to_metric_families(written):
+            for family in families_in(written):
                 for sample in family.samples:
                     assert (sample.labels["branch"], sample.labels["testbed"]) == ('a"b,c\\d é', 'n"o\\de, 1')
+
+
+def families_in(text: str) -> list[Any]:
+    return list(text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
 
 
 def _newest(history: History, settings: Settings) -> str:
@@ -200,7 +204,7 @@ def test_metrics_have_base_units_and_no_times(history: History, settings: Settin
         "ice3_bench_bandwidth_ratio",
         "ice3_bench_transfer_in_seconds",
     ]
-    families = {family.name: family.samples for family in text_string_to_metric_families(_newest(history, settings))}
+    families = {family.name: family.samples for family in families_in(_newest(history, settings))}
     assert all(sample.timestamp is None for samples in families.values() for sample in samples)
     last = next(
         report for report in reversed(reports) if report.commit.branch == "topic" and report.machine.testbed == "laptop"
@@ -237,7 +241,7 @@ def test_metrics_have_base_units_and_no_times(history: History, settings: Settin
 
 
 def test_the_history_of_metrics_has_every_committed_value_at_its_time(history: History, reports: list[Report]) -> None:
-    families = {family.name: family.samples for family in text_string_to_metric_families(_history(history))}
+    families = {family.name: family.samples for family in families_in(_history(history))}
     assert set(families) == {metric_name(MEASURES[name]) for name in reports[0].benchmarks[0].measures}
     found = {
         (sample.labels["branch"], sample.labels["testbed"], round(1000 * float(sample.timestamp or 0))): sample.value

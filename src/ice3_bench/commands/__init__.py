@@ -7,7 +7,7 @@ from importlib import metadata
 from invoke.collection import Collection
 from invoke.program import Program
 
-from ice3_bench.commands import bench, bencher, comparing, exporting, looking, packing, port, tabulating
+from ice3_bench.commands import bench, bencher, comparing, exporting, importing, looking, packing, port, tabulating
 
 __all__ = ["namespace", "program"]
 
@@ -20,6 +20,7 @@ namespace = Collection(
     comparing.calibrate,
     comparing.compare,
     exporting.export_task,
+    importing.import_task,
     looking.history_task,
     looking.report_task,
     tabulating.table,
