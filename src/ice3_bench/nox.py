@@ -33,6 +33,7 @@ COMPARE = "Compare two revisions on this machine: faster, slower, same or undeci
 CALIBRATE = "Prove bench-compare on this machine: false alarms and power, with known slowdowns."
 TABLE = "Show one table of the newest results of all cells on this machine, to publish it."
 HISTORY = "Show every series of the local history and where its level changed."
+EXPORT = "Give the local history to other programs: tables, Prometheus, github-action-benchmark, PHYEX."
 PACK = "Pack cells into one archive that measures them on a machine without network."
 REPORT = "Write the local history as one page, results/report.html."
 BENCHER = "Manage the Bencher project: nox -s bencher -- check, setup, archive or fork-upload."
@@ -61,6 +62,7 @@ def sessions(pyproject: str = "pyproject.toml") -> None:
     _define("bench-table", TABLE, _arguments(harness, "table"))
     _define("bench-history", HISTORY, _arguments(harness, "history"))
     _define("bench-report", REPORT, _arguments(harness, "report", extra="report"))
+    _define("bench-export", EXPORT, _arguments(harness, "export", extra="export"))
     _define("bench-pack", PACK, _arguments(harness, "pack"))
     _define("port", PORT, _group(harness, "port", "check --backend ID (or new --id ID)"))
 

@@ -64,13 +64,14 @@ class Machine(Record):
     cores: Positive
     quota: Annotated[Share, Field(gt=0.0)] | None = None
     """Cores' worth of time that the control group allows; None: all of it."""
-    memory_bytes: Positive
+    memory_bytes: Positive | None
+    """None in imported results that do not say it."""
     system: Line
     device: Line | None = None
     """GPU model, for GPU cells."""
     gpu: Gpu | None = None
-    triad_bytes_per_second: Rate
-    """STREAM triad measured with the session's number of threads."""
+    triad_bytes_per_second: Rate | None
+    """STREAM triad measured with the session's number of threads; None in imported results."""
 
 
 class Software(Record):

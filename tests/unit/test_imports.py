@@ -89,7 +89,8 @@ def refused(found: list[Import], allowed: set[str]) -> list[str]:
 
 def dependencies() -> set[str]:
     """Import names of the project's dependencies, those of its optional commands included."""
-    groups = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["project"]["optional-dependencies"]["report"]]
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    groups = [*PYPROJECT["project"]["dependencies"], *extras["report"], *extras["export"]]
     return {re.split(r"[^A-Za-z0-9_.-]", one)[0].replace("-", "_").lower() for one in groups if isinstance(one, str)}
 
 

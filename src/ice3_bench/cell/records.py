@@ -67,7 +67,7 @@ def not_produced(checked: Sequence[messages.Checked]) -> dict[str, list[str]]:
     return {component: fields for component, fields in found.items() if fields}
 
 
-def timed_benchmarks(place: Workplace, answers: Answers, bandwidth: float) -> list[Benchmark]:
+def timed_benchmarks(place: Workplace, answers: Answers, bandwidth: float | None) -> list[Benchmark]:
     """Return the benchmarks of a timing pass, failed ones included.
 
     Parameters
@@ -149,7 +149,9 @@ def _benchmark(
     )
 
 
-def _timed(place: Workplace, benchmark: messages.Benchmark, timed: messages.Timed, bandwidth: float) -> Benchmark:
+def _timed(
+    place: Workplace, benchmark: messages.Benchmark, timed: messages.Timed, bandwidth: float | None
+) -> Benchmark:
     rounds = Rounds(
         wall_ns=list(timed.rounds.wall_ns),
         cpu_ns=list(timed.rounds.cpu_ns),
@@ -161,7 +163,7 @@ def _timed(place: Workplace, benchmark: messages.Benchmark, timed: messages.Time
     measures = {
         "latency": latency,
         "throughput": _rate(1e9 * made.points, latency),
-        "bandwidth": _rate(1e9 * timed.bytes / bandwidth, latency),
+        "bandwidth": _rate(1e9 * timed.bytes / bandwidth, latency) if bandwidth else None,
         "transfer-in": _shortest(timed.transfer_in_ns),
         "transfer-out": _shortest(timed.transfer_out_ns),
     }

@@ -7,7 +7,18 @@ from importlib import metadata
 from invoke.collection import Collection
 from invoke.program import Program
 
-from ice3_bench.commands import bench, bencher, comparing, looking, packing, port, reference, tabulating
+from ice3_bench.commands import (
+    bench,
+    bencher,
+    comparing,
+    exporting,
+    importing,
+    looking,
+    packing,
+    port,
+    reference,
+    tabulating,
+)
 
 __all__ = ["namespace", "program"]
 
@@ -19,6 +30,8 @@ namespace = Collection(
     bencher.comment_task,
     comparing.calibrate,
     comparing.compare,
+    exporting.export_task,
+    importing.import_task,
     looking.history_task,
     looking.report_task,
     tabulating.table,

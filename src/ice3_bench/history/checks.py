@@ -14,6 +14,7 @@ from ice3_bench.text import changed, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from ice3_bench.history.store import History, Point
     from ice3_bench.history.thresholds import Boundary
@@ -92,20 +93,23 @@ def _judge(
     least_change: float,
 ) -> Check:
     key = SeriesKey(benchmark.name, measure, report.comparability)
-    branch, drawn = _limits(report, key, model, histories)
+    values = {
+        branch: [(point.created, point.metric.value) for point in reversed(series.get(key, ()))]
+        for branch, series in histories.items()
+    }
+    branch, drawn = limits(model, values, report.created)
     value = benchmark.measures[measure].value
     distrust = report.distrust(benchmark, measure)
     if distrust is not None:
         return Check(benchmark.name, benchmark.label, measure, value, "unchecked", branch, drawn, None, distrust)
     relative = value / drawn.baseline - 1.0 if drawn.baseline else None
     side = drawn.crossed(value)
-    verdict: Verdict = "fine"
+    verdict = judged(measure, value, drawn, least_change)
     if drawn.skipped is not None:
-        verdict, reason = "unchecked", f"{drawn.skipped} on '{branch}'"
+        reason = f"{drawn.skipped} on '{branch}'"
     elif side is None:
         reason = f"within {_rule(model, drawn, measure, branch)}"
     else:
-        verdict = "worse" if (side == "upper") != MEASURES[measure].larger_is_better else "better"
         limit = drawn.upper if side == "upper" else drawn.lower
         reason = (
             f"{written(measure, value)} is {'above' if side == 'upper' else 'below'} {written(measure, limit or 0.0)}, "
@@ -113,20 +117,36 @@ def _judge(
         )
         if relative is not None:
             reason += f"; {changed(relative)} from the baseline"
-            if abs(relative) < least_change:
-                verdict = "fine"
+            if verdict == "fine":
                 reason += f", less than the {least_change:.0%} that count"
     return Check(benchmark.name, benchmark.label, measure, value, verdict, branch, drawn, relative, reason)
 
 
-def _limits(
-    report: Report, key: SeriesKey, model: Threshold, histories: Mapping[str, Mapping[SeriesKey, Sequence[Point]]]
+def judged(measure: str, value: float, drawn: Boundary, least_change: float) -> Verdict:
+    """Judge a value by its limits; beyond one, it must also differ from the baseline by ``least_change``, relative."""
+    if drawn.skipped is not None:
+        return "unchecked"
+    side = drawn.crossed(value)
+    if side is None or (drawn.baseline and abs(value / drawn.baseline - 1.0) < least_change):
+        return "fine"
+    return "worse" if (side == "upper") != MEASURES[measure].larger_is_better else "better"
+
+
+def limits(
+    model: Threshold, histories: Mapping[str, Sequence[tuple[datetime, float]]], now: datetime
 ) -> tuple[str, Boundary]:
-    """Compute the limits from the first branch with enough runs, or say what the one with most runs lacks."""
+    """Compute the limits from the first branch with enough runs, or say what the one with most runs lacks.
+
+    Parameters
+    ----------
+    histories
+        By branch: pairs of time and value, newest first.
+    now
+        When the value under test was measured.
+    """
     drawn = []
-    for branch, series in histories.items():
-        points = [(point.created, point.metric.value) for point in reversed(series.get(key, ()))]
-        values = selected(model, points, report.created)
+    for branch, points in histories.items():
+        values = selected(model, points, now)
         drawn.append((branch, boundary(model, values)))
         if len(values) >= model.needed:
             return drawn[-1]
