@@ -24,7 +24,8 @@ from ice3_bench.history.checks import check
 from ice3_bench.history.series import collect
 from ice3_bench.history.store import History
 from ice3_bench.names import BenchmarkName
-from ice3_bench.report import Commit, parse_report
+from ice3_bench.report import Commit
+from ice3_bench.reports import parse_report
 from ice3_bench.show.page import Latest, page
 
 if TYPE_CHECKING:
