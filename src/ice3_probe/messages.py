@@ -603,7 +603,7 @@ def decode(line: str) -> Message:
     """
     try:
         body = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MessageError(f"Not a message: {line[:80]!r} ({error}).") from error
     if not isinstance(body, dict) or body.get("version") != VERSION:
         found = body.get("version") if isinstance(body, dict) else None

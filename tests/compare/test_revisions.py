@@ -6,13 +6,20 @@ import fcntl
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.compare.conftest import git
 
+from ice3_bench.cell.lock import locked
+from ice3_bench.compare.comparison import LOGS, Request, compare_revisions
+from ice3_bench.compare.pairs import Protocol as Procedure
 from ice3_bench.compare.revisions import MARKER, PREFIX, WORKTREE, checked_out, default_base, require_port
 from ice3_bench.errors import UsageError
 from ice3_bench.programs import REPOSITORY_VARIABLES
+
+if TYPE_CHECKING:
+    from ice3_bench.settings.matrix import Settings
 
 
 @pytest.fixture
@@ -179,6 +186,27 @@ def test_untracked_source_files_are_uncommitted_changes(project: Path) -> None:
         (project / name).touch()
         with checked_out(project, WORKTREE) as revision:
             assert revision.uncommitted is uncommitted
+
+
+def test_two_comparisons_at_once_do_not_share_their_logs(project: Path, tmp_path: Path, settings: Settings) -> None:
+    request = Request([settings.cell("numpy", "float64")], 1, Procedure())
+    kept = tmp_path / "results" / LOGS / "numpy-float64" / "base-1.log"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    with (
+        locked(tmp_path / "results" / LOGS / ".lock"),
+        pytest.raises(UsageError, match=r"Revisions are being compared by process \d+ on "),
+    ):
+        compare_revisions(
+            project,
+            tmp_path / "results",
+            settings,
+            request,
+            "unknown",
+            store=lambda _comparison: None,
+            notify=lambda _what: None,
+        )
+    assert kept.exists()
 
 
 def test_the_worktree_is_copied_with_all_that_is_not_ignored(project: Path) -> None:

@@ -87,3 +87,9 @@ def test_a_message_of_another_kind_is_refused() -> None:
 def test_numbers_that_are_not_finite_are_never_written() -> None:
     with pytest.raises(ValueError, match="Out of range"):
         encode(messages.Prepared(1, float("nan")))
+
+
+@pytest.mark.parametrize("line", ["[" * 200_000, "9" * 5000, '{"version": NaN}', '"\\ud800"'])
+def test_a_line_that_is_no_message_is_refused(line: str) -> None:
+    with pytest.raises(MessageError):
+        decode(line)

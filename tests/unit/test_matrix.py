@@ -69,6 +69,7 @@ def write_project(folder: Path, old: str, new: str) -> Path:
     [
         ('id = "numpy"', 'id = "num:py"', "backends.1.id"),
         ('id = "numpy"', 'id = "debug"', "given twice: debug"),
+        ('id = "numpy"', f'id = "{65 * "x"}"', "backends.1.id"),
         ('domains = ["4x4x20"]', "domains = []", "backends.0.domains"),
         ('domains = ["4x4x20"]', 'domains = ["4x4"]', "50x50x60"),
         ('device = "gpu"', 'device = "tpu"', "device"),
@@ -79,6 +80,7 @@ def write_project(folder: Path, old: str, new: str) -> Path:
         ('id = "numpy"', "id = ", "not valid TOML"),
         ("strict = [", "strikt = [", "strikt"),
         ('components = ["ice_adjust"]', 'components = ["hail"]', "('NumPy example'): unknown component 'hail'"),
+        ('components = ["ice_adjust"]', f'components = ["ice_adjust:{60 * "x"}"]', "has more than 64 characters"),
         ('components = ["ice_adjust"]', 'components = ["ice_adjust:a b"]', "unknown component 'ice_adjust:a b'"),
         ('components = ["ice_adjust"]', 'python = "3"', "'3' is not a version of Python"),
         ('components = ["ice_adjust"]', 'python = "3.9"', "too old: 3.10 is the oldest"),

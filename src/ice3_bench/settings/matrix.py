@@ -23,6 +23,8 @@ DEFAULTS = Path(__file__).with_name("defaults.toml")
 """Defaults of the tables and keys that a project leaves out."""
 OLDEST_PYTHON = 10
 """Minor version of Python 3 that the probe needs."""
+LONGEST = 64
+"""Characters of the name of a component, as reports take it."""
 CURRENT = "current"
 """The ``python`` of backends that are measured in the interpreter that runs the harness."""
 
@@ -40,10 +42,12 @@ def _domain(text: str) -> str:
 
 
 def _component(name: str) -> str:
-    if base_of(name) not in COMPONENTS or not re.fullmatch(r"[a-z_]+(:[a-z0-9_-]+)?", name):
+    if base_of(name) not in COMPONENTS or not re.fullmatch(r"[a-z_]+(:[a-z0-9][a-z0-9_-]*)?", name):
         raise ValueError(
             f"unknown component '{name}': expected {quoted(COMPONENTS)}, or a variant such as 'ice_adjust:modular'"
         )
+    if len(name) > LONGEST:
+        raise ValueError(f"component '{name}' has more than {LONGEST} characters")
     return name
 
 
@@ -77,7 +81,7 @@ class Backend(_Strict):
 
     name: Annotated[str, Field(min_length=1)]
     """What people call it, such as ``gt:cpu_ifirst``."""
-    id: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    id: Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=LONGEST)]
     """The name in session ids (no colon)."""
     device: Literal["cpu", "gpu"] = "cpu"
     port: Annotated[str, Field(min_length=1)]
