@@ -144,11 +144,11 @@ class Set:
         return f"{self.data.name.removesuffix('.nc')}: {worst.field}" if worst else ""
 
 
-def constants() -> dict[float, str]:
+def constants(precision: Precision) -> dict[float, str]:
     """Return the names of the constants by value; those of equal value share theirs."""
     found: dict[float, list[str]] = {}
-    build = Build(backend="numpy", precision="float64", cache=Path("unused"))
-    table = {**externals(RainIceOptions(), build), **thermodynamic_externals("float64")}
+    build = Build(backend="numpy", precision=precision, cache=Path("unused"))
+    table = {**externals(RainIceOptions(), build), **thermodynamic_externals(precision)}
     for name, value in table.items():
         if isinstance(value, float) and abs(value) not in TRIVIAL:
             found.setdefault(abs(value), []).append(name)
@@ -187,14 +187,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cache", type=Path, default=PROJECT / ".cache/stencils/plants")
     parser.add_argument("--only", default="", help="plants whose name matches this regular expression")
+    parser.add_argument("--precision", choices=FACTORS, action="append", help="repeatable (default: both)")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    plants = Plants(constants())
-    utils.make_module_from_file = plants.load
     paths = [*DATA.glob("*.nc"), *(PROJECT / "tests/data/variants").glob("*.nc")]
     paths.sort(key=lambda path: (path.stem.startswith("ice4"), "stress" not in path.stem, path.stem))  # parts come last
     results: dict[tuple[str, Precision, float], str] = {}
-    for precision, factors in FACTORS.items():
+    for precision in options.precision or FACTORS:
+        factors, plants = FACTORS[precision], Plants(constants(precision))
+        utils.make_module_from_file = plants.load
         found = list(sets(options.cache, precision, paths))
         for one in found:
             assert not one.wrong(precision), f"{one.data.name} is wrong without a plant: {one.wrong(precision)}"

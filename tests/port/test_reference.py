@@ -153,7 +153,7 @@ OTHER_OPTIONS = (
     *("adj_cb02_T", "adj_condborn", "adj_frac_o", "adj_gaus_S", "adj_hgt_qs", "adj_lambda3_none", "adj_mfpdf_none"),
     *("adj_nosubg", "ri_deposc", "ri_forced", "ri_ground", "ri_mrstep", "ri_nosedic", "ri_tstep10"),
 )
-OTHER_WEATHER = ("adj_melting", "adj_stress", "adj_vapour", "ri_melting", "ri_stress", "ri_thin")
+OTHER_WEATHER = ("adj_melting", "adj_stress", "adj_vapour", "ri_limits", "ri_melting", "ri_stress", "ri_thin")
 QUICK = ("adj_condborn", "adj_frac_o", "adj_hgt_qs", "ri_ground", "ri_mrstep", "ri_nosedic", *OTHER_WEATHER)
 """The options of the others are also those of single points, above, or of these."""
 SOME_VARIANTS = [

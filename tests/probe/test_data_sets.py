@@ -163,7 +163,7 @@ def test_float32_is_held_to_twice_what_the_fortran_errs() -> None:
     assert before.tolerance.far == 2
     assert after.tolerance.far == 2 + 2 * 180
     errors = cell_errors(single, reference, before.scale, before.excluded)[~before.excluded]
-    assert before.tolerance.limits[0].value == 2.0 * at_quantile(errors, 0.99)
+    assert before.tolerance.limits[0].value == max(2.0 * at_quantile(errors, 0.99), 1e-5)
 
 
 @pytest.mark.parametrize(("wrong", "passed"), [(2, True), (3, False)])
