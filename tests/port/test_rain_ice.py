@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.port.invariants import SPECIES, Fields, assert_invariants
 from tests.port.matrix import VECTORISING
 
-from ice3_gt4py import constants
 from ice3_gt4py.ice_adjust import IceAdjust
 from ice3_gt4py.microphysics import Microphysics
 from ice3_gt4py.packed import Packed
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from ice3_gt4py.compilation import Build
 
 TIMESTEP = 50.0
-SPECIES = ("rvs", "rcs", "rrs", "ris", "rss", "rgs")
-Fields = dict[str, Any]
 
 
 # Options ----------------------------------------------------------------------------------------------------------
@@ -70,39 +68,6 @@ def step(build: Build, options: RainIceOptions | None = None, *, before: Fields 
     state = from_arrays(component.fields, before, domain, build)
     component(state, TIMESTEP)
     return before, state
-
-
-def assert_invariants(before: Fields, after: Fields, unit: float) -> None:
-    mass = before["rhodref"] * before["dzz"]
-    change = {name: after[name] - before[name] for name in (*SPECIES, "ths")}
-    # Water: what a column loses reaches the ground.
-    lost = -np.sum([(mass * change[name]).sum(axis=2) for name in SPECIES], axis=0)
-    ground = constants.RHOLW * np.sum([after[name] for name in ("inprc", "inprr", "inprs", "inprg")], axis=0)
-    content = np.sum([(mass * np.abs(before[name])).sum(axis=2) for name in SPECIES], axis=0)
-    assert np.all(np.abs(lost - ground) <= 100 * unit * content)
-    # Water and enthalpy of a point: only the fluxes change its total; conversions of phase heat it.
-    fallen = {}
-    for letter in "crisg":
-        flux = after[f"fpr_{letter}"]
-        arriving = np.concatenate([np.zeros_like(flux[:, :, :1]), flux[:, :, :-1]], axis=2)
-        fallen[f"r{letter}s"] = (arriving - flux) / mass
-    converted = {name: change[name] - fallen.get(name, 0.0) for name in SPECIES}
-    scale = np.sum([np.abs(before[name]) + np.abs(fallen.get(name, 0.0)) for name in SPECIES], axis=0)
-    assert np.all(np.abs(np.sum(list(converted.values()), axis=0)) <= 100 * unit * scale)
-    t = before["tht"] * before["exn"]
-    capacity = constants.CPD + constants.CPV * before["rvt"] + constants.CL * (before["rct"] + before["rrt"])
-    capacity = (capacity + constants.CI * (before["rit"] + before["rst"] + before["rgt"])) * before["exnref"]
-    liquid = (constants.LVTT + (constants.CPV - constants.CL) * (t - constants.TT)) / capacity
-    solid = (constants.LSTT + (constants.CPV - constants.CI) * (t - constants.TT)) / capacity
-    heating = liquid * (converted["rcs"] + converted["rrs"])
-    heating = heating + solid * (converted["ris"] + converted["rss"] + converted["rgs"])
-    assert np.all(np.abs(change["ths"] - heating) <= 100 * unit * (np.abs(before["ths"]) + solid * scale))
-    # Nothing is negative.
-    for name in SPECIES[1:]:
-        assert after[name].min() >= 0.0, name
-    assert after["rvs"].min() >= -unit * np.abs(before["rvs"]).max()
-    for name in ("cit", "evap3d", "inprc", "inprr", "inprs", "inprg"):
-        assert after[name].min() >= 0.0, name
 
 
 @settings(deadline=None, max_examples=10)

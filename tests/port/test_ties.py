@@ -1,0 +1,108 @@
+"""Where rounding would decide: used-up species, the landing at 0 degC, the place of a column, many steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from tests.port.invariants import SPECIES
+from tests.port.matrix import COMPILED, PROJECT, VECTORISING
+
+from ice3_gt4py.ice_adjust import IceAdjust
+from ice3_gt4py.microphysics import Microphysics
+from ice3_gt4py.rain_ice import RainIce
+from ice3_gt4py.storages import from_arrays
+from ice3_probe.atmosphere import synthetic_atmosphere
+from ice3_probe.computed import case_on, compute
+from ice3_probe.contract import IceAdjustOptions
+from ice3_probe.reference import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ice3_gt4py.compilation import Build
+    from ice3_probe.contract import Cell
+    from ice3_probe.ports import Port
+
+MELTING_POINT = PROJECT / "tests/data/melting_point.nc"
+SLOWLY = [pytest.mark.compiled, pytest.mark.slow]
+TIMESTEP = 50.0
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("backend", ["numpy", pytest.param(COMPILED[0], marks=SLOWLY)])
+def test_species_are_used_up_as_in_the_fortran_in_float64(
+    port: Port, make_cell: Callable[..., Cell], backend: str, precision: str
+) -> None:
+    """The points are those that residues of used-up species moved by more than 1 % of their turnover in float32."""
+    data = load(MELTING_POINT)
+    cell = make_cell(backend, precision, "strict" if precision == "float64" else "production")
+    outputs = compute(data, port, case_on(data, "rain_ice:fluxes"), cell).outputs
+    turnover = np.max([np.abs(data[f"out_{name}"] - data[f"in_{name}"]) for name in SPECIES], axis=0)
+    error = np.max([np.abs(outputs[name] - data[f"out_{name}"]) for name in SPECIES], axis=0) / turnover
+    assert error.max() <= (1e-3 if precision == "float32" else 1e-9)
+
+
+def test_without_subgrid_condensation_a_residue_is_not_a_cloud(make_build: Callable[..., Build]) -> None:
+    build, domain = make_build("numpy", "float32"), (40, 5, 30)
+    before = synthetic_atmosphere(domain, precision="float32", seed=1)
+    before["rv"] = 0.5 * before["rv"]  # all evaporates
+    before |= {f"{name}s": (before[name] / np.float32(TIMESTEP)) for name in ("th", "rv", "rc", "ri")}
+    component = IceAdjust(domain, build, IceAdjustOptions(LSUBG_COND=False))
+    after = from_arrays(component.fields, before, domain, build)
+    component(after, TIMESTEP)
+    condensate = (after["rcs"] + after["ris"]) * TIMESTEP
+    had = before["rc"] + before["ri"]
+    gone = (had > 0.0) & (condensate <= 4e-7 * had)
+    assert gone.sum() > 100
+    assert not after["cldfr"][gone].any()
+    assert np.all(after["cldfr"][condensate > 1e-6 * had + 2e-12] == 1.0)
+
+
+@pytest.mark.parametrize(
+    "backend", ["numpy", pytest.param(VECTORISING[0], marks=SLOWLY), pytest.param(COMPILED[-1], marks=SLOWLY)]
+)
+def test_in_the_strict_profile_neither_threads_nor_places_change_a_bit(
+    make_build: Callable[..., Build], backend: str
+) -> None:
+    """In the production profile they do: the last columns of a row are computed without vectors."""
+    domain = (23, 5, 20)
+    before = synthetic_atmosphere(domain, seed=6)
+    build = make_build(backend)
+    results = []
+    for threads, shift in ((1, 0), (2, 0), (1, 3), (2, 3)):
+        component = RainIce(domain, replace(build, threads=threads))
+        shifted = {name: np.roll(array, shift, axis=0) for name, array in before.items()}
+        state = from_arrays(component.fields, shifted, domain, component.build)
+        component(state, TIMESTEP)
+        results.append({field.name: np.roll(state[field.name], -shift, axis=0) for field in component.fields})
+    for other in results[1:]:
+        for name, array in results[0].items():
+            np.testing.assert_array_equal(other[name], array, err_msg=name)
+
+
+@pytest.mark.compiled
+@pytest.mark.slow
+@pytest.mark.parametrize(("precision", "drift"), [("float32", 3e-6), ("float64", 1e-14)])
+def test_five_hundred_steps_keep_the_water(make_build: Callable[..., Build], precision: str, drift: float) -> None:
+    """Every step starts from the sources of the one before; what falls to the ground is counted."""
+    build, domain = make_build(COMPILED[0], precision, "production"), (8, 8, 30)
+    component = Microphysics(domain, build)
+    state = from_arrays(component.fields, synthetic_atmosphere(domain, precision=precision, seed=2), domain, build)
+    mass = np.asarray(state["rhodref"], np.float64) * state["dzz"]
+
+    def water() -> Any:
+        held = np.sum([np.asarray(state[name], np.float64) for name in SPECIES], axis=0)
+        return (mass * held).sum(axis=2) * TIMESTEP
+
+    first, ground = water(), np.zeros(domain[:2])
+    for _ in range(500):
+        for name in ("th", "rv", "rc", "rr", "ri", "rs", "rg"):
+            state[name][...] = state[f"{name}s"] * build.dtype.type(TIMESTEP)
+        component(state, TIMESTEP)
+        ground += 1e3 * TIMESTEP * np.sum([np.asarray(state[f"inpr{x}"], np.float64) for x in "crsg"], axis=0)
+    assert [name for name, array in state.items() if not np.isfinite(array).all()] == []
+    assert (np.abs(water() + ground - first) / first).max() <= drift
+    assert ground.max() > 0.0
