@@ -13,6 +13,7 @@ from ice3_probe.accuracy import check_all
 from ice3_probe.building import build_all
 from ice3_probe.channel import Channel, read_job
 from ice3_probe.contract import Unavailable
+from ice3_probe.describing import describe_all
 from ice3_probe.making.make import make
 from ice3_probe.messages import Done, Failure, MessageError, Recipe, Started, decode_as
 from ice3_probe.ports import PortError, load_port
@@ -33,7 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a pass; its results, its end and what goes wrong are messages on the channel."""
     parser = argparse.ArgumentParser(prog="python -m ice3_probe", description="Measure a cell in this interpreter.")
     parser.add_argument(
-        "pass_name", metavar="PASS", choices=("check", "compile", "accuracy", "explain", "make", "device", "worker")
+        "pass_name",
+        metavar="PASS",
+        choices=("check", "compile", "accuracy", "explain", "make", "data", "device", "worker"),
     )
     parser.add_argument("--job", type=Path, required=True, help="file with the job")
     parser.add_argument("--channel", type=int, help="descriptor that messages are written to")
@@ -85,6 +88,8 @@ def _answers(name: str, job: Job, options: argparse.Namespace, started: Callable
         return explain_all(job, options.kept, started)
     if name == "make":
         return [make(job, decode_as(Recipe, options.recipe.read_text(encoding="utf-8")), load_port(job.port), started)]
+    if name == "data":
+        return describe_all(job, started)
     return [device.describe(options.columns)]
 
 

@@ -91,7 +91,9 @@ def norm_of(data: DataSet, field: str, precision: str, profile: str) -> Norm | N
     excluded = data.sensitive if reference.ndim == 2 else np.zeros(reference.shape, dtype=bool)
     if data.component == "rain_ice:tendencies":
         excluded = excluded | (data["in_compute"] == 0)
-    if precision == "float32":
+    if field in data.undefined:
+        excluded = excluded | data.undefined[field]
+    if precision == "float32" or data.single:
         single = data.reference(field, single=True)
         tolerance = FIXED if single is None else twice(cell_errors(single, reference, scale, excluded)[~excluded])
     else:
