@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from ice3_probe.messages import FORMER_ARRANGEMENT, Arrangement
 
@@ -100,3 +100,10 @@ class Protocol(Record):
     """Variables fixed for the timed process."""
     arrangement: Arrangement = FORMER_ARRANGEMENT
     """Where the columns of the weather stood; reports that do not say so were measured on shuffled ones."""
+    data: dict[str, str] = Field(default_factory=dict)
+    """Data of PHYEX that were timed instead of the weather: name and digest of the files and the namelist."""
+
+    @property
+    def weather(self) -> str:
+        """What was timed, in words."""
+        return f"data of PHYEX: {', '.join(self.data)}" if self.data else f"{self.arrangement} weather"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ice3_probe.messages import Answer, Job
 
+PASSES = ("check", "compile", "accuracy", "explain", "make", "data", "device")
 USAGE = 2
 """Exit code if configuration, arguments, data or machine must be fixed; 1 is the port's fault."""
 
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "pass_name",
         metavar="PASS",
-        choices=("check", "compile", "accuracy", "explain", "make", "data", "device", "worker"),
+        choices=(*PASSES, "worker"),
     )
     parser.add_argument("--job", type=Path, required=True, help="file with the job")
     parser.add_argument("--channel", type=int, help="descriptor that messages are written to")
@@ -76,10 +77,8 @@ def _run(name: str, job: Job, channel: Channel, options: argparse.Namespace) -> 
 
 def _answers(name: str, job: Job, options: argparse.Namespace, started: Callable[[str], None]) -> Iterable[Answer]:
     """Return the results of a pass as they come; ``started`` is called with what it begins with."""
-    if name == "check":
-        return judge(job, started)
-    if name == "compile":
-        return build_all(job, started)
+    if name in ("check", "compile", "data"):
+        return {"check": judge, "compile": build_all, "data": describe_all}[name](job, started)
     if name == "accuracy":
         return check_all(job, load_port(job.port), started, options.kept)
     if name == "explain":
@@ -88,8 +87,6 @@ def _answers(name: str, job: Job, options: argparse.Namespace, started: Callable
         return explain_all(job, options.kept, started)
     if name == "make":
         return [make(job, decode_as(Recipe, options.recipe.read_text(encoding="utf-8")), load_port(job.port), started)]
-    if name == "data":
-        return describe_all(job, started)
     return [device.describe(options.columns)]
 
 

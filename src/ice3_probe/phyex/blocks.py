@@ -178,7 +178,7 @@ def _read(block: Block, arrays: dict[str, Array], place: int) -> None:
     """Read the used records of a block into its columns, the first of which is ``place``."""
     kind = block.file.kind("f", block.real)
     with block.path.open("rb", buffering=0) as file:
-        for item, record in zip(block.layout.items, block.file.records[len(block.layout.headers) :]):
+        for item, record in zip(block.layout.items, block.file.records[len(block.layout.headers) :], strict=True):
             rows = block.levels if item.dims == "ijk" else 1
             for species, name in enumerate(item.variables):
                 if not name:

@@ -138,7 +138,7 @@ def read_reals(file: BinaryIO, place: int, kind: np.dtype[np.generic], into: NDA
     file.seek(place)
     for row in range(0, rows, step):
         part = into[row : row + step]
-        file.readinto(memoryview(raw[: len(part)]).cast("B"))  # type: ignore[attr-defined]
+        file.readinto(raw[: len(part)].view(np.uint8).data)  # type: ignore[attr-defined]
         with np.errstate(invalid="ignore", over="ignore"):
             part[...] = raw[: len(part)]
             usable &= bool(abs(part.sum()) < LARGEST)
