@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,11 @@ from ice3_probe.phyex.records import LARGEST, RecordFile, byte_order, find_recor
 from ice3_probe.reference import DataSetError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from ice3_probe.phyex.layout import Item
+    from ice3_probe.phyex.records import Record
     from ice3_probe.reference import Array
 
 STARTS = tuple(layout.headers[0] for layout in LAYOUTS)
@@ -66,6 +68,12 @@ class Block:
     def path(self) -> Path:
         """The file."""
         return self.file.path
+
+    @property
+    def used(self) -> tuple[tuple[Item, Record], ...]:
+        """The records that are read."""
+        pairs = zip(self.layout.items, self.file.records[len(self.layout.headers) :], strict=True)
+        return tuple(pair for pair in pairs if any(pair[0].variables))
 
 
 def is_block(path: Path) -> bool:
@@ -167,25 +175,26 @@ def read_blocks(paths: Sequence[Path]) -> Content:
         for name in item.variables
         if name
     }
-    place = 0
-    for block in blocks:
-        _read(block, arrays, place)
-        place += block.columns
+    places = np.cumsum([0, *(block.columns for block in blocks)])
+    several = [(block, int(place), block.used) for block, place in zip(blocks, places, strict=False)]
+    parts = several if len(blocks) > 1 else [(first, 0, (one,)) for one in first.used]
+    with ThreadPoolExecutor() as pool:  # neither reading nor changing the byte order keeps other threads waiting
+        list(pool.map(lambda part: _read(part[0], part[1], part[2], arrays), parts))
     return Content(first.layout, arrays, single=first.real == 4, remarks=_remarks(blocks))
 
 
-def _read(block: Block, arrays: dict[str, Array], place: int) -> None:
-    """Read the used records of a block into its columns, the first of which is ``place``."""
+def _read(block: Block, place: int, used: Iterable[tuple[Item, Record]], arrays: dict[str, Array]) -> None:
+    """Read some records of a block into its columns, the first of which is ``place``."""
     kind = block.file.kind("f", block.real)
     with block.path.open("rb", buffering=0) as file:
-        for item, record in zip(block.layout.items, block.file.records[len(block.layout.headers) :], strict=True):
+        for item, record in used:
             rows = block.levels if item.dims == "ijk" else 1
             for species, name in enumerate(item.variables):
                 if not name:
                     continue
                 into = arrays[name].reshape(rows, -1)[:, place : place + block.columns]
                 offset = record.offset + species * rows * block.columns * block.real
-                if not read_reals(file, offset, kind, into) and item.is_input:
+                if not read_reals(file, offset, kind, into, check=item.is_input):
                     require_usable(f"{item.name} of {block.path}", into)
 
 
