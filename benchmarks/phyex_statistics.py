@@ -53,11 +53,15 @@ class Weather:
     @property
     def active(self) -> NDArray[np.bool_]:
         """Active points."""
-        return np.logical_or.reduce([self.contents[one] > least for one, least in LEAST.items()])
+        return np.asarray(
+            np.logical_or.reduce([self.contents[one] > least for one, least in LEAST.items()]), dtype=bool
+        )
 
     def has(self, *species: str) -> NDArray[np.bool_]:
         """Columns that have one of some species."""
-        return np.logical_or.reduce([(self.contents[one] > LEAST[one]).any(axis=1) for one in species])
+        return np.asarray(
+            np.logical_or.reduce([(self.contents[one] > LEAST[one]).any(axis=1) for one in species]), dtype=bool
+        )
 
 
 def of_data(data: DataSet) -> Weather:
