@@ -179,7 +179,7 @@ def _record(result: Result, ratio: Ratio | None) -> dict[str, Any]:
         "cpu": machine.cpu,
         "threads": report.protocol.threads,
         "profile": report.protocol.profile,
-        "weather": report.protocol.arrangement,
+        "weather": "data" if name.is_data else report.protocol.arrangement,
         "clock": benchmark.clock,
         "latency_ns": values.get("latency"),
         "latency_upper_quartile_ns": measures["latency"].upper_value if "latency" in values else None,
