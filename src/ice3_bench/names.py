@@ -17,18 +17,27 @@ _NAME = re.compile(
     r"(?P<component>[a-z][a-z0-9_]*(:[a-z0-9][a-z0-9_-]*)?)/(?P<backend>[a-z0-9_]+)/(?P<precision>[a-z0-9]+)"
     r"/(?P<domain>[0-9x]+)(/(?P<mix>[a-z0-9_]+))?"
 )
+DATA = "data:"
+"""Prefix of what stands in the place of a weather mix if data of PHYEX are timed."""
+_DATA_NAME = re.compile(
+    r"(?P<start>[^/]+/[^/]+/[^/]+)/(?P<mix>data:[A-Za-z0-9_.-]+)/(?P<columns>[0-9]+)x(?P<levels>[0-9]+)"
+)
+PRESETS: dict[str, Domain] = {"phyex": (99_840, 1, 120)}
+"""Domains with a name: PHYEX's own size for measuring its performance."""
 
 
 def parse_domain(text: str) -> Domain:
-    """Return (i, j, k) of a domain written as ``50x50x60``.
+    """Return (i, j, k) of a domain written as ``50x50x60``, or of a preset.
 
     Raises
     ------
     UsageError
-        If ``text`` is not three positive numbers separated by ``x``.
+        If ``text`` is neither three positive numbers separated by ``x`` nor a preset.
     """
+    if text in PRESETS:
+        return PRESETS[text]
     if not _DOMAIN.fullmatch(text):
-        raise UsageError(f"'{text}' is not a domain: write three positive numbers of points as in 50x50x60.")
+        raise UsageError(f"'{text}' is not a domain: write three positive numbers of points as in 50x50x60, or phyex.")
     i, j, k = map(int, text.split("x"))
     return i, j, k
 
@@ -47,6 +56,8 @@ def is_wanted(name: str, parts: Collection[str]) -> bool:
 class BenchmarkName:
     """What is in the name ``component/backend/precision/domain[/mix]`` of a benchmark.
 
+    Data of PHYEX have the name ``component/backend/precision/data:name/columnsxlevels``.
+
     Attributes
     ----------
     component
@@ -54,7 +65,7 @@ class BenchmarkName:
     backend
         Id of the backend, without colon.
     mix
-        Weather mix; None if the component has only one.
+        Weather mix, or ``data:name``; None if the component has only one.
     """
 
     component: str
@@ -66,13 +77,24 @@ class BenchmarkName:
     @property
     def text(self) -> str:
         """The name."""
-        parts = (self.component, self.backend, self.precision, domain_text(self.domain), self.mix)
-        return "/".join(filter(None, parts))
+        where = (self.mix, self.extent) if self.is_data else (self.extent, self.mix)
+        return "/".join(filter(None, (self.component, self.backend, self.precision, *where)))
+
+    @property
+    def is_data(self) -> bool:
+        """Whether data of PHYEX are timed."""
+        return self.mix is not None and self.mix.startswith(DATA)
+
+    @property
+    def extent(self) -> str:
+        """The domain, or columns and levels of PHYEX's data, as text."""
+        i, j, k = self.domain
+        return f"{i * j}x{k}" if self.is_data else domain_text(self.domain)
 
     @property
     def label(self) -> str:
         """Component, domain and weather mix: the name without the cell."""
-        return " ".join(filter(None, (self.component, domain_text(self.domain), self.mix)))
+        return " ".join(filter(None, (self.component, self.extent, self.mix)))
 
     @classmethod
     def parse(cls, text: str) -> BenchmarkName:
@@ -83,14 +105,17 @@ class BenchmarkName:
         UsageError
             If ``text`` is not the name of a benchmark.
         """
-        match = _NAME.fullmatch(text)
+        plain, mix = text, None
+        if found := _DATA_NAME.fullmatch(text):
+            plain, mix = f"{found['start']}/{found['columns']}x1x{found['levels']}", found["mix"]
+        match = _NAME.fullmatch(plain)
         if match is None or not _DOMAIN.fullmatch(match["domain"]):
             raise UsageError(
                 f"'{text[:80]}' is not the name of a benchmark: names are component/backend/precision/domain, such as "
                 "ice_adjust/gt_cpu_ifirst/float64/50x50x60, some with the weather mix after another /."
             )
         return cls(
-            match["component"], match["backend"], match["precision"], parse_domain(match["domain"]), match["mix"]
+            match["component"], match["backend"], match["precision"], parse_domain(match["domain"]), mix or match["mix"]
         )
 
 

@@ -102,3 +102,10 @@ class Protocol(Record):
     """Variables fixed for the timed process."""
     arrangement: Arrangement = FORMER_ARRANGEMENT
     """Where the columns of the weather stood; reports that do not say so were measured on shuffled ones."""
+    data: dict[str, str] = Field(default_factory=dict)
+    """Data of PHYEX that were timed instead of the weather: name and digest of the files and the namelist."""
+
+    @property
+    def weather(self) -> str:
+        """What was timed, in words."""
+        return f"data of PHYEX: {', '.join(self.data)}" if self.data else f"{self.arrangement} weather"

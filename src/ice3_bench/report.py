@@ -26,6 +26,7 @@ from ice3_bench.fields import (
     Nanoseconds,
     Precision,
     Seconds,
+    Share,
     Text,
     Time,
     Uuid,
@@ -88,6 +89,8 @@ class Benchmark(Record):
     """The clock of ``latency``: CPU time with one thread, wall time with several, time on the device in GPU cells."""
     measures: dict[MeasureName, Metric] = Field(default_factory=dict)
     rounds: Rounds | None = None
+    active: Share | None = None
+    """Share of the points with hydrometeors, in data of PHYEX."""
     memray_dump: Line | None = None
     error: Text | None = None
     """Why the benchmark failed, if it did."""
@@ -244,6 +247,7 @@ class Report(Record):
             **gpu,
             **port,
             **({} if arrangement == FORMER_ARRANGEMENT else {"weather": arrangement}),
+            **({"data": self.protocol.data} if self.protocol.data else {}),
             **({} if self.machine.quota is None else {"quota": self.machine.quota}),
             "testbed": self.machine.testbed,
             "cpu": self.machine.cpu,

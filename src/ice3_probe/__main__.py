@@ -13,6 +13,7 @@ from ice3_probe.accuracy import check_all
 from ice3_probe.building import build_all
 from ice3_probe.channel import Channel, read_job
 from ice3_probe.contract import Unavailable
+from ice3_probe.describing import describe_all
 from ice3_probe.making.make import make
 from ice3_probe.messages import Done, Failure, MessageError, Recipe, Started, decode_as
 from ice3_probe.ports import PortError, load_port
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from ice3_probe.messages import Answer, Job
 
+PASSES = ("check", "compile", "accuracy", "explain", "make", "data", "device")
 USAGE = 2
 """Exit code if configuration, arguments, data or machine must be fixed; 1 is the port's fault."""
 
@@ -33,7 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a pass; its results, its end and what goes wrong are messages on the channel."""
     parser = argparse.ArgumentParser(prog="python -m ice3_probe", description="Measure a cell in this interpreter.")
     parser.add_argument(
-        "pass_name", metavar="PASS", choices=("check", "compile", "accuracy", "explain", "make", "device", "worker")
+        "pass_name",
+        metavar="PASS",
+        choices=(*PASSES, "worker"),
     )
     parser.add_argument("--job", type=Path, required=True, help="file with the job")
     parser.add_argument("--channel", type=int, help="descriptor that messages are written to")
@@ -73,10 +77,8 @@ def _run(name: str, job: Job, channel: Channel, options: argparse.Namespace) -> 
 
 def _answers(name: str, job: Job, options: argparse.Namespace, started: Callable[[str], None]) -> Iterable[Answer]:
     """Return the results of a pass as they come; ``started`` is called with what it begins with."""
-    if name == "check":
-        return judge(job, started)
-    if name == "compile":
-        return build_all(job, started)
+    if name in ("check", "compile", "data"):
+        return {"check": judge, "compile": build_all, "data": describe_all}[name](job, started)
     if name == "accuracy":
         return check_all(job, load_port(job.port), started, options.kept)
     if name == "explain":

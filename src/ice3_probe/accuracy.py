@@ -12,10 +12,11 @@ import numpy as np
 from ice3_probe.components import component_of
 from ice3_probe.computed import case_on, compute
 from ice3_probe.contract import Unsupported
+from ice3_probe.data_sets import load
 from ice3_probe.errors import at_quantile, cell_errors
 from ice3_probe.messages import Checked, FieldError
 from ice3_probe.norms import FAR, lacking, norm_of
-from ice3_probe.reference import DATA, DataSetError, load
+from ice3_probe.reference import DATA, DataSetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,8 +42,8 @@ def checks_of(job: Job) -> Iterator[tuple[DataSet, str]]:
         If a data set cannot be used.
     """
     paths = [Path(path) for path in job.data_sets] or sorted(DATA.glob("*.nc"))
-    for path in paths:
-        data = load(path)
+    for path in (*paths, *map(Path, job.data)):
+        data = load(path, Path(job.namelist) if job.namelist else None)
         names = [name for name in job.checked if component_of(name).name == data.component]
         if not names and job.data_sets:
             raise DataSetError(
@@ -107,13 +108,16 @@ def check(
         return Checked(data.name, component, unsupported=str(error))
     if keep is not None:
         computed.save(keep)
+    errors = tuple(compared.error for compared in compare_all(data, computed, cell.precision, profile))
     return Checked(
         data.name,
         component,
-        tuple(compared.error for compared in compare_all(data, computed, cell.precision, profile)),
+        errors,
         not_produced=computed.not_produced,
+        not_compared=tuple(sorted(computed.outputs.keys() - {error.field for error in errors})),
         left_out=int(computed.left_out.sum()),
         lacking=lacking(data, cell.precision),
+        remarks=data.remarks,
     )
 
 

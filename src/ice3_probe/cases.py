@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +13,11 @@ import numpy as np
 from ice3_probe import device
 from ice3_probe.atmosphere import synthetic_atmosphere
 from ice3_probe.components import component_of
+from ice3_probe.computed import case_on
 from ice3_probe.contract import Case
+from ice3_probe.data_sets import load
 from ice3_probe.messages import MIXES
+from ice3_probe.phyex.replication import interpolated, replicated
 from ice3_probe.ports import Instance, on_device
 
 if TYPE_CHECKING:
@@ -31,7 +35,15 @@ SMALLEST = (2, 2, 3)
 
 
 def case_of(benchmark: Benchmark) -> Case:
-    """Return the case of a benchmark: PHYEX's AROME options."""
+    """Return the case of a benchmark: PHYEX's AROME options, or those of its data.
+
+    Raises
+    ------
+    DataSetError
+        If its data cannot be used.
+    """
+    if benchmark.data:
+        return replace(_given(benchmark).case, component=benchmark.component)
     options = component_of(benchmark.component).options()
     return Case(benchmark.component, benchmark.domain, TIMESTEP, options)
 
@@ -48,6 +60,49 @@ def weather(domain: Shape, mix: str, arrangement: Arrangement) -> Arrays:
 def _weather(domain: Shape, mix: str, arrangement: Arrangement) -> Arrays:
     fields = synthetic_atmosphere(domain, seed=SEED, timestep=TIMESTEP, mix=mix, arrangement=arrangement)
     return {name: np.ascontiguousarray(array) for name, array in fields.items()}
+
+
+@dataclass(frozen=True)
+class Given:
+    """A benchmark's data of PHYEX: its case, and its inputs in C order."""
+
+    case: Case
+    fields: Arrays
+
+
+def _given(benchmark: Benchmark) -> Given:
+    """Read a benchmark's data of PHYEX, on as many columns and levels as its domain has.
+
+    The last one is kept; the smallest one takes no place.
+    """
+    read = _read.__wrapped__ if benchmark.domain == SMALLEST else _read
+    return read(benchmark.data, benchmark.namelist, benchmark.domain)
+
+
+@lru_cache(maxsize=1)
+def _read(path: str, namelist: str, domain: Shape) -> Given:
+    data = load(Path(path), Path(namelist) if namelist else None)
+    i, j, k = domain
+    fields = {}
+    for field in component_of(data.component).inputs:
+        values = data.input(field.name, len(field.dims) - 1)
+        if values is not None:
+            deep = interpolated(values, k) if field.dims == "ijk" else values
+            fields[field.name] = replicated(deep, i * j).reshape(field.shape(domain))
+    return Given(replace(case_on(data, data.component), domain=domain), fields)
+
+
+def fields_of(benchmark: Benchmark) -> Arrays:
+    """Return the inputs of a benchmark on the host, float64 in C order.
+
+    Raises
+    ------
+    DataSetError
+        If its data of PHYEX cannot be used.
+    """
+    if benchmark.data:
+        return _given(benchmark).fields
+    return weather(benchmark.domain, benchmark.mix, benchmark.arrangement)
 
 
 def instance_of(port: Port, cell: Cell, benchmark: Benchmark) -> Instance:
@@ -84,8 +139,10 @@ def inputs_of(cell: Cell, benchmark: Benchmark) -> Callable[[Runnable], Arrays]:
 
     def inputs(runnable: Runnable) -> Arrays:
         if not on_device(cell, runnable):
-            return weather(benchmark.domain, benchmark.mix, benchmark.arrangement)
+            return fields_of(benchmark)
         order = getattr(runnable, "device_layout", "C")
+        if benchmark.data:
+            return device.to_device(fields_of(benchmark), cell.precision, order)
         return device.tiled_weather(
             lambda block: weather(block, benchmark.mix, benchmark.arrangement), benchmark.domain, cell.precision, order
         )

@@ -70,9 +70,14 @@ class Benchmark:
     Attributes
     ----------
     name
-        ``component/backend/precision/domain[/mix]``, as in the history.
+        ``component/backend/precision/domain[/mix]``, as in the history; with data of PHYEX,
+        ``component/backend/precision/data:name/columnsxlevels``.
     arrangement
         Where the columns of the weather stand.
+    data
+        File or folder of PHYEX's data; empty: the synthetic weather of the mix.
+    namelist
+        As in ``Job``.
     """
 
     name: str
@@ -80,6 +85,8 @@ class Benchmark:
     domain: tuple[int, int, int]
     mix: str
     arrangement: Arrangement = STANDARD_ARRANGEMENT
+    data: str = ""
+    namelist: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,10 @@ class Job:
         Components, parts and variants whose accuracy is checked; those that are timed, and perhaps others.
     data_sets
         Files with reference data; empty: those of the probe.
+    data
+        Files or folders of PHYEX's data that are timed: they are checked after those of the probe.
+    namelist
+        File with the options of PHYEX's data; empty: the one beside the data.
     profile
         ``production`` or ``strict``: which tolerances float64 is held to.
     """
@@ -103,6 +114,8 @@ class Job:
     benchmarks: tuple[Benchmark, ...]
     checked: tuple[str, ...]
     data_sets: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    namelist: str = ""
     profile: Literal["production", "strict"] = "production"
 
 
@@ -312,6 +325,29 @@ class Built:
 
 
 @dataclass(frozen=True)
+class DataSetFound:
+    """A data set can be used.
+
+    Attributes
+    ----------
+    path
+        As asked for.
+    active
+        Share of the points with hydrometeors.
+    remarks
+        What a user must know of it, in sentences.
+    """
+
+    path: str
+    name: str
+    component: str
+    columns: int
+    levels: int
+    active: float
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class FieldError:
     """Error of one output.
 
@@ -344,10 +380,14 @@ class Checked:
         Why the port does not run on it ("n/a"); empty if it does.
     not_produced
         Outputs of the component that the port does not produce.
+    not_compared
+        Outputs that the port produces and the data set says nothing of.
     left_out
         Number of cells that were not compared, because an input that the port ignores is not zero there.
     lacking
         What the data set lacks, and what is used instead; empty if nothing.
+    remarks
+        What a user must know of the data set, in sentences.
     """
 
     data_set: str
@@ -355,8 +395,10 @@ class Checked:
     fields: tuple[FieldError, ...] = ()
     unsupported: str = ""
     not_produced: tuple[str, ...] = ()
+    not_compared: tuple[str, ...] = ()
     left_out: int = 0
     lacking: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -576,7 +618,7 @@ class Device:
 
 Answer = (
     Done | Failure | Remark | Collected | Started | Finished | Failed | Built | Checked | Explained | Deciding
-    | Diagnosis | Judged | Made | Rounds | Timed | Peak | Prepared | Device
+    | Diagnosis | Judged | Made | DataSetFound | Rounds | Timed | Peak | Prepared | Device
 )  # fmt: skip
 Message = Job | Recipe | Request | Answer
 Record = TypeVar("Record")

@@ -91,7 +91,9 @@ def norm_of(data: DataSet, field: str, precision: str, profile: str) -> Norm | N
     excluded = data.decided_by_rounding(precision) if reference.ndim == 2 else np.zeros(reference.shape, dtype=bool)
     if data.component == "rain_ice:tendencies":
         excluded = excluded | (data["in_compute"] == 0)
-    if precision == "float32":
+    if field in data.undefined:
+        excluded = excluded | data.undefined[field]
+    if precision == "float32" or data.single:
         tolerance = _float32(data, field, reference, scale, excluded)
     else:
         tolerance = _float64(data, field, profile)
@@ -120,7 +122,7 @@ our data sets. In thin layers and near the melting point that is 4e-4 at the qua
 
 def lacking(data: DataSet, precision: str) -> str:
     """Say what a data set lacks that its outputs could be held to, and what they are held to instead."""
-    if precision == "float32":
+    if precision == "float32" or data.single:
         first, second = FIXED[data.component].limits
         instead = f"fixed limits, {first.value:g} for 99 % and {second.value:g} for 99.9 % of the cells"
         return "" if data.has_single else f"no single-precision reference (f32_*): {instead}"

@@ -10,6 +10,7 @@ those of ``f32_sensitive``: rounding alone moves their outputs.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,6 +56,12 @@ class DataSet:
         Outputs that are zero everywhere and therefore not stored.
     declared
         Component that the file names; empty if it names none.
+    undefined
+        Cells in which the reference of an output says nothing, by output.
+    single
+        Whether the reference was computed or stored in single precision.
+    remarks
+        What a user must know of the data, in sentences.
     """
 
     name: str
@@ -64,6 +71,9 @@ class DataSet:
     variables: dict[str, Array]
     zeros: frozenset[str] = frozenset()
     declared: str = ""
+    undefined: dict[str, NDArray[np.bool_]] = dataclasses.field(default_factory=dict)
+    single: bool = False
+    remarks: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Array:
         if name not in self.variables:

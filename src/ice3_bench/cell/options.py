@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ice3_bench.cell.passes import STABILISING_FLAGS
 from ice3_bench.errors import UsageError
-from ice3_bench.names import parse_domain
+from ice3_bench.names import PRESETS, parse_domain
 from ice3_bench.settings.matrix import parse_components
 from ice3_probe.messages import ARRANGEMENTS, STANDARD_ARRANGEMENT
 
@@ -42,6 +43,12 @@ class Options:
         Components that replace those of the cell; empty: those of the cell.
     arrangement
         Where the columns of the weather stand.
+    data
+        Files and folders with data of PHYEX to time instead of the weather.
+    namelist
+        File with their options; empty: the one beside them.
+    columns
+        Columns to repeat them to; None: those that they have.
     pytest_args
         What reaches pytest.
     """
@@ -53,6 +60,9 @@ class Options:
     domains: tuple[Domain, ...] = ()
     components: tuple[str, ...] = ()
     arrangement: Arrangement = STANDARD_ARRANGEMENT
+    data: tuple[str, ...] = ()
+    namelist: str = ""
+    columns: int | None = None
     pytest_args: tuple[str, ...] = ()
 
 
@@ -84,11 +94,16 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     parser.add_argument("--threads", type=int, default=settings.threads, help="OpenMP threads")
     parser.add_argument("--device", type=int, help="which GPU, in nvidia-smi's order")
     parser.add_argument("--profile", choices=("production", "strict"), default="production", help="compiler flags")
-    parser.add_argument("--domain", action="append", default=[], help="16x16x30 instead of the cell's; repeatable")
+    parser.add_argument(
+        "--domain", action="append", default=[], help="16x16x30, or phyex, instead of the cell's; repeatable"
+    )
     parser.add_argument(
         "--components", type=parse_components, default=(), help="ice_adjust,ice_adjust:modular instead of the cell's"
     )
     add_arrangement(parser, settings)
+    parser.add_argument("--data", action="append", default=[], help="PHYEX's data to time: folder or file; repeatable")
+    parser.add_argument("--namelist", help="file with the options of PHYEX's data instead of the one beside them")
+    parser.add_argument("--columns", type=int, help="repeat the columns of PHYEX's data until there are so many")
     try:
         given, rest = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
@@ -97,6 +112,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
         raise UsageError(f"--threads {given.threads}: at least one thread is needed.")
     if given.device is not None and given.device < 0:
         raise UsageError(f"--device {given.device}: the first GPU has number 0.")
+    _require_data(given)
     for argument in rest:
         if argument.partition("=")[0] in OWN_OPTIONS:
             raise UsageError(
@@ -112,5 +128,20 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
         domains,
         given.components,
         given.arrangement,
+        tuple(str(Path(one).absolute()) for one in given.data),
+        str(Path(given.namelist).absolute()) if given.namelist else "",
+        given.columns,
         tuple(rest),
     )
+
+
+def _require_data(given: argparse.Namespace) -> None:
+    """Raise UsageError if the options that belong to PHYEX's data do not fit together."""
+    if given.columns is not None and given.columns < 1:
+        raise UsageError(f"--columns {given.columns}: at least one column is needed.")
+    if not given.data and (given.namelist or given.columns):
+        raise UsageError("--namelist and --columns belong to data of PHYEX: name them with --data FOLDER.")
+    if given.data and [one for one in given.domain if one not in PRESETS]:
+        raise UsageError("PHYEX's data have a size of their own: use --columns, or --domain phyex, with --data.")
+    if given.data and given.domain and given.columns:
+        raise UsageError("--domain phyex has a number of columns: leave --columns out.")

@@ -147,6 +147,22 @@ def compile_stencils(place: Workplace) -> list[messages.Built]:
     return answers.of(messages.Built)
 
 
+def describe_data(place: Workplace) -> tuple[messages.DataSetFound, ...]:
+    """Look at the data of PHYEX: whether they can be used, and what they are.
+
+    Raises
+    ------
+    UsageError
+        If a data set cannot be used.
+    PassError
+        If the pass itself fails.
+    """
+    answers = run_pass(place, "data", ("-m", "ice3_probe", "data"))
+    if not answers.complete:
+        raise fail(place, "data", answers.code)
+    return tuple(answers.of(messages.DataSetFound))
+
+
 def describe_device(place: Workplace) -> Gpu:
     """Describe the GPU and measure its copy bandwidth.
 

@@ -186,6 +186,8 @@ def make_job(
     cache: Path,
     benchmarks: Sequence[messages.Benchmark],
     data_sets: Sequence[str] = (),
+    data: Sequence[str] = (),
+    namelist: str = "",
     profile: Literal["production", "strict"] = "production",
     phyex: Path | None = None,
 ) -> messages.Job:
@@ -199,6 +201,8 @@ def make_job(
         Folder of what the port compiles.
     data_sets
         Files with reference data; empty: those of the probe.
+    data, namelist
+        As in ``Job``.
     phyex
         Checkout of PHYEX, for the backends that compile it.
     """
@@ -219,5 +223,7 @@ def make_job(
         benchmarks=tuple(benchmarks),
         checked=checked_with(benchmarks, backend),
         data_sets=tuple(data_sets),
+        data=tuple(data),
+        namelist=namelist,
         profile=profile,
     )

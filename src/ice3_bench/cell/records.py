@@ -139,12 +139,14 @@ def add_accuracy(benchmarks: Iterable[Benchmark], accuracy: Sequence[FieldError]
 def _benchmark(
     place: Workplace, benchmark: messages.Benchmark, rounds: Rounds | None = None, error: str | None = None
 ) -> Benchmark:
+    active = {one.path: one.active for one in place.found}
     return Benchmark(
         name=benchmark.name,
         component=benchmark.component,
         domain=benchmark.domain,
         clock="kernel" if place.cell.backend.device == "gpu" else "cpu" if place.threads == 1 else "wall",
         rounds=rounds,
+        active=active.get(benchmark.data),
         error=error,
     )
 

@@ -7,12 +7,13 @@ import sys
 import tempfile
 import uuid
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ice3_bench.cell import passes, records
+from ice3_bench.cell.data import data_benchmarks, digests, said_of
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.lock import locked
 from ice3_bench.cell.machine import describe_commit, describe_machine, describe_software, identified, unchanged
@@ -86,13 +87,13 @@ def prepare(
     Raises
     ------
     UsageError
-        If the environment cannot be made.
+        If the environment cannot be made, or data of PHYEX cannot be used.
     """
     cache = project / ".cache"
     environment = make_environment(cell.backend, cache / "environments", notify)
     arguments = settings.compile_args(cell.backend, options.profile)
     domains = options.domains or tuple(parse_domain(domain) for domain in cell.backend.domains)
-    return Workplace(
+    place = Workplace(
         project=project,
         folder=folder,
         results=results,
@@ -106,11 +107,17 @@ def prepare(
         threads=options.threads,
         profile=options.profile,
         arrangement=options.arrangement,
-        benchmarks=benchmarks_of(cell, domains, options.components, options.arrangement),
+        benchmarks=() if options.data else benchmarks_of(cell, domains, options.components, options.arrangement),
+        data=options.data,
+        namelist=options.namelist,
         gpu=options.device,
         pytest_args=options.pytest_args,
         notify=take,
     )
+    if not options.data:
+        return place
+    found = passes.describe_data(place)
+    return replace(place, found=found, benchmarks=data_benchmarks(cell, found, options))
 
 
 def run_session(
@@ -207,7 +214,8 @@ def _measure(
         checked = passes.check_accuracy(place)
         accuracy = records.field_errors(checked)
         if cell.backend.accuracy == "gate":
-            require_right_physics(accuracy, cell)
+            of_data = {one.name for one in place.found}
+            require_right_physics([one for one in accuracy if one.data_set not in of_data], cell)
     with progress.running("timing"):
         timing = passes.measure_time(place)
         benchmarks = records.timed_benchmarks(place, timing, bandwidth)
@@ -219,6 +227,7 @@ def _measure(
     if unknown:
         remarks.append(f"The revision is unknown, so the run counts as one with uncommitted changes: {unknown}")
     allowed = min(machine.cores, machine.quota or machine.cores)
+    remarks += said_of(place.found, checked)
     if place.threads > allowed:
         remarks.append(f"{place.threads} threads were asked for, and a process may use {allowed:g} cores: they wait.")
     report = Report(
@@ -239,6 +248,7 @@ def _measure(
             threads=place.threads,
             environment={**build_variables(), **fixed_variables(cell.backend, place.threads)},
             arrangement=place.arrangement,
+            data=digests(place.found, place.namelist),
         ),
         passes=[PassRecord(name=name, seconds=seconds) for name, seconds in progress.seconds.items()],
         stencils=builds,

@@ -40,6 +40,12 @@ class Workplace:
         What is timed.
     data_sets
         Files with reference data; empty: those of the probe.
+    data
+        Files and folders with data of PHYEX that are timed, and checked after the data sets.
+    found
+        What these are.
+    namelist
+        File with the options of PHYEX's data; empty: the one beside the data.
     gpu
         Number of the GPU in nvidia-smi's order; None leaves the choice to CUDA.
     pytest_args
@@ -61,6 +67,9 @@ class Workplace:
     arrangement: messages.Arrangement = messages.STANDARD_ARRANGEMENT
     benchmarks: tuple[messages.Benchmark, ...] = ()
     data_sets: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    found: tuple[messages.DataSetFound, ...] = ()
+    namelist: str = ""
     gpu: int | None = None
     pytest_args: tuple[str, ...] = ()
     notify: Callable[[messages.Message], None] = field(default=lambda _message: None)
@@ -95,6 +104,8 @@ class Workplace:
             cache=self.stencils,
             benchmarks=self.benchmarks,
             data_sets=self.data_sets,
+            data=self.data,
+            namelist=self.namelist,
             profile=self.profile,
             phyex=phyex_checkout(self.project, self.settings),
         )

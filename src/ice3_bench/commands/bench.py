@@ -219,7 +219,8 @@ def _tell(checks: list[Check], report: Report) -> None:
         "backend": "name or id of the backend, such as gt_cpu_ifirst",
         "precision": "float32 or float64",
         "components": "ice_adjust,ice_adjust:modular instead of the backend's",
-        "file": "netCDF data set in the reference format; repeatable (default: those of the probe)",
+        "file": "netCDF data set in the reference format, or data of PHYEX; repeatable (default: those of the probe)",
+        "namelist": "file with the options of PHYEX's data (default: the one beside them)",
         "strict": "build without vector mathematics and hold float64 to the specification's 1e-12",
         "explain": "say where outputs differ, which option decides, and whether a known mistake explains it",
         "as-json": "print JSON",
@@ -232,6 +233,7 @@ def accuracy(
     precision: str,
     components: str | None = None,
     file: list[str] | None = None,
+    namelist: str | None = None,
     strict: bool = False,
     explain: bool = False,
     as_json: bool = False,
@@ -244,6 +246,7 @@ def accuracy(
         threads=settings.threads,
         profile="strict" if strict else "production",
         components=parse_components(components) if components else (),
+        namelist=str(Path(namelist).absolute()) if namelist else "",
     )
     results = surroundings.results / cell.id
     console = make_console(quiet=as_json)

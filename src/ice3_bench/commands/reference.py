@@ -20,12 +20,12 @@ from ice3_bench.cell.toolchain import fortran_version
 from ice3_bench.commands.common import Surroundings, explained
 from ice3_bench.errors import UsageError
 from ice3_bench.git import run_git
-from ice3_bench.show.console import make_console
+from ice3_bench.show.console import make_console, working
 from ice3_bench.text import count
 from ice3_probe.messages import COMPONENTS, Recipe, Started
 
 if TYPE_CHECKING:
-    from rich.status import Status
+    from collections.abc import Callable
 
     from ice3_bench.settings.matrix import Settings
     from ice3_probe.messages import Message
@@ -87,10 +87,10 @@ def make_task(
     cell = settings.cell(backend or _reference(settings), "float64")
     results = surroundings.results / cell.id
     console = make_console()
-    with own_folder(results, cell) as folder, console.status("making the environment") as status:
+    with own_folder(results, cell) as folder, working(console, "making the environment") as show:
         options = Options(threads=settings.threads, profile="strict")
-        take = _Shown(status).take
-        place = prepare(surroundings.project, folder, results, cell, settings, options, status.update, take)
+        take = _Shown(show).take
+        place = prepare(surroundings.project, folder, results, cell, settings, options, show, take)
         made = make_reference(place, recipe)
     cells = made.columns * made.levels
     console.print(
@@ -156,9 +156,9 @@ def _reference(settings: Settings) -> str:
 class _Shown:
     """Shows what is being done."""
 
-    status: Status
+    show: Callable[[str], None]
 
     def take(self, message: Message) -> None:
         """Take a message of the pass."""
         if isinstance(message, Started):
-            self.status.update(message.benchmark)
+            self.show(message.benchmark)

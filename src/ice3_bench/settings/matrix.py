@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ice3_bench.errors import UsageError
-from ice3_bench.names import parse_domain
+from ice3_bench.names import domain_text, parse_domain
 from ice3_bench.settings.policy import BencherPolicy, HistoryPolicy
 from ice3_bench.text import quoted
 from ice3_probe.messages import COMPONENTS, STANDARD_ARRANGEMENT, Arrangement, base_of
@@ -35,10 +35,9 @@ class _Strict(BaseModel):
 
 def _domain(text: str) -> str:
     try:
-        parse_domain(text)
+        return domain_text(parse_domain(text))
     except UsageError as error:
         raise ValueError(str(error)) from None
-    return text
 
 
 def _component(name: str) -> str:

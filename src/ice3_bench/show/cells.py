@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from ice3_bench.measures import written
-from ice3_bench.names import domain_text
 from ice3_bench.show.console import Fitting
 from ice3_bench.show.markdown import literal, markdown_table
 from ice3_bench.show.remarks import doubts, marks
@@ -143,7 +142,7 @@ def cells_markdown(summary: Summary) -> str:
     for result in summary.results:
         name = result.name
         words = [", ".join(marks(result.report, result.benchmark))] if marked else []
-        row = [name.component, name.mix or "–", domain_text(name.domain), result.report.cell]
+        row = [name.component, name.mix or "–", name.extent, result.report.cell]
         rows.append([literal(cell) for cell in (*row, *summary.cells(result), *words)])
     table = markdown_table([literal(heading) for heading in headings], rows, right=[literal(one) for one in numbers])
     notes = [f"- {literal(note)}" for note in summary.notes]
@@ -165,10 +164,12 @@ def _record(result: Result, ratio: Ratio | None) -> dict[str, Any]:
     machine, measures = report.machine, benchmark.measures
     values = {measure: metric.value for measure, metric in measures.items()} if benchmark.error is None else {}
     words = marks(report, benchmark)
+    levels = name.domain[2]
+    per_column = None if result.per_point is None else 1e-6 * result.per_point * levels
     return {
         "component": name.component,
         "mix": name.mix,
-        "domain": domain_text(name.domain),
+        "domain": name.extent,
         "points": benchmark.points,
         "cell": report.cell,
         "backend": name.backend,
@@ -178,11 +179,13 @@ def _record(result: Result, ratio: Ratio | None) -> dict[str, Any]:
         "cpu": machine.cpu,
         "threads": report.protocol.threads,
         "profile": report.protocol.profile,
-        "weather": report.protocol.arrangement,
+        "weather": "data" if name.is_data else report.protocol.arrangement,
         "clock": benchmark.clock,
         "latency_ns": values.get("latency"),
         "latency_upper_quartile_ns": measures["latency"].upper_value if "latency" in values else None,
         "latency_ns_per_point": result.per_point,
+        "latency_ms_per_column": per_column,
+        "columns_per_second": None if per_column is None else 1e3 / per_column,
         "reference": ratio.reference if ratio else None,
         "times_faster": ratio.value if ratio else None,
         "times_faster_relative_spread": ratio.spread if ratio else None,

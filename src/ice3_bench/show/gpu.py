@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from ice3_bench.names import BenchmarkName, domain_text
+from ice3_bench.names import BenchmarkName
 from ice3_bench.show.markdown import literal, markdown_table
 from ice3_bench.show.remarks import marks, remarks
 from ice3_bench.text import short
@@ -33,7 +33,7 @@ def gpu_table(reports: Iterable[Report]) -> str:
 def _row(report: Report, benchmark: Benchmark) -> list[str]:
     name = BenchmarkName.parse(benchmark.name)
     device = report.machine.device or "–"
-    cells = [device, name.component, name.mix or "–", domain_text(name.domain), report.precision, report.backend]
+    cells = [device, name.component, name.mix or "–", name.extent, report.precision, report.backend]
     if benchmark.error is not None:
         return [*cells, "failed", *["–"] * (len(TABLE) - len(cells) - 1)]
     wall = benchmark.rounds.wall_ns if benchmark.rounds else []

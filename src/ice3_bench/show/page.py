@@ -95,7 +95,7 @@ def _cell(latest: Latest) -> dict[str, Any]:
         "cell": report.cell,
         "testbed": report.machine.testbed,
         "machine": f"{report.machine.cpu}, {report.machine.device or f'{report.machine.cores} cores'}",
-        "threads": f"{count(report.protocol.threads, 'thread')}, {report.protocol.arrangement} weather",
+        "threads": f"{count(report.protocol.threads, 'thread')}, {report.protocol.weather}",
         "commit": short(report.commit.hash) + (" with uncommitted changes" if report.commit.dirty else ""),
         "branch": report.commit.branch or "no branch",
         "created": f"{report.created:%Y-%m-%d %H:%M}",

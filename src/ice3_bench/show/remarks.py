@@ -58,5 +58,10 @@ def remarks(report: Report) -> list[str]:
             f"{count(report.left_out, 'cell was', 'cells were')} not compared: an input that the port ignores is not "
             "zero there."
         )
+    said += [
+        f"{one.label}: {one.active:.1%} of the points have hydrometeors."
+        for one in report.benchmarks
+        if one.active is not None
+    ]
     said += [f"{one.label}: {remark}" for one in report.benchmarks for remark in one.remarks]
     return [*said, *report.remarks]

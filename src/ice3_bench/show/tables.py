@@ -30,7 +30,7 @@ def results_table(report: Report, previous: Report | None, checks: Sequence[Chec
     The change is that against the previous comparable run. Compile times are shown if something was compiled, and marks
     if there are any.
     """
-    how = f"{count(report.protocol.threads, 'thread')}, {report.protocol.arrangement} weather"
+    how = f"{count(report.protocol.threads, 'thread')}, {report.protocol.weather}"
     table = Table(title=f"{report.cell} on {report.machine.testbed}, {how}", title_justify="left")
     table.add_column("benchmark", no_wrap=True)
     headings = _headings(report)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ice3_probe import device
-from ice3_probe.cases import case_of, inputs_of, instances_of, load_everything, weather
+from ice3_probe.cases import case_of, fields_of, inputs_of, instances_of, load_everything
 from ice3_probe.messages import Remark, Timed
 from ice3_probe.performance.memory import DEVICE_BYTES, RESET_BYTES
 from ice3_probe.ports import Instance
@@ -37,7 +37,7 @@ def loaded(case: Benchmark, cell: Cell, port: Port, *, alone: bool) -> None:
     if cell.device == "cpu":
         if not alone:
             load_everything(port, cell, case)
-        weather(case.domain, case.mix, case.arrangement)
+        fields_of(case)
 
 
 @pytest.mark.usefixtures("loaded")
