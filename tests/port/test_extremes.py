@@ -155,6 +155,8 @@ def test_extreme_states_stay_finite_and_their_budgets_closed(
     assert_nothing_negative(before, after, unit)
     for budget, error in imbalances(before, after, least=1e-12 / timestep).items():
         assert error <= LIMITS[precision][budget], budget
-    assert min(adjusted[name].min() for name in ("rcs", "ris", "hlc_hrc", "hli_hri", "cldfr")) >= 0.0
+    held = sum(before[name].max() for name in ("rvs", "rcs", "ris"))
+    assert min(adjusted[name].min() for name in ("rvs", "rcs", "ris")) >= -unit * held
+    assert min(adjusted[name].min() for name in ("hlc_hrc", "hli_hri", "cldfr")) >= 0.0
     water = [state["rvs"] + state["rcs"] + state["ris"] for state in (before, adjusted)]
     np.testing.assert_allclose(water[1], water[0], rtol=4 * unit, atol=1e-12 / timestep * unit)
