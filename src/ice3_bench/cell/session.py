@@ -204,6 +204,7 @@ def _measure(place: Workplace, progress: Progress) -> tuple[Report, Exception | 
     records.add_compile_times(benchmarks, builds)
     records.add_accuracy(benchmarks, accuracy, count_wrong=cell.backend.accuracy == "report")
     commit, remarks = unchanged(before, describe_commit(place.project))
+    remarks += records.without_energy(timing)
     allowed = min(machine.cores, machine.quota or machine.cores)
     if place.threads > allowed:
         remarks.append(f"{place.threads} threads were asked for, and a process may use {allowed:g} cores: they wait.")
