@@ -92,12 +92,12 @@ MEASURES: dict[str, Measure] = {
         Measure("transfer-in", "ns", "Transfer In", _NANOSECONDS, DURATION, "to device", timing=True),
         Measure("transfer-out", "ns", "Transfer Out", _NANOSECONDS, DURATION, "back", timing=True),
         Measure("compile-time", "ns", "Compile Time", _NANOSECONDS, DURATION, "compile"),
+        Measure("wrong-outputs", "1", "Wrong Outputs", "outputs (1)", _COUNTS, "wrong outputs", axis="outputs"),
         Measure("energy", "J", "Energy", "joules (J)", _ENERGY, "energy", timing=True),
         Measure(
             "energy-per-mpoint", "J/Mpoint", "Energy per Million Points", "joules / million points (J/Mpoint)",
             _SPECIFIC_ENERGY, "energy", timing=True,
         ),
-        Measure("wrong-outputs", "1", "Wrong Outputs", "outputs (1)", _COUNTS, "wrong outputs", axis="outputs"),
     )
 }  # fmt: skip
 

@@ -204,7 +204,6 @@ def _measure(place: Workplace, progress: Progress) -> tuple[Report, Exception | 
     records.add_compile_times(benchmarks, builds)
     records.add_accuracy(benchmarks, accuracy, count_wrong=cell.backend.accuracy == "report")
     commit, remarks = unchanged(before, describe_commit(place.project))
-    remarks += records.without_energy(timing)
     allowed = min(machine.cores, machine.quota or machine.cores)
     if place.threads > allowed:
         remarks.append(f"{place.threads} threads were asked for, and a process may use {allowed:g} cores: they wait.")
@@ -235,7 +234,7 @@ def _measure(place: Workplace, progress: Progress) -> tuple[Report, Exception | 
         not_produced=records.not_produced(checked),
         left_out=sum(one.left_out for one in checked),
         benchmarks=benchmarks,
-        remarks=remarks,
+        remarks=[*remarks, *records.without_energy(timing)],
         incomplete=timing.incomplete or (None if problem is None else str(problem)),
     )
     return report, problem or (PassError(timing.incomplete) if timing.incomplete else None)
