@@ -75,6 +75,8 @@ _NANOSECONDS = "nanoseconds (ns)"
 _RATES: Scales = (Scale(1e6, "Mpoint/s", ".2f"), Scale(1.0, "point/s", ".0f"))
 _PERCENT: Scales = (Scale(0.01, "%", ".0f"),)
 _ERRORS: Scales = (Scale(1.0, "", ".1e"),)
+_ENERGY: Scales = (Scale(1.0, "J", ".2f"), Scale(1e-3, "mJ", ".2f"))
+_SPECIFIC_ENERGY: Scales = (Scale(1.0, "J/Mpoint", ".3g"),)
 _COUNTS: Scales = (Scale(1.0, "", ".0f"),)
 
 # accuracy: the largest normalised error.
@@ -82,6 +84,7 @@ _COUNTS: Scales = (Scale(1.0, "", ".0f"),)
 # the device.
 # transfer-in, transfer-out: all inputs of a call to the device, all outputs back; GPU cells only.
 # compile-time: of cold builds only.
+# energy: of a call, and of a million grid points: processor packages or GPU, with whatever else runs on them.
 # wrong-outputs: the number of outputs out of tolerance, in cells whose accuracy is reported instead of gating.
 MEASURES: dict[str, Measure] = {
     measure.name: measure
@@ -104,6 +107,11 @@ MEASURES: dict[str, Measure] = {
         Measure("transfer-out", "ns", "Transfer Out", _NANOSECONDS, DURATION, "back", timing=True, positive=True),
         Measure("compile-time", "ns", "Compile Time", _NANOSECONDS, DURATION, "compile", positive=True),
         Measure("wrong-outputs", "1", "Wrong Outputs", "outputs (1)", _COUNTS, "wrong outputs", axis="outputs"),
+        Measure("energy", "J", "Energy", "joules (J)", _ENERGY, "energy", timing=True),
+        Measure(
+            "energy-per-mpoint", "J/Mpoint", "Energy per Million Points", "joules / million points (J/Mpoint)",
+            _SPECIFIC_ENERGY, "energy", timing=True,
+        ),
     )
 }  # fmt: skip
 

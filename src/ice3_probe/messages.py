@@ -569,6 +569,8 @@ class Timed:
         Time on the device of as many further runs; GPU cells only.
     transfer_in_ns, transfer_out_ns
         Copies of the inputs to the device and of the outputs back; GPU cells only.
+    joules
+        Energy of a call; None if it cannot be measured, for the reason ``no_energy``.
     """
 
     benchmark: str
@@ -577,6 +579,8 @@ class Timed:
     kernel_ns: tuple[int, ...] = ()
     transfer_in_ns: tuple[int, ...] = ()
     transfer_out_ns: tuple[int, ...] = ()
+    joules: float | None = None
+    no_energy: str = ""
 
 
 @dataclass(frozen=True)

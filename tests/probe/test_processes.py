@@ -20,7 +20,7 @@ PAGE = Path(__file__).parents[2] / "docs/physics.md"
 
 def rate(process: Process) -> NDArray[np.float64]:
     """Return the Fortran's rate, or its change of a mixing ratio."""
-    values = RATES.reference(f"pr_{process.output.upper()}")
+    values = RATES.reference(process.output)
     assert values is not None, process.name
     return values
 

@@ -24,8 +24,7 @@ from ice3_bench.history.checks import check
 from ice3_bench.history.series import collect
 from ice3_bench.history.store import History
 from ice3_bench.names import BenchmarkName
-from ice3_bench.report import Commit
-from ice3_bench.reports import parse_report
+from ice3_bench.report import Commit, Report
 from ice3_bench.show.page import Latest, page
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def test_a_file_of_pytest_benchmark_becomes_a_report(measured: Path) -> None:
     assert report.machine.triad_bytes_per_second is None
     assert report.created == datetime.fromisoformat(data["datetime"])
     assert report.commit.dirty  # the folder is no repository
-    assert parse_report(report.model_dump_json(), "it", "") == report
+    assert Report.model_validate_json(report.model_dump_json(), strict=True) == report
     assert as_report(foreign, PLACE).id == report.id
     assert as_report(replace(foreign, commit=Commit(hash="1" * 40)), PLACE).id != report.id
 

@@ -91,6 +91,12 @@ def timed_benchmarks(place: Workplace, answers: Answers, bandwidth: float | None
     return found
 
 
+def without_energy(answers: Answers) -> list[str]:
+    """Say once why the energy of the benchmarks was not measured."""
+    reasons = dict.fromkeys(one.no_energy for one in answers.of(messages.Timed) if one.no_energy)
+    return [f"Energy was not measured: {reason}." for reason in reasons]
+
+
 def add_compile_times(benchmarks: Sequence[Benchmark], builds: Iterable[StencilBuild]) -> None:
     """Give the compile time to the first benchmark of each component that was really compiled."""
     for build in builds:
@@ -168,6 +174,8 @@ def _timed(
         "bandwidth": _rate(1e9 * timed.bytes / bandwidth, latency) if bandwidth else None,
         "transfer-in": _shortest(timed.transfer_in_ns),
         "transfer-out": _shortest(timed.transfer_out_ns),
+        "energy": _energy(timed.joules),
+        "energy-per-mpoint": _energy(timed.joules, made.points / 1e6),
     }
     made.measures = {name: metric for name, metric in measures.items() if metric is not None}
     if latency is None:
@@ -182,6 +190,11 @@ def _shortest(times: Sequence[int]) -> Metric | None:
     best = float(min(times))
     quartile = statistics.quantiles(times, n=4, method="inclusive")[2] if len(times) > 1 else best
     return Metric(value=best, lower_value=best, upper_value=quartile)
+
+
+def _energy(joules: float | None, amount: float = 1.0) -> Metric | None:
+    """Return the energy for an amount; None if it was not measured, or is too little for the counter."""
+    return Metric(value=joules / amount) if joules else None
 
 
 def _rate(amount: float, time: Metric | None) -> Metric | None:

@@ -258,7 +258,7 @@ def _measure(
         not_produced=records.not_produced(checked),
         left_out=sum(one.left_out for one in checked),
         benchmarks=benchmarks,
-        remarks=remarks,
+        remarks=[*remarks, *records.without_energy(timing)],
         incomplete=timing.incomplete or (None if problem is None else str(problem)),
     )
     return report, problem or (PassError(timing.incomplete) if timing.incomplete else None)

@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 PREFIX = "ice3_bench"
 LABELS = ("component", "backend", "precision", "domain", "mix", "testbed", "branch", "comparability")
 """Labels of each series; ``comparability`` keeps apart what may not be compared, such as other compilers."""
-UNITS = {"ns": ("seconds", 1e-9), "B": ("bytes", 1.0), "points/s": ("points_per_second", 1.0), "J": ("joules", 1.0)}
+UNITS = {
+    "ns": ("seconds", 1e-9),
+    "B": ("bytes", 1.0),
+    "points/s": ("points_per_second", 1.0),
+    "J": ("joules", 1.0),
+    "J/Mpoint": ("joules", 1.0),
+}
 """Prometheus' base units by ours, and how many of them ours is."""
 END = b"# EOF\n"
 RUN_TIME = f"{PREFIX}_run_timestamp_seconds"

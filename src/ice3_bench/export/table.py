@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ice3_bench.errors import UsageError
 from ice3_bench.history.checks import judged, limits
+from ice3_bench.history.schema import ORDER
 from ice3_bench.measures import MEASURES
 from ice3_bench.names import BenchmarkName, domain_text
 from ice3_bench.text import quoted
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
     from ice3_bench.history.store import History
     from ice3_bench.settings.matrix import Settings
-
-ORDER = "number"
-"""The order of runs."""
 
 
 class Row(NamedTuple):

@@ -7,11 +7,12 @@ device synchronised, and by events on the device. A pass of its own checks the a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ice3_probe import device
+from ice3_probe import device, energy
 from ice3_probe.cases import case_of, fields_of, inputs_of, instances_of, load_everything
 from ice3_probe.messages import Remark, Timed
 from ice3_probe.performance.memory import DEVICE_BYTES, RESET_BYTES
@@ -62,9 +63,9 @@ def test_component(
     benchmark.pedantic(loop.round, setup=loop.prepare, rounds=rounds)  # type: ignore[no-untyped-call]
     timed = loop.take()
     loop.instance.require_finite(case.name)
-    channel.send(
-        _on_device(case, instances, loop, timed) if cell.device == "gpu" else _timed(case, instances[0], timed)
-    )
+    message = _on_device(case, instances, loop, timed) if cell.device == "gpu" else _timed(case, instances[0], timed)
+    joules, no_energy = energy.measured(loop, cell.device, min(timed.wall_ns))
+    channel.send(replace(message, joules=joules, no_energy=no_energy))
     if instances[0].remark:
         channel.send(Remark(case.name, instances[0].remark))
     for said in remarks(late, timed, instances[0].bytes_moved(), cell.threads, cell.device):
