@@ -15,7 +15,7 @@ from ice3_probe.contract import Unsupported
 from ice3_probe.data_sets import load
 from ice3_probe.errors import at_quantile, cell_errors
 from ice3_probe.messages import Checked, FieldError
-from ice3_probe.norms import FAR, norm_of
+from ice3_probe.norms import FAR, lacking, norm_of
 from ice3_probe.reference import DATA, DataSetError
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def check(
         not_compared=tuple(sorted(computed.outputs.keys() - {error.field for error in errors})),
         left_out=int(computed.left_out.sum()),
         remarks=data.remarks,
+        lacking=lacking(data, cell.precision),
     )
 
 
@@ -167,12 +168,14 @@ def compare(field: str, got: Array, wanted: Array, scale: Array, tolerance: Tole
     error = cell_errors(got, wanted, scale, excluded)
     worst = np.unravel_index(int(error.argmax()), error.shape)
     maximum = float(error[worst])
-    left, shown, broken = error[~excluded], tolerance.limits[0], False
+    left, broken = error[~excluded], False
+    if tolerance.far is not None:
+        near = left[left <= FAR]
+        broken, left = left.size - near.size > tolerance.far, near
+    shown = tolerance.limits[0]
     for limit in reversed(tolerance.limits):
         if at_quantile(left, limit.quantile) > limit.value:
             shown, broken = limit, True
-    if tolerance.far is not None and np.count_nonzero(left > FAR) > tolerance.far:
-        broken = True
     measured = at_quantile(left, shown.quantile) if np.isfinite(maximum) else maximum
     return FieldError(
         field=field,

@@ -34,7 +34,7 @@ def at_quantile(errors: Array, quantile: float) -> float:
     Parameters
     ----------
     errors
-        Errors of the cells that are compared, in any order and shape; at least one.
+        Errors of the cells that are compared, in any order and shape.
     quantile
         From 0 (exclusive) to 1, the maximum.
 
@@ -42,7 +42,9 @@ def at_quantile(errors: Array, quantile: float) -> float:
     -------
     float
         The (k+1)-th largest of the n errors, with k = floor((1 - quantile) n). It is always one of them: between two
-        errors there is none.
+        errors there is none. Without errors it is 0.
     """
+    if errors.size == 0:
+        return 0.0
     forgiven = int((1.0 - quantile) * errors.size + _ROUNDING)
     return float(np.partition(errors, -1 - forgiven, axis=None)[-1 - forgiven])

@@ -386,6 +386,8 @@ class Checked:
         Number of cells that were not compared, because an input that the port ignores is not zero there.
     remarks
         What a user must know of the data set, in sentences.
+    lacking
+        What the data set lacks, and what is used instead; empty if nothing.
     """
 
     data_set: str
@@ -396,6 +398,7 @@ class Checked:
     not_compared: tuple[str, ...] = ()
     left_out: int = 0
     remarks: tuple[str, ...] = ()
+    lacking: str = ""
 
     @property
     def passed(self) -> bool:

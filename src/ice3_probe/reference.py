@@ -4,8 +4,8 @@ A data set is a netCDF file with arrays (column, level), or (column,) at the sur
 ``out_`` for outputs and ``pr_`` for process rates, with ``f32_`` before them what the Fortran made in single precision;
 the attributes ``dt`` (time step, s), ``config`` (PHYEX's namelists as JSON), ``level_order`` (whether level 0 is the
 model top or the ground) and perhaps ``component``. Outputs that are zero everywhere may be listed in
-``all_zero_outputs_not_stored`` instead. Cells whose variable ``sensitive`` is not zero are left out: rounding alone
-moves their outputs.
+``all_zero_outputs_not_stored`` instead. Cells whose variable ``sensitive`` is not zero are left out, in float32 also
+those of ``f32_sensitive``: rounding alone moves their outputs.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ DATA = Path(__file__).parent / "data"
 """Folder of the data sets that come with the probe: 32 columns, one file for each component and part."""
 NOT_STORED = "all_zero_outputs_not_stored"
 SINGLE = "f32_"
+SENSITIVE = "sensitive"
 _CHECKED = ("in_", "out_", "pr_", SINGLE)
 
 
@@ -120,12 +121,18 @@ class DataSet:
     @property
     def has_mask(self) -> bool:
         """Whether it says which cells rounding decides."""
-        return "sensitive" in self.variables
+        return SENSITIVE in self.variables
 
     @property
-    def sensitive(self) -> NDArray[np.bool_]:
-        """Cells (column, level) that are left out."""
-        return np.asarray(self.variables.get("sensitive", np.zeros(self.shape)) != 0.0)
+    def has_single(self) -> bool:
+        """Whether it holds what the Fortran made in single precision."""
+        return any(name.startswith((f"{SINGLE}out_", f"{SINGLE}pr_")) for name in (*self.variables, *self.zeros))
+
+    def decided_by_rounding(self, precision: str) -> NDArray[np.bool_]:
+        """Cells (column, level) that are left out in a precision."""
+        names = (SENSITIVE, SINGLE + SENSITIVE) if precision == "float32" else (SENSITIVE,)
+        masks = [self.variables[name] != 0.0 for name in names if name in self.variables]
+        return np.asarray(np.logical_or.reduce([np.zeros(self.shape, dtype=bool), *masks]))
 
     def reference(self, field: str, *, single: bool = False) -> Array | None:
         """Return what the Fortran made of an output, also if that is zero everywhere; None if the file lacks it.
@@ -193,7 +200,7 @@ def load(path: Path) -> DataSet:
             variables = {
                 name: np.asarray(variable[...], dtype=np.float64)
                 for name, variable in file.variables.items()
-                if name.startswith(_CHECKED) or name == "sensitive"
+                if name.startswith(_CHECKED) or name == SENSITIVE
             }
     except (OSError, KeyError, RuntimeError) as error:
         raise DataSetError(f"{path} cannot be read as netCDF-4: {error}.") from error
@@ -227,7 +234,6 @@ def _require_usable(name: str, variables: dict[str, Array]) -> None:
     for one, values in variables.items():
         if values.shape not in (shape, shape[:1]):
             raise DataSetError(f"'{one}' of {name} has shape {values.shape}: expected {shape} or {shape[:1]}.")
-    if "sensitive" in variables:
-        sensitive = variables["sensitive"]
-        if sensitive.shape != shape or not np.isfinite(sensitive).all():
-            raise DataSetError(f"'sensitive' of {name} is not finite everywhere, or not of shape {shape}.")
+    for one in {SENSITIVE, SINGLE + SENSITIVE} & variables.keys():
+        if variables[one].shape != shape or not np.isfinite(variables[one]).all():
+            raise DataSetError(f"'{one}' of {name} is not finite everywhere, or not of shape {shape}.")

@@ -13,6 +13,7 @@ from tests.port.matrix import COMPILED, EVERY, OTHERS, PROJECT, SOME, SOME_SLOWL
 from ice3_gt4py import constants
 from ice3_gt4py.parameters import Parameters
 from ice3_probe.accuracy import check
+from ice3_probe.computed import case_on
 from ice3_probe.reference import DATA, DataSet, load
 
 if TYPE_CHECKING:
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
 
     Check = Callable[..., Checked]
 
-ADJUSTMENT, WHOLE_CALL, SEDIMENTATION, TENDENCIES = (
-    DATA / f"{name}_lite.nc" for name in ("ice_adjust", "rain_ice", "ice4_sedimentation", "ice4_tendencies")
+ADJUSTMENT, WHOLE_CALL, CHAIN, SEDIMENTATION, TENDENCIES = (
+    DATA / f"{name}_lite.nc"
+    for name in ("ice_adjust", "rain_ice", "microphysics", "ice4_sedimentation", "ice4_tendencies")
 )
 VARIANTS = sorted((PROJECT / "tests/data/variants").glob("*.nc"))
 VECTORS: dict[str, Any] = json.loads((PROJECT / "tests/data/ice_adjust_vectors.json").read_text(encoding="utf-8"))
 """20 points chosen for the branches of the scheme, and the Fortran's outputs under 7 sets of options."""
 SINGLE_PRECISION = ["numpy", pytest.param(VECTORISING[0], marks=pytest.mark.compiled)]
-COMPONENTS = {"ice_adjust": ADJUSTMENT, "rain_ice": WHOLE_CALL}
+COMPONENTS = {"ice_adjust": ADJUSTMENT, "rain_ice": WHOLE_CALL, "microphysics": CHAIN}
 CHOSEN = {"ice_adjust:modular": ADJUSTMENT, "rain_ice:sedimentation": SEDIMENTATION, "rain_ice:tendencies": TENDENCIES}
 """Variants and parts that are timed if a user asks for it."""
 
@@ -95,6 +97,13 @@ def test_every_initial_rate_agrees(accuracy: Check, backend: str) -> None:
     assert len(result.fields) == 32
 
 
+@pytest.mark.parametrize("backend", ["numpy", *OTHERS])
+def test_the_chain_agrees_with_the_two_calls_of_the_fortran(accuracy: Check, backend: str) -> None:
+    result = accuracy(CHAIN, "microphysics", (backend,))
+    assert not failed(result)
+    assert {"tht", "rvt", "cldfr", "rrs", "inprr"} <= {field.field for field in result.fields}
+
+
 @pytest.mark.parametrize("backend", SOME_SLOWLY)
 def test_the_modular_adjustment_agrees_as_the_fused_one_does(accuracy: Check, backend: str) -> None:
     result = accuracy(ADJUSTMENT, "ice_adjust:modular", (backend,))
@@ -140,23 +149,36 @@ def test_every_branch_of_every_option_of_the_adjustment_agrees(accuracy: Check, 
     assert not failed(result)
 
 
-ONLY_HERE = ("adj_condborn", "adj_lambda3_none", "ri_deposc", "ri_mrstep", "ri_nosedic", "ri_tstep10")
-SOME_VARIANTS = [  # those of the other options are also those of single points, above
-    pytest.param(path, marks=[] if path.stem in ONLY_HERE else pytest.mark.slow, id=path.stem) for path in VARIANTS
+OTHER_OPTIONS = (
+    *("adj_cb02_T", "adj_condborn", "adj_frac_o", "adj_gaus_S", "adj_hgt_qs", "adj_lambda3_none", "adj_mfpdf_none"),
+    *("adj_nosubg", "ri_deposc", "ri_forced", "ri_ground", "ri_mrstep", "ri_nosedic", "ri_tstep10"),
+)
+OTHER_WEATHER = ("adj_melting", "adj_stress", "adj_vapour", "ri_limits", "ri_melting", "ri_stress", "ri_thin")
+QUICK = ("adj_condborn", "adj_frac_o", "adj_hgt_qs", "ri_ground", "ri_mrstep", "ri_nosedic", *OTHER_WEATHER)
+"""The options of the others are also those of single points, above, or of these."""
+SOME_VARIANTS = [
+    pytest.param(path, marks=[] if path.stem in QUICK else pytest.mark.slow, id=path.stem) for path in VARIANTS
 ]
 
 
+def component_in(path: Path) -> str:
+    return {"ice_adjust": "ice_adjust:adjusted_state", "rain_ice": "rain_ice:fluxes"}[load(path).component]
+
+
 @pytest.mark.parametrize("path", SOME_VARIANTS)
-def test_whole_columns_agree_under_other_options(accuracy: Check, path: Path) -> None:
-    component = "ice_adjust" if path.stem.startswith("adj_") else "rain_ice"
-    assert not failed(accuracy(path, component, ("numpy",)))
-    assert load(path).config != load(COMPONENTS[component]).config
+def test_whole_columns_agree_in_other_weather_and_under_other_options(accuracy: Check, path: Path) -> None:
+    assert not failed(accuracy(path, component_in(path), ("numpy",)))
 
 
 def test_the_variants_are_there() -> None:
-    adjustment = [f"adj_{name}" for name in ("cb02_T", "condborn", "gaus_S", "lambda3_none", "mfpdf_none", "nosubg")]
-    rain_ice = [f"ri_{name}" for name in ("deposc", "mrstep", "nosedic", "tstep10")]
-    assert [path.stem for path in VARIANTS] == [*adjustment, *rain_ice]
+    assert {path.stem for path in VARIANTS} == {*OTHER_OPTIONS, *OTHER_WEATHER}
+    canonical = {
+        load(path).component: case_on(load(path), load(path).component).options for path in COMPONENTS.values()
+    }
+    for path in VARIANTS:
+        data = load(path)
+        differs = case_on(data, data.component).options != canonical[data.component]
+        assert differs == (path.stem in OTHER_OPTIONS), path.stem
 
 
 # float32 --------------------------------------------------------------------------------------------------------------
@@ -168,6 +190,11 @@ def test_float32_is_within_the_errors_of_the_fortran_in_float32(accuracy: Check,
     result = accuracy(COMPONENTS[component], component, (backend, "float32"), "production")
     assert not failed(result)
     assert max(field.maximum for field in result.fields) > 1e-9, "not computed in float32"
+
+
+@pytest.mark.parametrize("path", SOME_VARIANTS)
+def test_other_weather_and_options_agree_in_float32_too(accuracy: Check, path: Path) -> None:
+    assert not failed(accuracy(path, component_in(path), ("numpy", "float32"), "production"))
 
 
 @pytest.mark.parametrize("component", CHOSEN)

@@ -44,6 +44,8 @@ def accuracy_table(checked: Sequence[Checked]) -> RenderableType:
         if one.not_compared:
             said.append(f"{where}: not compared, since the data set does not hold them: {listed(one.not_compared)}.")
         said += [f"{one.data_set}: {remark}" for remark in one.remarks if f"{one.data_set}: {remark}" not in said]
+        if one.lacking:
+            said.append(f"{where}: {one.lacking}. reference.make --inputs {one.data_set} adds what it lacks.")
         if one.left_out:
             said.append(f"{where}: {count(one.left_out, 'cell')} left out: inputs that the port ignores affect them.")
     return Group(table, *(Text(line) for line in said))

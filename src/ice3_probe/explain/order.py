@@ -24,6 +24,15 @@ STEPS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("warm processes", ("evap3d",)),
         ("sum of all processes", ("rvs", "rcs", "rrs", "ris", "rss", "rgs", "ths")),
     ),
+    "microphysics": (
+        ("adjustment: cloud from the saturation deficit", ("cldfr", "srcs")),
+        ("adjustment: condensation", ("rct", "rit", "rvt", "tht")),
+        ("adjustment: cloud above the autoconversion thresholds", ("hlc_hcf", "hlc_hrc", "hli_hcf", "hli_hri")),
+        ("sedimentation", ("inprc", "inprr", "inprs", "inprg", "indep")),
+        ("nucleation of ice", ("cit",)),
+        ("warm processes", ("evap3d",)),
+        ("sum of all processes", ("rvs", "rcs", "rrs", "ris", "rss", "rgs", "ths")),
+    ),
     "rain_ice:sedimentation": (
         ("fall of droplets", ("fpr_c", "inprc", "rcs")),
         ("fall of rain", ("fpr_r", "inprr", "rrs")),

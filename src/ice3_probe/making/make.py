@@ -14,18 +14,19 @@ import numpy as np
 from ice3_probe.components import component_of
 from ice3_probe.computed import case_on
 from ice3_probe.contract import Unsupported
-from ice3_probe.making.noise import COPIES, NOISE, jumping, outputs_of
+from ice3_probe.data_sets import load
+from ice3_probe.making.noise import COPIES, NOISE, jumping, loaded, outputs_of
 from ice3_probe.making.options import as_namelists, chosen
 from ice3_probe.making.situations import make_inputs
 from ice3_probe.messages import Made
 from ice3_probe.norms import scale_of
 from ice3_probe.ports import create
-from ice3_probe.reference import NOT_STORED, SINGLE, DataSet, DataSetError, load, reference_name
+from ice3_probe.reference import NOT_STORED, SENSITIVE, SINGLE, DataSet, DataSetError, reference_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ice3_probe.contract import Case, Cell
+    from ice3_probe.contract import Case
     from ice3_probe.messages import Job, Recipe
     from ice3_probe.ports import Port
     from ice3_probe.reference import Array
@@ -36,7 +37,7 @@ PRECISIONS: tuple[tuple[Literal["float32", "float64"], str], ...] = (("float64",
 """Precisions, and what the names of their variables begin with."""
 WORTH_PACKING = 8192
 """Bytes; HDF5 adds more to smaller variables than packing saves."""
-MASKS = {"float64": "sensitive", "float32": f"{SINGLE}sensitive"}
+MASKS = {"float64": SENSITIVE, "float32": SINGLE + SENSITIVE}
 
 
 def make(job: Job, recipe: Recipe, port: Port, started: Callable[[str], None]) -> Made:
@@ -72,7 +73,8 @@ def make(job: Job, recipe: Recipe, port: Port, started: Callable[[str], None]) -
     for precision, prefix in PRECISIONS:
         cell = replace(job.cell, precision=precision)
         started(f"{recipe.component} in {precision}")
-        outputs = outputs_of(port, case, cell, given)
+        instance = loaded(port, case, cell, given)
+        outputs = outputs_of(instance)
         _require_finite(outputs, precision)
         found.update({f"{prefix}{reference_name(recipe.component, name)}": one for name, one in outputs.items()})
         if not scales:
@@ -87,7 +89,8 @@ def make(job: Job, recipe: Recipe, port: Port, started: Callable[[str], None]) -
                 f"Rounding decides {masked[precision]} of {mask.size} cells in {precision}, more than 1 %: choose "
                 "another situation or seed; or, if these data are meant so, say why with --ties 'REASON'."
             )
-    _write(Path(recipe.path), recipe, data, found, _provenance(port, case, job.cell))
+    built = f"{instance.remark}, compiler arguments {job.cell.settings.get('compile-args', '')}"
+    _write(Path(recipe.path), recipe, data, found, built)
     return Made(recipe.path, *data.shape, masked["float64"], masked["float32"])
 
 
@@ -99,13 +102,13 @@ def _inputs(recipe: Recipe) -> DataSet:
             raise DataSetError(f"{data.name} is of {data.component}, not of {recipe.component}.")
         variables = {name: values for name, values in data.variables.items() if name.startswith("in_")}
         config = {name: dict(values) for name, values in data.config.items()}
-        timestep = data.timestep
+        timestep, krr = data.timestep, data.krr
     else:
         variables = {f"in_{name}": values for name, values in make_inputs(recipe).items()}
-        config, timestep = {}, recipe.timestep
+        config, timestep, krr = {}, recipe.timestep, 6
     for namelist, values in as_namelists(chosen(recipe.component, recipe.options, full=not recipe.inputs)).items():
         config.setdefault(namelist, {}).update(values)
-    return DataSet(Path(recipe.path).name, timestep, config, 6, variables, declared=recipe.component)
+    return DataSet(Path(recipe.path).name, timestep, config, krr, variables, declared=recipe.component)
 
 
 def _case(port: Port, job: Job, recipe: Recipe, data: DataSet) -> Case:
@@ -127,11 +130,6 @@ def _require_finite(outputs: dict[str, Array], precision: str) -> None:
             raise DataSetError(f"The Fortran's '{name}' in {precision} is not finite at (column, level) = {cell}.")
 
 
-def _provenance(port: Port, case: Case, cell: Cell) -> str:
-    remark = getattr(create(port, case, cell), "remark", "")
-    return f"{remark}, compiler arguments {cell.settings.get('compile-args', '')}"
-
-
 def _portable(recipe: Recipe) -> dict[str, Any]:
     """Return what of a recipe means the same on other machines."""
     record = asdict(recipe)
@@ -142,7 +140,7 @@ def _portable(recipe: Recipe) -> dict[str, Any]:
 
 def _write(path: Path, recipe: Recipe, data: DataSet, found: dict[str, Array], built: str) -> None:
     """Write the file; outputs that are zero everywhere are listed instead."""
-    zeros = sorted(name for name, values in found.items() if not values.any() and "sensitive" not in name)
+    zeros = sorted(name for name, values in found.items() if not values.any() and SENSITIVE not in name)
     stored = {**data.variables, **{name: values for name, values in found.items() if name not in zeros}}
     attributes: dict[str, Any] = {
         "title": f"PHYEX {recipe.component} reference",
@@ -167,7 +165,7 @@ def _write(path: Path, recipe: Recipe, data: DataSet, found: dict[str, Array], b
             file.attrs.update(attributes)
             file.dimensions = {"column": columns, "level": levels}
             for name, values in stored.items():
-                dtype = "i1" if "sensitive" in name else "f4" if name.startswith(SINGLE) else "f8"
+                dtype = "i1" if SENSITIVE in name else "f4" if name.startswith(SINGLE) else "f8"
                 dimensions = ("column", "level")[: values.ndim]
                 packed = {"compression": "gzip", "shuffle": True} if values.nbytes > WORTH_PACKING else {}
                 file.create_variable(name, dimensions, dtype, data=values.astype(dtype), **packed)

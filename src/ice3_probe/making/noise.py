@@ -30,18 +30,13 @@ AT_ONCE = 1000
 """Most columns of a call: PHYEX looks for its fastest block on larger domains."""
 
 
-def outputs_of(port: Port, case: Case, cell: Cell, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Run a component once.
+def loaded(port: Port, case: Case, cell: Cell, inputs: Mapping[str, Array]) -> Instance:
+    """Create a component and load it.
 
     Parameters
     ----------
     inputs
         Shape (column, level) or (column,).
-
-    Returns
-    -------
-    dict
-        Outputs as float64, shapes as those of the inputs.
 
     Raises
     ------
@@ -50,7 +45,11 @@ def outputs_of(port: Port, case: Case, cell: Cell, inputs: Mapping[str, Array]) 
     """
     columns = case.domain[0]
     shaped = {name: values.reshape(columns, 1, *values.shape[1:]).copy() for name, values in inputs.items()}
-    instance = Instance(port, case, cell, lambda _runnable: shaped)
+    return Instance(port, case, cell, lambda _runnable: shaped)
+
+
+def outputs_of(instance: Instance) -> dict[str, Array]:
+    """Run a component once; return the outputs as float64, shape (column, level) or (column,)."""
     return {name: values[:, 0].astype(np.float64) for name, values in instance.result().items()}
 
 
@@ -75,7 +74,7 @@ def jumping(
     """
     random = np.random.default_rng([seed, 2])
     noise, columns = NOISE[cell.precision], case.domain[0]
-    plain = outputs_of(port, case, cell, inputs)
+    plain = outputs_of(loaded(port, case, cell, inputs))
     compared = {name: scale for name, scale in scales.items() if name in plain and scale.ndim == 2}
     jumps = np.zeros((columns, case.domain[2]), dtype=bool)
     left = COPIES
@@ -87,7 +86,7 @@ def jumping(
             repeated = np.tile(values, (copies, *(1 for _ in values.shape[1:])))
             noisy[name] = repeated * (1.0 + noise * random.integers(-1, 2, repeated.shape))
         many = Case(case.component, (columns * copies, 1, case.domain[2]), case.timestep, case.options)
-        moved = outputs_of(port, many, cell, noisy)
+        moved = outputs_of(loaded(port, many, cell, noisy))
         for name, scale in compared.items():
             for copy in moved[name].reshape(copies, *jumps.shape):
                 jumps |= cell_errors(copy, plain[name], scale, np.zeros_like(jumps)) > JUMP * noise

@@ -55,7 +55,7 @@ def _follow(fields: Fields, timestep: float, random: np.random.Generator) -> Non
     fields["rhodref"] = fields["pabs"] / (constants.RD * t * (1.0 + fields["rv"] / constants.EPSILO))
     for name in WATER:
         tendency = fields.pop(f"d{name}", 0.0)
-        forced = fields[name] * (1.0 + random.uniform(-0.05, 0.05, t.shape))
+        forced = fields[name] * (1.0 + fields.pop(f"f{name}", random.uniform(-0.05, 0.05, t.shape)))
         fields[f"{name}s"] = np.maximum(forced + tendency, 0.0) / timestep
     fields["ths"] = (fields["th"] + fields.pop("dth", random.uniform(-0.5, 0.5, t.shape))) / timestep
     fields.update({state: fields[name] for state, name in STATE_NAMES.items()})
@@ -148,6 +148,22 @@ def _melting(fields: Fields, random: np.random.Generator) -> None:
     fields["dth"] = random.uniform(-1.0, 1.0, shape)
 
 
+def _limits(fields: Fields, random: np.random.Generator) -> None:
+    """Temperatures at -35 °C, from where drops freeze, and crystals at the 1e-7 kg kg-1 from which they fall."""
+    _stress(fields, random)
+    shape = fields["th"].shape
+    distance = random.choice([-1.0, 1.0], shape) * _log_uniform(random, 1e-3, 0.5, shape)
+    fields["th"] = (constants.TT - 35.0 + distance) / fields["exn"]
+    fields["rv"] = _saturation(fields) * random.uniform(0.5, 0.9, shape)
+    for name in ("rc", "rr"):
+        fields[name] = np.where(random.random(shape) < 0.8, _log_uniform(random, 1e-6, 2e-3, shape), 0.0)
+    # More rain would freeze until it is -35 °C, and rounding would decide on which side that is.
+    fields["rr"] = np.minimum(fields["rr"], np.abs(distance) / 500.0)
+    fields["ri"] = 1e-7 * (1.0 + random.choice([-1.0, 1.0], shape) * _log_uniform(random, 1e-5, 1e-2, shape))
+    fields["fri"], fields["dri"] = np.zeros(shape), np.zeros(shape)
+    fields["cit"] = _log_uniform(random, 1e2, 1e5, shape)
+
+
 SITUATIONS: dict[str, Change] = {
     "mild": _mild,
     "stress": _stress,
@@ -155,5 +171,6 @@ SITUATIONS: dict[str, Change] = {
     "thin": _thin,
     "vapour": _vapour,
     "melting": _melting,
+    "limits": _limits,
 }
 """Situations by name."""
