@@ -14,13 +14,14 @@ import numpy as np
 from ice3_probe.components import component_of
 from ice3_probe.computed import case_on
 from ice3_probe.contract import Unsupported
+from ice3_probe.data_sets import load
 from ice3_probe.making.noise import COPIES, NOISE, jumping, loaded, outputs_of
 from ice3_probe.making.options import as_namelists, chosen
 from ice3_probe.making.situations import make_inputs
 from ice3_probe.messages import Made
 from ice3_probe.norms import scale_of
 from ice3_probe.ports import create
-from ice3_probe.reference import NOT_STORED, SENSITIVE, SINGLE, DataSet, DataSetError, load, reference_name
+from ice3_probe.reference import NOT_STORED, SENSITIVE, SINGLE, DataSet, DataSetError, reference_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
