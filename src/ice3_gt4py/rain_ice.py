@@ -38,10 +38,7 @@ def stencil_externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
 
     Only the sedimentation takes more, ``FLUXES``, so that the others are compiled once for both.
     """
-    # Where processes are evaluated again, what rounding leaves of a species counts among the evaluations: as in PHYEX.
-    exact = dict.fromkeys(("RESIDUE", "LANDING"), 0.0) if evaluates_again(options) else {}
     return externals(options, build) | {
-        **exact,
         "DROPLETS": options.LSEDIC,
         "VDEPOSC": options.XVDEPOSC,
         "LIMITED_TIME": options.XTSTEP_TS > 0.0,
