@@ -14,7 +14,7 @@ import pytest
 from ice3_bench.programs import PARENT, SECRETS, end_with_parent, inherited, run_program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.sessions.conftest import Place
@@ -46,6 +46,15 @@ def pass_of(place: Place) -> int | None:
     return groups[0] if groups else None
 
 
+@pytest.fixture
+def hearing() -> Iterator[None]:
+    """Undo nohup, which children inherit: under it, a session runs on, as asked."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hearing")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=lambda number: number.name)
 def test_no_pass_runs_on_after_its_session(place: Place, number: signal.Signals) -> None:
     with subprocess.Popen(
