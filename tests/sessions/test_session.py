@@ -107,7 +107,7 @@ def test_more_threads_than_cores_and_an_unknown_revision_are_remarked_on(place: 
     assert "\x1b[?25" not in run.stdout
     report = load_report(place.results / SINGLE / "report.json")
     assert (report.commit.hash, report.commit.branch, report.commit.dirty) == (None, "topic", True)
-    assert len(report.remarks) == 2
+    assert len([remark for remark in report.remarks if not remark.startswith("Energy")]) == 2
 
 
 def test_a_run_beyond_the_limits_of_its_history_is_a_regression_and_quiet_says_nothing_else(place: Place) -> None:
@@ -138,7 +138,7 @@ def test_wrong_physics_stops_before_timing(place: Place) -> None:
     run = place.bench(misbehaviour="wrong-physics", backend="single")
     assert run.returncode == Exit.FAILED
     command = "ice3-bench accuracy --backend single --precision float64 --explain"
-    for told in ("'rvs'", "column 7, level 42", "1e-10", command):
+    for told in ("'rvs'", "column 7, level 42", "5e-11", command):
         assert told in run.stderr
     assert "timing" not in run.stdout
     assert place.nothing_is_stored()
