@@ -282,7 +282,7 @@ def test_the_accuracy_alone(place: Place) -> None:
     assert "The port has no component 'ice_adjust:modular'" in lacking.stderr
     missing = place.harness(*words, "--file", "no.nc")
     assert missing.returncode == Exit.USAGE
-    assert "no.nc cannot be read as netCDF-4" in missing.stderr
+    assert "no.nc cannot be read: No such file" in missing.stderr
 
 
 def test_what_differs_is_explained(place: Place) -> None:
