@@ -16,6 +16,7 @@ PLACE: Any = SimpleNamespace(
     benchmarks=[Benchmark(name, name.partition("/")[0], (100, 100, 50), "rich") for name in NAMES],
     cell=SimpleNamespace(backend=SimpleNamespace(device="cpu")),
     threads=1,
+    found=(),
 )
 REASON = "there is no counter"
 
