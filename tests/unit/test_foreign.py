@@ -53,7 +53,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("suite")
     (folder / "test_sorting.py").write_text(SUITE, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "--benchmark-max-time=0.01", "--benchmark-json=out.json"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=100)
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}  # no worker of xdist
+    done = subprocess.run(command, cwd=folder, env=alone, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stdout
     return folder / "out.json"
 
