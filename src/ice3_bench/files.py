@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
 from ice3_bench.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -19,9 +20,17 @@ SPACE = "Free space or choose another folder with the variable ICE3_BENCH_RESULT
 
 
 def write_atomically(path: Path, text: str, remedy: str = SPACE) -> None:
-    """Write ``text`` to ``path`` so that a reader never sees half a file.
+    """Write ``text`` to ``path`` as ``replaced`` does."""
+    with replaced(path, remedy) as stream:
+        stream.write(text.encode("utf-8"))
 
-    A new file gets the permissions that the user's umask leaves; one that is replaced keeps its permissions.
+
+@contextmanager
+def replaced(path: Path, remedy: str = SPACE) -> Iterator[BinaryIO]:
+    """Open ``path`` for writing so that a reader never sees half a file: it appears when all is written.
+
+    A device or a pipe is written to, never replaced. A new file gets the permissions that the user's umask leaves; one
+    that is replaced keeps its permissions.
 
     Parameters
     ----------
@@ -35,19 +44,21 @@ def write_atomically(path: Path, text: str, remedy: str = SPACE) -> None:
     """
     temporary = path.parent / f".{uuid4().hex}.tmp"
     try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as stream:
+                yield stream
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            with temporary.open("xb") as stream:
                 with suppress(FileNotFoundError):
                     os.fchmod(stream.fileno(), stat.S_IMODE(path.stat().st_mode))
-                stream.write(text)
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.replace(path)
-        except BaseException:
+        finally:
             temporary.unlink(missing_ok=True)
-            raise
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}. {remedy}") from error
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
-from uuid import uuid4
 
-from ice3_bench.errors import UsageError
+from ice3_bench.files import replaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,27 +30,7 @@ def opened(name: str) -> Iterator[BinaryIO]:
             sys.stdout.buffer.flush()
         return
     path = Path(name)
-    if path.exists() and not path.is_file():  # a device or a pipe must not be replaced by a file
-        with _written(path), path.open("wb") as stream:
-            yield stream
-        return
-    path = path.resolve()  # a link stays one
-    temporary = path.parent / f".{uuid4().hex}.tmp"
-    with _written(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("xb") as stream:
-                yield stream
-            with suppress(FileNotFoundError):
-                shutil.copymode(path, temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}. Choose another place with --output.") from error
+    if path.is_file() or not path.exists():
+        path = path.resolve()  # a link stays one
+    with replaced(path, "Choose another place with --output.") as stream:
+        yield stream
