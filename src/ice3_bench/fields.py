@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
+from ice3_bench.git import HASH
 from ice3_bench.text import plain
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
@@ -39,7 +40,7 @@ Line = Annotated[str, BeforeValidator(_in_one_line)]
 Time = Annotated[AwareDatetime, AfterValidator(_possible)]
 """A time with its zone, in UTC."""
 Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
-Hash = Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
+Hash = Annotated[str, Field(pattern=rf"^({HASH})$")]
 """Hash of a commit."""
 CellId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}-float(32|64)$")]
 Precision = Annotated[str, Field(pattern=r"^float(32|64)$")]

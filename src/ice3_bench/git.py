@@ -19,6 +19,8 @@ SOURCES = (
 """Untracked files that may be part of what is measured."""
 NO_SOURCES = (".cache", ".nox", ".venv", "venv", "results")
 """Folders that the harness writes, or environments are made in: untracked files there are no source."""
+HASH = r"[0-9a-f]{40}|[0-9a-f]{64}"
+"""Pattern of the hash of a commit."""
 PATIENCE = 60.0
 """Seconds that git may take."""
 
@@ -67,7 +69,7 @@ def commit_places(folder: Path, commits: Sequence[str]) -> dict[str, tuple[float
 
     The date is the latest of the commit and its ancestors: no commit is before an ancestor, whatever clocks said.
     """
-    wanted = [name for name in commits if re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", name)]
+    wanted = [name for name in commits if re.fullmatch(HASH, name)]
     found: dict[str, tuple[float, int]] = {}
     if not wanted:
         return found

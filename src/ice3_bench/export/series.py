@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ice3_bench.errors import UsageError
-from ice3_bench.export.table import testbeds, utc
+from ice3_bench.export.table import testbeds
+from ice3_bench.history.store import time_of
 from ice3_bench.measures import MEASURES
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _runs(history: History, selection: Selection) -> _Runs:
         keys: dict[tuple[str | None, str], tuple[str | None, str]] = {}
         runs: _Runs = {}
         for number, created, cell, branch, comparability in found:
-            time = utc(created)
+            time = time_of(created)
             if selection.wants_run(time, cell, branch):
                 key = (branch, comparability)
                 runs[number] = round(1000 * time.timestamp()), keys.setdefault(key, key)

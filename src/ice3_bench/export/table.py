@@ -9,19 +9,20 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ice3_bench.errors import UsageError
 from ice3_bench.history.checks import judged, limits
 from ice3_bench.history.schema import ORDER
+from ice3_bench.history.store import time_of
 from ice3_bench.measures import MEASURES
 from ice3_bench.names import BenchmarkName, domain_text
 from ice3_bench.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from datetime import datetime
 
     from ice3_bench.history.store import History
     from ice3_bench.settings.matrix import Settings
@@ -226,7 +227,7 @@ def _read(history: History, number: int) -> tuple[_Run, list[tuple[str, str, flo
             "SELECT benchmark, measure, value, lower_value, upper_value, trusted FROM metric WHERE run = ?", (number,)
         ).fetchall()
     name, created, cell, commit, branch, comparability, dirty = run
-    return _Run(name, utc(created), cell, commit, branch, comparability, bool(dirty)), metrics
+    return _Run(name, time_of(created), cell, commit, branch, comparability, bool(dirty)), metrics
 
 
 def testbeds(history: History) -> dict[str, str | None]:
@@ -238,12 +239,6 @@ def testbeds(history: History) -> dict[str, str | None]:
                 " FROM run WHERE number IN (SELECT max(number) FROM run GROUP BY comparability)"
             ).fetchall()
         )
-
-
-def utc(created: str) -> datetime:
-    """Read the time of a run; one without a zone, of an early version, was in UTC."""
-    time = datetime.fromisoformat(created)
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 @cache

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from ice3_bench.cell.machine import describe_commit, describe_machine
 from ice3_bench.errors import UsageError
 from ice3_bench.foreign.results import Foreign, metric, text_of
+from ice3_bench.reports import first_fault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,9 +42,7 @@ def read_bmf(path: Path, project: Path, testbed: str | None) -> Foreign:
     try:
         document = _DOCUMENT.validate_json(text_of(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "top level"
-        raise UsageError(f"{path} is not in Bencher Metric Format: {where}: {first['msg']}.") from error
+        raise UsageError(f"{path} is not in Bencher Metric Format: {first_fault(error)}.") from error
     if not document:
         raise UsageError(f"{path} holds no benchmark.")
     return Foreign(

@@ -10,7 +10,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from ice3_bench.errors import UsageError
 from ice3_bench.foreign.results import Foreign, metric, text_of
+from ice3_bench.git import HASH
 from ice3_bench.report import Commit, Machine
+from ice3_bench.reports import first_fault
 from ice3_bench.text import quoted
 
 if TYPE_CHECKING:
@@ -72,14 +74,12 @@ def read_pytest_benchmark(path: Path, testbed: str | None) -> Foreign:
     try:
         file = _File.model_validate_json(text_of(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "top level"
-        raise UsageError(f"{path} is not JSON of pytest-benchmark: {where}: {first['msg']}.") from error
+        raise UsageError(f"{path} is not JSON of pytest-benchmark: {first_fault(error)}.") from error
     names = [one.fullname for one in file.benchmarks]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"{path} holds a benchmark twice: {quoted(doubled)}.")
     info, commit = file.machine_info, file.commit_info
-    known = commit.id is not None and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit.id) is not None
+    known = commit.id is not None and re.fullmatch(HASH, commit.id) is not None
     return Foreign(
         suite=SUITE,
         values={

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 from ice3_bench.errors import UsageError
+from ice3_bench.files import read_limited
 from ice3_bench.measures import MEASURES
 from ice3_bench.names import BenchmarkName
 from ice3_bench.report import Benchmark, Commit, Machine, Metric, Protocol, Report, Software
@@ -173,8 +174,6 @@ def text_of(path: Path) -> str:
         If it cannot be read, or is too large to be results.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise UsageError(f"{path} has {path.stat().st_size} bytes: results have at most {LARGEST}.")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_limited(path, LARGEST)
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}.") from error

@@ -76,12 +76,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "UPDATE run SET measured = coalesce((julianday(created) - 2440587.5) * 86400.0, 0)",
     ),
 )
-ORDER = "coalesce(committed, measured), depth, measured, number"
+_PLACE = ("coalesce(committed, measured)", "depth", "measured", "number")
+ORDER = ", ".join(_PLACE)
 """The order of runs, everywhere.
 
 Where git knows their commit, it is that of its date and its number of ancestors; otherwise, and among runs of one
 commit, that of the time of the measurement. Both are in seconds since 1970.
 """
+DESCENDING = ", ".join(f"{column} DESC" for column in _PLACE)
+"""The same, the last run first."""
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 60.0
 _REMEDY = (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ice3_bench.errors import UsageError
 from ice3_bench.history.queue import Queue
-from ice3_bench.history.schema import ORDER, Database
+from ice3_bench.history.schema import DESCENDING, ORDER, Database
 from ice3_bench.measures import MEASURES
 from ice3_bench.names import BenchmarkName
 from ice3_bench.report import Metric
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 DETACHED = "HEAD"
 """Name that selects the runs on no branch, as ``git rev-parse --abbrev-ref`` calls it."""
-DESCENDING = ", ".join(f"{column} DESC" for column in ("coalesce(committed, measured)", "depth", "measured", "number"))
 LAST = (
     "SELECT number FROM (SELECT number, row_number() OVER (PARTITION BY comparability, cell"  # noqa: S608
     f" ORDER BY {DESCENDING}) AS age FROM run) WHERE age = 1"
@@ -207,21 +206,19 @@ class History(Database):
         with self.explained():
             rows = self.connection.execute(
                 "SELECT benchmark, measure, comparability, created, commit_hash, trusted, value, lower_value,"  # noqa: S608
-                " upper_value, id, measured FROM run JOIN metric ON run = number"
+                " upper_value, id FROM run JOIN metric ON run = number"
                 f" WHERE {' AND '.join(conditions)} ORDER BY {ORDER}",
                 parameters,
             ).fetchall()
         found: dict[SeriesKey, list[Point]] = {}
-        for rank, (benchmark, measure, comparability, created, commit, reliable, *values, run_id, at) in enumerate(
-            rows
-        ):
+        for rank, (benchmark, measure, comparability, created, commit, reliable, *values, run_id) in enumerate(rows):
             try:
                 value, lower, upper = values
                 metric = Metric.model_validate(
                     {"value": value, "lower_value": lower, "upper_value": upper}, strict=True
                 )
                 series = SeriesKey(BenchmarkName.parse(benchmark).text, MEASURES[measure].name, str(comparability))
-                point = Point(_time(created, at), _hash(commit), metric, trusted=bool(reliable), rank=rank)
+                point = Point(time_of(str(created)), _hash(commit), metric, trusted=bool(reliable), rank=rank)
             except (UsageError, ValueError, KeyError, TypeError, OverflowError):
                 name = plain(str(run_id))[:80]
                 self.set_aside[name] = f"A value of the run {name} in {self.path} is not valid and is left out."
@@ -273,10 +270,10 @@ class History(Database):
             return next((report for row in rows if (report := self.parsed(*row)) is not None), None)
 
 
-def _time(created: object, measured: float) -> datetime:
-    """Read the time of a run; one without a zone, of an early version, is that by which the run is ordered."""
-    time = datetime.fromisoformat(str(created))
-    return datetime.fromtimestamp(measured, UTC) if time.tzinfo is None else time
+def time_of(created: str) -> datetime:
+    """Read the time of a run; one without a zone, of an early version, was in UTC."""
+    time = datetime.fromisoformat(created)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _hash(commit: object) -> str | None:
