@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from rich.columns import Columns
 from rich.console import Console
@@ -27,18 +28,12 @@ def make_console(*, quiet: bool = False) -> Console:
 
     What is no terminal gets no codes that move the cursor, and wide lines, even if FORCE_COLOR asks for colours there.
     """
-    console = Console(quiet=quiet, highlight=False, markup=False, emoji=False)
+    make = partial(Console, quiet=quiet, highlight=False, markup=False, emoji=False)
+    console = make()
     if console.file.isatty() and console.is_terminal:
         return console
-    return Console(
-        quiet=quiet,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        width=PLAIN_WIDTH,
-        force_terminal=False,
-        color_system="256" if os.environ.get("FORCE_COLOR") else "auto",
-    )
+    colours: Literal["256", "auto"] = "256" if os.environ.get("FORCE_COLOR") else "auto"
+    return make(width=PLAIN_WIDTH, force_terminal=False, color_system=colours)
 
 
 @contextmanager
