@@ -8,7 +8,7 @@ from gt4py.cartesian.gtscript import PARALLEL, Field, computation, interval
 
 from ice3_gt4py.stencils.air import air
 from ice3_gt4py.stencils.nucleation import rvheni
-from ice3_gt4py.stencils.presence import above, hydrometeors, present
+from ice3_gt4py.stencils.presence import above, present
 from ice3_gt4py.stencils.slopes import density_factors, slopes
 from ice3_gt4py.stencils.slow import collection_by_snow, riaggs, riauts, rvdeps, slow_kept, slow_transfers
 from ice3_gt4py.stencils.snow import snow_exchange
@@ -38,8 +38,7 @@ def microphysics_of_ice(
     with computation(PARALLEL), interval(...):
         t = tht * exn
         lv, ls = heating(t, exn, rvt, 0.0, 0.0, rit, rst, 0.0)
-        active = hydrometeors(0.0, 0.0, rit, rst, 0.0)
-        nucleated, ni = rvheni(tht, t, exn, rvt, active * cit, pabs, rhodref, ls)
+        nucleated, ni = rvheni(tht, t, exn, rvt, cit, pabs, rhodref, ls)
         th1 = tht + ls * nucleated
         t1 = th1 * exn
         rv1 = rvt - nucleated
@@ -66,9 +65,8 @@ def microphysics_of_ice(
         rv = kept_content(rvt + step * a_v - nucleated, rv1)
         ri = kept_content(rit + step * a_i + nucleated, ri1)
         rs = kept_content(rst + step * a_s, rst)
-        ni = ni * (1.0 - active * (1.0 - above(ri, 0.0)))
-        elapsed = step if active > 0.0 else tstep
-        nucleated = (1.0 - active) * nucleated
+        ni = ni * above(ri, 0.0)
+        elapsed = step
 
     with computation(PARALLEL), interval(...):
         passes = 1.0
@@ -100,7 +98,7 @@ def microphysics_of_ice(
     with computation(PARALLEL), interval(...):
         lv3, ls3 = heating(tht * exn, exnref, rvt, 0.0, 0.0, rit, rst, 0.0)
         s_th, s_v, s_c, s_r, s_i, s_s, s_g = new_sources(
-            hydrometeors(0.0, 0.0, rit, rst, 0.0), lv3, ls3, tstep, over_tstep, nucleated,
+            1.0, lv3, ls3, tstep, over_tstep, 0.0,
             rvt, 0.0, 0.0, rit, rst, 0.0, rv, 0.0, 0.0, ri, rs, 0.0, ths, rvs, 0.0, 0.0, ris, rss, 0.0,
         )  # fmt: skip
         ths = s_th

@@ -7,7 +7,7 @@ and the absence of all others, last until the end of the time step.
 from gt4py.cartesian.gtscript import PARALLEL, Field, computation, interval
 
 from ice3_gt4py.stencils.air import air
-from ice3_gt4py.stencils.presence import hydrometeors, present
+from ice3_gt4py.stencils.presence import present
 from ice3_gt4py.stencils.slopes import density_factors, slopes
 from ice3_gt4py.stencils.sources import new_sources
 from ice3_gt4py.stencils.stepping import kept_content, landed, substep_length, vapour_and_heat
@@ -37,7 +37,6 @@ def microphysics_of_liquid(
     with computation(PARALLEL), interval(...):
         t = tht * exn
         lv, ls = heating(t, exn, rvt, rct, rrt, 0.0, 0.0, 0.0)
-        active = hydrometeors(rct, rrt, 0.0, 0.0, 0.0)
         has_v, has_c, has_r, has_i, has_s, has_g = present(rvt, rct, rrt, 0.0, 0.0, 0.0)
         ln_rho, speed, speed_over_rho = density_factors(rhodref)
         ln_r, ln_s, ln_g, over_r, over_s, over_g = slopes(ln_rho, rrt, 0.0, 0.0, has_r, has_s, has_g)
@@ -57,8 +56,7 @@ def microphysics_of_liquid(
         rv = kept_content(rvt + step * a_v, rvt)
         rc = kept_content(rct + step * a_c, rct)
         rr = kept_content(rrt + step * a_r, rrt)
-        elapsed = step if active > 0.0 else tstep
-        revav = active * revav
+        elapsed = step
 
     with computation(PARALLEL), interval(...):
         passes = 1.0
@@ -86,7 +84,7 @@ def microphysics_of_liquid(
     with computation(PARALLEL), interval(...):
         lv3, ls3 = heating(tht * exn, exnref, rvt, rct, rrt, 0.0, 0.0, 0.0)
         s_th, s_v, s_c, s_r, s_i, s_s, s_g = new_sources(
-            hydrometeors(rct, rrt, 0.0, 0.0, 0.0), lv3, ls3, tstep, over_tstep, 0.0,
+            1.0, lv3, ls3, tstep, over_tstep, 0.0,
             rvt, rct, rrt, 0.0, 0.0, 0.0, rv, rc, rr, 0.0, 0.0, 0.0, ths, rvs, rcs, rrs, 0.0, 0.0, 0.0,
         )  # fmt: skip
         ths = s_th
