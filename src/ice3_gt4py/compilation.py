@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
+from ice3_gt4py.dependencies import used_externals
 from ice3_gt4py.toolchain import import_gt4py, require_compiler, require_gpu
 from ice3_probe.contract import Unavailable
 
@@ -199,7 +200,8 @@ class Build:
         dtypes: dict[str, DTypeLike] = {"float": self.dtype.type, "int": np.int32}
         annotations = dict(definition.__annotations__)
         # GT4Py's hash sees neither the dtypes nor the externals of the functions that a stencil calls.
-        basis = json.dumps([self.precision, sorted(externals.items())], default=str)
+        used = {external: externals[external] for external in sorted(used_externals(definition))}
+        basis = json.dumps([self.precision, used], default=str)
         name = f"{definition.__name__}_{hashlib.sha256(basis.encode()).hexdigest()[:8]}"
         try:
             with (
@@ -211,7 +213,7 @@ class Build:
                     backend=self.backend,
                     definition=definition,
                     name=name,
-                    externals=dict(externals),
+                    externals=used,
                     dtypes=dtypes,
                     literal_float_precision=bits,
                     literal_int_precision=32,
