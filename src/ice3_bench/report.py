@@ -24,6 +24,7 @@ from ice3_bench.fields import (
     Error,
     Line,
     Nanoseconds,
+    Positive,
     Precision,
     Seconds,
     Share,
@@ -47,6 +48,8 @@ __all__ = [
 SCHEMA_VERSION: Literal[2] = 2
 DEFAULT_PORT = "ice3_gt4py.port"
 """Port of the reports of version 1, which knew no other."""
+FIRST_NORM = 1
+"""Norm of the errors of the reports that do not name theirs."""
 MOST_BENCHMARKS = 1000
 """Benchmarks of a cell: far more than all components in all mixes on a few domains."""
 
@@ -98,6 +101,8 @@ class Benchmark(Record):
     """Other remarks on it."""
     marked: Text | None = None
     """Why its timing is doubtful, if it is."""
+    busy: Text | None = None
+    """How the rounds show that the machine was busy, if they do: later runs are judged by quieter ones first."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -207,6 +212,8 @@ class Report(Record):
     accuracy: list[FieldError]
     accuracy_policy: Literal["gate", "report"] = "gate"
     """What wrong physics does: it stops the session before the timing, or it is reported and the timing is marked."""
+    accuracy_norm: Positive = FIRST_NORM
+    """Version of the norm of the errors; reports that do not say it have the first one."""
     not_run: list[NotRun] = Field(default_factory=list)
     not_produced: dict[Component, list[Line]] = Field(default_factory=dict)
     """Outputs that the port does not produce, by component."""
@@ -231,6 +238,15 @@ class Report(Record):
         """Key of the runs that may be compared: machine, device, driver, compiler, flags, threads, weather, port."""
         basis = json.dumps(self.comparability_basis, sort_keys=True)
         return hashlib.sha256(basis.encode()).hexdigest()[:16]
+
+    def basis_of(self, measure: str) -> str:
+        """Return what two values of a measure must have in common besides the key of comparability; empty: nothing."""
+        new = MEASURES[measure].normed and self.accuracy_norm != FIRST_NORM
+        return f"norm {self.accuracy_norm}" if new else ""
+
+    def key_of(self, measure: str) -> str:
+        """Return the key of the runs whose values of a measure may be compared."""
+        return " ".join(filter(None, (self.comparability, self.basis_of(measure))))
 
     @property
     def comparability_basis(self) -> dict[str, Any]:

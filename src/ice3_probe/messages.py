@@ -21,6 +21,11 @@ VERSION = 1
 """Version of the records; raised when a field changes its meaning or is removed."""
 
 
+NORM = 2
+"""Version of how errors are measured: what they are divided by, at which quantile, in which cells (docs/adr/0018).
+
+Errors of two versions are not comparable. It is raised whenever the same output would get another error.
+"""
 MIXES = ("rich", "typical", "sparse")
 """Weather mixes: hydrometeors at about 56, 27 and 10 % of the points."""
 Arrangement = Literal["coherent", "shuffled"]

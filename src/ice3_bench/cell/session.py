@@ -28,6 +28,7 @@ from ice3_bench.names import parse_domain
 from ice3_bench.report import PassRecord, Protocol, Report
 from ice3_bench.reports import load_report, save_report
 from ice3_bench.text import count
+from ice3_probe.messages import NORM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -254,6 +255,7 @@ def _measure(
         stencils=builds,
         accuracy=accuracy,
         accuracy_policy=cell.backend.accuracy,
+        accuracy_norm=NORM,
         not_run=records.not_run(checked),
         not_produced=records.not_produced(checked),
         left_out=sum(one.left_out for one in checked),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ice3_bench.errors import UsageError
 from ice3_bench.history.queue import Queue
-from ice3_bench.history.schema import DESCENDING, ORDER, Database
+from ice3_bench.history.schema import DESCENDING, KEY, ORDER, Database
 from ice3_bench.measures import MEASURES
 from ice3_bench.names import BenchmarkName
 from ice3_bench.report import Metric
@@ -44,6 +44,7 @@ class SeriesKey(NamedTuple):
     benchmark: str
     measure: str
     comparability: str
+    """As ``Report.key_of`` makes it for the measure."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Point:
     metric: Metric
     trusted: bool = True
     """Whether later runs may be judged by it."""
+    busy: bool = False
+    """Whether the machine was busy while it was timed."""
     rank: int = 0
     """Place of its run among all that were looked at."""
 
@@ -103,7 +106,7 @@ class History(Database):
                 self._require_same(report)
                 return False
             self.connection.executemany(
-                "INSERT INTO metric VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO metric VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         cursor.lastrowid,
@@ -113,6 +116,8 @@ class History(Database):
                         metric.lower_value,
                         metric.upper_value,
                         report.distrust(benchmark, measure) is None,
+                        report.basis_of(measure),
+                        benchmark.busy is not None and MEASURES[measure].timing,
                     )
                     for benchmark in report.benchmarks
                     for measure, metric in benchmark.measures.items()
@@ -205,20 +210,23 @@ class History(Database):
             conditions.append("trusted")
         with self.explained():
             rows = self.connection.execute(
-                "SELECT benchmark, measure, comparability, created, commit_hash, trusted, value, lower_value,"  # noqa: S608
+                f"SELECT benchmark, measure, {KEY}, created, commit_hash, trusted, busy, value, lower_value,"  # noqa: S608
                 " upper_value, id FROM run JOIN metric ON run = number"
                 f" WHERE {' AND '.join(conditions)} ORDER BY {ORDER}",
                 parameters,
             ).fetchall()
         found: dict[SeriesKey, list[Point]] = {}
-        for rank, (benchmark, measure, comparability, created, commit, reliable, *values, run_id) in enumerate(rows):
+        for rank, (benchmark, measure, comparability, created, commit, reliable, busy, *values, run_id) in enumerate(
+            rows
+        ):
             try:
                 value, lower, upper = values
                 metric = Metric.model_validate(
                     {"value": value, "lower_value": lower, "upper_value": upper}, strict=True
                 )
                 series = SeriesKey(BenchmarkName.parse(benchmark).text, MEASURES[measure].name, str(comparability))
-                point = Point(time_of(str(created)), _hash(commit), metric, trusted=bool(reliable), rank=rank)
+                time = time_of(str(created))
+                point = Point(time, _hash(commit), metric, trusted=bool(reliable), busy=bool(busy), rank=rank)
             except (UsageError, ValueError, KeyError, TypeError, OverflowError):
                 name = plain(str(run_id))[:80]
                 self.set_aside[name] = f"A value of the run {name} in {self.path} is not valid and is left out."

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from scipy import special
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ice3_bench.settings.policy import Threshold
 
 Side = Literal["lower", "upper"]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Boundary:
         return None
 
 
-def selected(model: Threshold, history: Sequence[tuple[datetime, float]], now: datetime) -> list[float]:
+def selected(model: Threshold, history: Sequence[tuple[datetime, Value]], now: datetime) -> list[Value]:
     """Return the values that a model uses, from pairs of time and value, newest first.
 
     ``window`` counts back from ``now``, then ``max_sample_size`` keeps the newest.
