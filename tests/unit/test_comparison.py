@@ -325,7 +325,19 @@ def test_what_a_side_does_not_support_is_said_once() -> None:
     unsupported = Accuracy((Checked("one.nc", "ice_adjust", unsupported="Option LRED = True is not supported."),))
     (said,) = cell_of(Accuracy((checked(rvs=1e-15),)), unsupported).remarks
     assert said == "ice_adjust on one.nc is n/a for the contender: Option LRED = True is not supported."
-    assert not cell_of(unsupported, unsupported).remarks
+    neither = cell_of(unsupported, unsupported)
+    assert neither.remarks == ["ice_adjust: its accuracy is not checked, no output was compared with reference data"]
+    assert neither.benchmarks[0].unchecked
+    comparison = compared()
+    comparison.cells = [neither]
+    assert "1 ACCURACY NOT CHECKED" in comparison_markdown(comparison)
+
+
+def test_a_chain_is_not_checked_by_its_links() -> None:
+    cell = CellComparison(cell="x", benchmarks=[BenchmarkComparison(name="microphysics", component="microphysics")])
+    found = Accuracy((checked(rvs=1e-15), checked(component="rain_ice", rvs=1e-15)))
+    compare_accuracy(cell, Sides(found, found))
+    assert cell.benchmarks[0].unchecked
 
 
 def test_errors_of_other_cells_are_not_compared_silently() -> None:

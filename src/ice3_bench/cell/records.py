@@ -6,8 +6,8 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ice3_bench.components import links_of
 from ice3_bench.report import Benchmark, FieldError, Metric, NotRun, Rounds, StencilBuild, wrong_outputs
+from ice3_bench.text import count, listed
 from ice3_probe import messages
 from ice3_probe.messages import base_of
 
@@ -67,6 +67,23 @@ def not_produced(checked: Sequence[messages.Checked]) -> dict[str, list[str]]:
     return {component: fields for component, fields in found.items() if fields}
 
 
+def not_compared(asked: Iterable[str], checked: Sequence[messages.Checked]) -> list[str]:
+    """Say which of the components asked for were compared with nothing, and which of their outputs were not."""
+    said = []
+    for component in asked:
+        found = [one for one in checked if one.component == component and not one.unsupported]
+        if not any(one.fields for one in found):
+            reasons = dict.fromkeys(one.unsupported for one in checked if one.component == component)
+            why = "; ".join(filter(None, reasons)) or "there is no reference data for it"
+            said.append(f"{component}: its accuracy is not checked, {why.rstrip('.')}.")
+            continue
+        lacking = [name for name in found[0].not_compared if all(name in one.not_compared for one in found)]
+        if lacking:
+            outputs = count(len(lacking), "output is", "outputs are")
+            said.append(f"{component}: {outputs} in no data set and not checked: {listed(lacking)}.")
+    return said
+
+
 def timed_benchmarks(place: Workplace, answers: Answers, bandwidth: float | None) -> list[Benchmark]:
     """Return the benchmarks of a timing pass, failed ones included.
 
@@ -121,9 +138,9 @@ def add_memory(benchmarks: Iterable[Benchmark], answers: Answers, dumps: Path) -
 
 
 def add_accuracy(benchmarks: Iterable[Benchmark], accuracy: Sequence[FieldError], *, count_wrong: bool) -> None:
-    """Give each benchmark the error of its component, and a chain that of the worst of its links.
+    """Give each benchmark the largest error of its component; one whose component was not compared gets none.
 
-    A benchmark whose component was not compared gets none.
+    The errors of other components say nothing of it: a chain can be wrong although its links are right.
 
     Parameters
     ----------
@@ -131,14 +148,12 @@ def add_accuracy(benchmarks: Iterable[Benchmark], accuracy: Sequence[FieldError]
         Whether outputs out of tolerance are a measure: in cells that report their accuracy.
     """
     for benchmark in benchmarks:
-        links = links_of(benchmark.component)
         own = [entry for entry in accuracy if entry.component == benchmark.component]
-        own = own or [entry for entry in accuracy if base_of(entry.component) in links]
         if not own:
             continue
         benchmark.measures["accuracy"] = Metric(value=max(entry.error for entry in own))
         if count_wrong:
-            wrong = sum(len(wrong_outputs(own, component)) for component in {entry.component for entry in own})
+            wrong = len(wrong_outputs(own, benchmark.component))
             benchmark.measures["wrong-outputs"] = Metric(value=float(wrong))
 
 

@@ -228,7 +228,7 @@ def _measure(
     if unknown:
         remarks.append(f"The revision is unknown, so the run counts as one with uncommitted changes: {unknown}")
     allowed = min(machine.cores, machine.quota or machine.cores)
-    remarks += said_of(place.found, checked)
+    remarks += [*records.not_compared(place.job.checked, checked), *said_of(place.found, checked)]
     if place.threads > allowed:
         remarks.append(f"{place.threads} threads were asked for, and a process may use {allowed:g} cores: they wait.")
     report = Report(

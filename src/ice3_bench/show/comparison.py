@@ -125,7 +125,9 @@ def _summary(comparison: Comparison) -> str:
         "UNDECIDED": verdicts.count(Verdict.UNDECIDED),
         "larger": sum(benchmark.larger for benchmark in benchmarks),
         "less accurate": sum(entry.counts for cell in comparison.cells for entry in cell.less_accurate),
-        "ACCURACY NOT CHECKED": sum(cell.broken is not None for cell in comparison.cells),
+        "ACCURACY NOT CHECKED": sum(
+            cell.broken is not None or any(one.unchecked for one in cell.benchmarks) for cell in comparison.cells
+        ),
         "NOT COMPARED": len(benchmarks) - len(verdicts),
         "PHYSICS DIFFERS": sum(benchmark.physics_differs for benchmark in benchmarks),
     }
