@@ -220,6 +220,8 @@ class Report(Record):
     left_out: Count = 0
     """Number of cells that were not compared, because an input that the port ignores is not zero there."""
     benchmarks: Annotated[list[Benchmark], Field(max_length=MOST_BENCHMARKS)]
+    lacking: Annotated[list[Line], Field(max_length=MOST_BENCHMARKS)] = Field(default_factory=list)
+    """Benchmarks of the cell in the matrix that were not measured; not empty in a partial run."""
     incomplete: Text | None = None
     """Why passes are missing, if some are."""
     remarks: list[Text] = Field(default_factory=list)
@@ -275,12 +277,6 @@ class Report(Record):
             "threads": self.protocol.threads,
             "environment": self.protocol.environment,
         }
-
-    def differences(self, other: Report) -> list[str]:
-        """Name what keeps two reports of a cell from being compared."""
-        ours, theirs = self.comparability_basis, other.comparability_basis
-        differing = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
-        return [*differing, *(["physics"] if self.physics_differs != other.physics_differs else [])]
 
     @property
     def physics_differs(self) -> bool:

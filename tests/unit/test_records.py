@@ -80,7 +80,7 @@ def test_what_was_not_compared_has_no_error_of_others(
     report = make_report(accuracy=[], benchmarks=[one])
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(results_table(report, None))
+        console.print(results_table(report, {}))
     (line,) = (line for line in captured.get().splitlines() if component in line)
     assert line.count("not checked") == 2  # the error, and the history
 
@@ -131,7 +131,7 @@ def test_a_single_round_and_equal_times_are_a_result(
     report = make_report(benchmarks=[one])
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(results_table(report, report))
+        console.print(results_table(report, {one.name: report}))
     assert "+0.0 ± 0.0 %" in captured.get()
 
 
@@ -145,5 +145,5 @@ def test_a_clock_that_sees_no_time_fails_the_benchmark_and_nothing_else(
     report = make_report(benchmarks=[one])
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(results_table(report, report))
+        console.print(results_table(report, {one.name: report}))
     assert "failed" in captured.get()

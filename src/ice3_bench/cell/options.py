@@ -65,6 +65,12 @@ class Options:
     columns: int | None = None
     pytest_args: tuple[str, ...] = ()
 
+    @property
+    def selective(self) -> bool:
+        """Whether something else than all benchmarks of the cell may be measured."""
+        selecting = [one for one in self.pytest_args if not one.startswith("--benchmark-")]
+        return bool(self.domains or self.components or self.data or selecting)
+
 
 def add_arrangement(parser: argparse.ArgumentParser, settings: Settings) -> None:
     """Add the option ``--arrangement``, which all commands that time have in common."""

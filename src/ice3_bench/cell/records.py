@@ -6,6 +6,8 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ice3_bench.cell.probe import benchmarks_of
+from ice3_bench.names import parse_domain
 from ice3_bench.report import Benchmark, FieldError, Metric, NotRun, Rounds, StencilBuild, wrong_outputs
 from ice3_bench.text import count, listed
 from ice3_probe import messages
@@ -106,6 +108,13 @@ def timed_benchmarks(place: Workplace, answers: Answers, bandwidth: float | None
         found[-1].remarks = [remark.text for remark in said if not remark.marks]
         found[-1].marked = "; ".join(remark.text for remark in said if remark.marks) or None
     return found
+
+
+def lacking(place: Workplace, benchmarks: Iterable[Benchmark]) -> list[str]:
+    """Return the benchmarks of the cell in the matrix that were not measured."""
+    backend, measured = place.cell.backend, {one.name for one in benchmarks}
+    whole = benchmarks_of(place.cell, map(parse_domain, backend.domains), arrangement=place.arrangement)
+    return [one.name for one in whole if one.name not in measured]
 
 
 def without_energy(answers: Answers) -> list[str]:

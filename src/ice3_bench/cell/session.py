@@ -26,7 +26,7 @@ from ice3_bench.errors import BenchError, Exit, Interrupted, PassError, UsageErr
 from ice3_bench.files import write_atomically
 from ice3_bench.names import parse_domain
 from ice3_bench.report import PassRecord, Protocol, Report
-from ice3_bench.reports import load_report, save_report
+from ice3_bench.reports import FULL, PARTIAL, load_report, save_report
 from ice3_bench.text import count
 from ice3_probe.messages import NORM
 
@@ -130,7 +130,7 @@ def run_session(
     console: Console,
     branches: Mapping[str | None, str] | None = None,
 ) -> Outcome:
-    """Measure one cell and write ``results/<cell>/report.json``.
+    """Measure one cell and write its report; a partial one replaces no other than a partial one.
 
     Parameters
     ----------
@@ -155,11 +155,12 @@ def run_session(
         with progress.running("environment"):
             place = prepare(project, folder, results / cell.id, cell, settings, options, progress.step, progress.notify)
         report, problem = _measure(place, progress, branches or {})
-        _save(report, place.results / "report.json")
+        path = place.results / (PARTIAL if report.lacking else FULL)
+        _save(report, path)
     code = Exit.FAILED if report.failures or problem else Exit.OK
     if isinstance(problem, Interrupted):
         code = Exit.INTERRUPTED
-    return Outcome(report, code, place.results / "report.json", place.environment.python)
+    return Outcome(report, code, path, place.environment.python)
 
 
 @contextmanager
@@ -194,10 +195,11 @@ def _publish(folder: Path, results: Path) -> None:
         old.unlink(missing_ok=True)  # of further processes of an earlier pass
     for log in logs:
         log.replace(results / log.name)
-    if (folder / "memray").is_dir():
-        shutil.rmtree(folder / "memray" / "metadata", ignore_errors=True)
-        shutil.rmtree(results / "memray", ignore_errors=True)
-        (folder / "memray").replace(results / "memray")
+    for dumps in (folder / "memray", folder / "memray-partial"):
+        if dumps.is_dir():
+            shutil.rmtree(dumps / "metadata", ignore_errors=True)
+            shutil.rmtree(results / dumps.name, ignore_errors=True)
+            dumps.replace(results / dumps.name)
 
 
 def _measure(
@@ -220,7 +222,8 @@ def _measure(
     with progress.running("timing"):
         timing = passes.measure_time(place)
         benchmarks = records.timed_benchmarks(place, timing, bandwidth)
-    problem = _add_memory(place, progress, benchmarks)
+    lacking = records.lacking(place, benchmarks)
+    problem = _add_memory(place, progress, benchmarks, "memray-partial" if lacking else "memray")
     records.add_compile_times(benchmarks, builds)
     records.add_accuracy(benchmarks, accuracy, count_wrong=cell.backend.accuracy == "report")
     commit, remarks = unchanged(before, describe_commit(place.project))
@@ -260,6 +263,7 @@ def _measure(
         not_produced=records.not_produced(checked),
         left_out=sum(one.left_out for one in checked),
         benchmarks=benchmarks,
+        lacking=lacking,
         remarks=[*remarks, *records.without_energy(timing)],
         incomplete=timing.incomplete or (None if problem is None else str(problem)),
     )
@@ -268,7 +272,7 @@ def _measure(
 
 def _last_durations(folder: Path) -> dict[str, float]:
     try:
-        return {record.name: record.seconds for record in load_report(folder / "report.json").passes}
+        return {record.name: record.seconds for record in load_report(folder / FULL).passes}
     except UsageError:  # no report, or an unreadable one: only the estimate of the time left needs it
         return {}
 
@@ -297,19 +301,19 @@ def require_right_physics(accuracy: list[FieldError], cell: Cell) -> None:
     )
 
 
-def _add_memory(place: Workplace, progress: Progress, benchmarks: list[Benchmark]) -> Exception | None:
+def _add_memory(place: Workplace, progress: Progress, benchmarks: list[Benchmark], dumps: str) -> Exception | None:
     """Add the peak memory to the benchmarks; return what ended the pass early, if something did.
 
-    The timing is measured by now: whatever happens here must not lose it.
+    The timing is measured by now: whatever happens here must not lose it. ``dumps`` names the folder of memray's dumps.
     """
     try:
         with progress.running("memory"):
-            memory = passes.measure_memory(place)
+            memory = passes.measure_memory(place, dumps)
     except KeyboardInterrupt:
         return Interrupted("Interrupted in the memory pass.")
     except (BenchError, OSError) as error:
         return error
-    records.add_memory(benchmarks, memory, place.results / "memray")
+    records.add_memory(benchmarks, memory, place.results / dumps)
     return PassError(memory.incomplete) if memory.incomplete else None
 
 

@@ -152,17 +152,31 @@ class History(Database):
                 "not stored. Each run has an id of its own; was the file copied and changed?"
             )
 
-    def previous(self, report: Report) -> Report | None:
+    def previous(self, report: Report, benchmark: str | None = None) -> Report | None:
         """Return the last comparable run of the same cell before ``report``, or None.
 
         A run whose physics differs is compared with such runs only.
+
+        Parameters
+        ----------
+        benchmark
+            Only runs that timed the benchmark of this name.
         """
         before, position = self._before(report.id)
+        timed, name = "TRUE", list[object]()
+        if benchmark is not None:
+            timed = "number IN (SELECT run FROM metric WHERE benchmark = ? AND measure = 'latency')"
+            name.append(benchmark)
         return self._one(
-            f"SELECT id, report FROM run WHERE cell = ? AND comparability = ? AND differs = ? AND {before}"  # noqa: S608
-            f" ORDER BY {DESCENDING}",
-            (report.cell, report.comparability, report.physics_differs, *position),
+            "SELECT id, report FROM run WHERE cell = ? AND comparability = ? AND differs = ?"  # noqa: S608
+            f" AND {timed} AND {before} ORDER BY {DESCENDING}",
+            (report.cell, report.comparability, report.physics_differs, *name, *position),
         )
+
+    def previous_of_each(self, report: Report) -> dict[str, Report]:
+        """Return the last comparable run before ``report`` that timed each of its benchmarks, by benchmark."""
+        found = {one.name: self.previous(report, one.name) for one in report.benchmarks}
+        return {name: before for name, before in found.items() if before is not None}
 
     def latest_other(self, report: Report) -> Report | None:
         """Return the last run of the same cell that is not comparable with ``report``, or None."""

@@ -22,7 +22,7 @@ from ice3_bench.errors import BenchError, Exit, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.pack.manifest import HARNESS, PROJECT, SITES, STENCILS, Manifest, read_manifest
 from ice3_bench.programs import PARENT, inherited
-from ice3_bench.reports import load_report
+from ice3_bench.reports import FULL, PARTIAL, load_report
 from ice3_bench.settings.matrix import load_settings
 
 if TYPE_CHECKING:
@@ -98,10 +98,11 @@ def _run(folder: Path, manifest: Manifest, options: argparse.Namespace, further:
 
 
 def _complete(folder: Path, cell: Cell) -> bool:
-    """Tell whether a cell was measured completely since the archive was unpacked."""
-    path = folder / "results" / cell.id / "report.json"
-    if not path.exists():
-        return False
+    """Tell whether a cell was measured completely since the archive was unpacked, with whatever was selected."""
+    return any(_whole(folder / RESULTS / cell.id / name) for name in (FULL, PARTIAL))
+
+
+def _whole(path: Path) -> bool:
     try:
         report = load_report(path)
     except UsageError:

@@ -47,6 +47,9 @@ def doubts(report: Report) -> list[str]:
 def remarks(report: Report) -> list[str]:
     """Say what a reader of the results must know: what is in doubt, and which outputs are missing."""
     said = doubts(report)
+    if report.lacking:
+        measured, not_measured = count(len(report.benchmarks), "benchmark was", "benchmarks were"), len(report.lacking)
+        said.append(f"A partial run: {measured} measured, and {not_measured} of those of the cell in the matrix not.")
     said += [f"{one.component} on {one.data_set}: n/a, {_sentence(one.reason)}" for one in report.not_run]
     said += [
         f"{component}: {count(len(outputs), 'output is', 'outputs are')} not produced: {', '.join(outputs)}."
