@@ -26,6 +26,7 @@ from ice3_bench.fields import (
     Nanoseconds,
     Positive,
     Precision,
+    Rate,
     Seconds,
     Share,
     Text,
@@ -101,6 +102,8 @@ class Benchmark(Record):
     """Other remarks on it."""
     marked: Text | None = None
     """Why its timing is doubtful, if it is."""
+    triads: list[Rate] = Field(default_factory=list)
+    """Bandwidth of the memory by STREAM's triad before and after, by the clock of the latency, bytes per second."""
     busy: Text | None = None
     """How the rounds show that the machine was busy, if they do: later runs are judged by quieter ones first."""
 

@@ -570,6 +570,8 @@ class Timed:
     ----------
     bytes
         Fewest bytes that a run must move.
+    triads
+        Bandwidth of the memory before and after, bytes per second; CPU cells only.
     kernel_ns
         Time on the device of as many further runs; GPU cells only.
     transfer_in_ns, transfer_out_ns
@@ -581,6 +583,7 @@ class Timed:
     benchmark: str
     rounds: Rounds
     bytes: int
+    triads: tuple[float, ...] = ()
     kernel_ns: tuple[int, ...] = ()
     transfer_in_ns: tuple[int, ...] = ()
     transfer_out_ns: tuple[int, ...] = ()

@@ -178,14 +178,14 @@ def test_the_profile_is_no_condition_where_nothing_is_compiled(store: Store) -> 
 @pytest.mark.parametrize("testbed", [None, "node"])
 def test_the_gpus_of_a_machine_belong_to_it_with_any_number_of_threads(store: Store, testbed: str | None) -> None:
     gpu = device_record(Device("13.0", 50_000_000, 80_000_000_000, 4.3e12, SMI))
-    machine = describe_machine(1, testbed, gpu)
+    machine = describe_machine(testbed, gpu)
     here = machine_name(testbed)
-    assert host_name(machine) == host_name(describe_machine(1, testbed)) == here
+    assert host_name(machine) == host_name(describe_machine(testbed)) == here
     kernel = timed("ice_adjust/gt_gpu/float64/50x50x60", 0.01, clock="kernel")
     store.measure("gt_gpu-float64", kernel, machine=machine, device="gpu")
     cpu = Protocol(profile="production", compile_args=[], threads=8, environment={})
     reference = timed("ice_adjust/numpy/float64/50x50x60", 3.0, clock="wall")
-    store.measure("numpy-float64", reference, machine=describe_machine(8, testbed), protocol=cpu)
+    store.measure("numpy-float64", reference, machine=describe_machine(testbed), protocol=cpu)
     summary = store.summary("numpy", Conditions(here, 8, "production", "shuffled"))
     assert {name: ratio.text for name, ratio in summary.ratios.items()} == {kernel.name: "300x"}
     text = cells_markdown(summary)

@@ -43,6 +43,8 @@ class Options:
         Components that replace those of the cell; empty: those of the cell.
     arrangement
         Where the columns of the weather stand.
+    strict_machine
+        Whether anything that disturbs timings is an error.
     data
         Files and folders with data of PHYEX to time instead of the weather.
     namelist
@@ -60,6 +62,7 @@ class Options:
     domains: tuple[Domain, ...] = ()
     components: tuple[str, ...] = ()
     arrangement: Arrangement = STANDARD_ARRANGEMENT
+    strict_machine: bool = False
     data: tuple[str, ...] = ()
     namelist: str = ""
     columns: int | None = None
@@ -79,6 +82,13 @@ def add_arrangement(parser: argparse.ArgumentParser, settings: Settings) -> None
         choices=ARRANGEMENTS,
         default=settings.arrangement,
         help="columns of the weather: similar ones side by side, or anywhere (default: %(default)s)",
+    )
+
+
+def add_strict_machine(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--strict-machine``, which all commands that time have in common."""
+    parser.add_argument(
+        "--strict-machine", action="store_true", help="time nothing if the machine is busy, throttled or swapping"
     )
 
 
@@ -107,6 +117,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
         "--components", type=parse_components, default=(), help="ice_adjust,ice_adjust:modular instead of the cell's"
     )
     add_arrangement(parser, settings)
+    add_strict_machine(parser)
     parser.add_argument("--data", action="append", default=[], help="PHYEX's data to time: folder or file; repeatable")
     parser.add_argument("--namelist", help="file with the options of PHYEX's data instead of the one beside them")
     parser.add_argument("--columns", type=int, help="repeat the columns of PHYEX's data until there are so many")
@@ -134,6 +145,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
         domains,
         given.components,
         given.arrangement,
+        given.strict_machine,
         tuple(str(Path(one).absolute()) for one in given.data),
         str(Path(given.namelist).absolute()) if given.namelist else "",
         given.columns,

@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ice3_bench.cell.busy import above_triad, busy, steady
 from ice3_bench.cell.probe import benchmarks_of
 from ice3_bench.names import parse_domain
 from ice3_bench.report import Benchmark, FieldError, Metric, NotRun, Rounds, StencilBuild, wrong_outputs
@@ -86,13 +87,13 @@ def not_compared(asked: Iterable[str], checked: Sequence[messages.Checked]) -> l
     return said
 
 
-def timed_benchmarks(place: Workplace, answers: Answers, bandwidth: float | None) -> list[Benchmark]:
+def timed_benchmarks(place: Workplace, answers: Answers, copies: float | None = None) -> list[Benchmark]:
     """Return the benchmarks of a timing pass, failed ones included.
 
     Parameters
     ----------
-    bandwidth
-        STREAM triad of the machine with the threads of the session, or copies on the GPU, bytes per second.
+    copies
+        Bandwidth of copies on the GPU, bytes per second.
     """
     timed = {one.benchmark: one for one in answers.of(messages.Timed) if one.benchmark not in answers.failures}
     remarks = answers.of(messages.Remark)
@@ -101,11 +102,11 @@ def timed_benchmarks(place: Workplace, answers: Answers, bandwidth: float | None
         if benchmark.name in answers.failures:
             found.append(_benchmark(place, benchmark, error=answers.failures[benchmark.name]))
         elif benchmark.name in timed:
-            found.append(_timed(place, benchmark, timed[benchmark.name], bandwidth))
+            found.append(_timed(place, benchmark, timed[benchmark.name], copies))
         else:  # not selected
             continue
         said = [remark for remark in remarks if remark.benchmark == benchmark.name]
-        found[-1].remarks = [remark.text for remark in said if not remark.marks]
+        found[-1].remarks += [remark.text for remark in said if not remark.marks]
         found[-1].marked = "; ".join(remark.text for remark in said if remark.marks) or None
     return found
 
@@ -181,9 +182,7 @@ def _benchmark(
     )
 
 
-def _timed(
-    place: Workplace, benchmark: messages.Benchmark, timed: messages.Timed, bandwidth: float | None
-) -> Benchmark:
+def _timed(place: Workplace, benchmark: messages.Benchmark, timed: messages.Timed, copies: float | None) -> Benchmark:
     rounds = Rounds(
         wall_ns=list(timed.rounds.wall_ns),
         cpu_ns=list(timed.rounds.cpu_ns),
@@ -192,6 +191,10 @@ def _timed(
     )
     made = _benchmark(place, benchmark, rounds)
     latency = _shortest(made.times)
+    made.triads = list(timed.triads)
+    bandwidth, unknown = (copies, "") if copies else steady(timed.triads)
+    if made.clock != "kernel":
+        made.busy = busy(rounds, place.threads)
     measures = {
         "latency": latency,
         "throughput": _rate(1e9 * made.points, latency),
@@ -202,6 +205,7 @@ def _timed(
         "energy-per-mpoint": _energy(timed.joules, made.points / 1e6),
     }
     made.measures = {name: metric for name, metric in measures.items() if metric is not None}
+    made.remarks = [f"{said}." for said in (unknown, above_triad(made, timed.bytes)) if said]
     if latency is None:
         made.error = COARSE if made.times else f"no time was taken by the clock '{made.clock}'"
     return made

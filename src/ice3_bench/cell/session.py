@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ice3_bench.cell import passes, records
+from ice3_bench.cell import passes, preflight, records
 from ice3_bench.cell.data import data_benchmarks, digests, said_of
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.lock import locked
@@ -149,12 +149,14 @@ def run_session(
         If nothing could be measured: wrong usage, something missing, wrong physics, or Ctrl-C before the memory pass.
     """
     options = parse_arguments(arguments, settings)
+    if options.strict_machine:  # better to find out now than after compiling
+        preflight.begin(options.threads, lambda _said: None, strict=True)
     with own_folder(results / cell.id, cell) as folder:
         last = _last_durations(results / cell.id)
         progress = Progress(console, {name: last.get(name, FIRST_GUESS[name]) for name in PASSES})
         with progress.running("environment"):
             place = prepare(project, folder, results / cell.id, cell, settings, options, progress.step, progress.notify)
-        report, problem = _measure(place, progress, branches or {})
+        report, problem = _measure(place, progress, branches or {}, strict=options.strict_machine)
         path = place.results / (PARTIAL if report.lacking else FULL)
         _save(report, path)
     code = Exit.FAILED if report.failures or problem else Exit.OK
@@ -203,25 +205,36 @@ def _publish(folder: Path, results: Path) -> None:
 
 
 def _measure(
-    place: Workplace, progress: Progress, branches: Mapping[str | None, str]
+    place: Workplace, progress: Progress, branches: Mapping[str | None, str], *, strict: bool
 ) -> tuple[Report, Exception | None]:
-    """Run the passes; return the report, and what ended the memory pass early, if something did."""
+    """Run the passes; return the report, and what ended the memory pass early, if something did.
+
+    Parameters
+    ----------
+    strict
+        Whether anything that disturbs timings is an error.
+    """
     cell, testbed = place.cell, place.settings.testbed
     before, unknown = identified(place.project)
     with progress.running("compile"):
         builds = records.stencil_builds(passes.compile_stencils(place))
         gpu = passes.describe_device(place) if cell.backend.device == "gpu" else None
-        machine = describe_machine(place.threads, testbed, gpu)
-        bandwidth = gpu.copy_bytes_per_second if gpu else machine.triad_bytes_per_second
+        machine = describe_machine(testbed, gpu)
     with progress.running("accuracy"):
         checked = passes.check_accuracy(place)
         accuracy = records.field_errors(checked)
         if cell.backend.accuracy == "gate":
             of_data = {one.name for one in place.found}
             require_right_physics([one for one in accuracy if one.data_set not in of_data], cell)
+    disturbances = preflight.begin(place.threads, progress.say, strict=strict)
     with progress.running("timing"):
+        look = preflight.Look.now()
         timing = passes.measure_time(place)
-        benchmarks = records.timed_benchmarks(place, timing, bandwidth)
+        meanwhile = preflight.Between(look, preflight.Look.now()).disturbances
+        benchmarks = records.timed_benchmarks(place, timing, gpu.copy_bytes_per_second if gpu else None)
+        machine.triad_bytes_per_second = max(
+            (one for benchmark in benchmarks for one in benchmark.triads), default=None
+        )
     lacking = records.lacking(place, benchmarks)
     problem = _add_memory(place, progress, benchmarks, "memray-partial" if lacking else "memray")
     records.add_compile_times(benchmarks, builds)
@@ -230,10 +243,8 @@ def _measure(
     commit.branch = branches.get(commit.hash, commit.branch)
     if unknown:
         remarks.append(f"The revision is unknown, so the run counts as one with uncommitted changes: {unknown}")
-    allowed = min(machine.cores, machine.quota or machine.cores)
+    remarks += [*disturbances, *(f"During the timing: {one[0].lower()}{one[1:]}" for one in meanwhile)]
     remarks += [*records.not_compared(place.job.checked, checked), *said_of(place.found, checked)]
-    if place.threads > allowed:
-        remarks.append(f"{place.threads} threads were asked for, and a process may use {allowed:g} cores: they wait.")
     report = Report(
         id=str(uuid.uuid4()),
         cell=cell.id,

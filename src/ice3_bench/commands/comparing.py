@@ -14,7 +14,8 @@ from invoke.tasks import task
 
 from ice3_bench.cell.lock import locked
 from ice3_bench.cell.machine import machine_name
-from ice3_bench.cell.options import add_arrangement
+from ice3_bench.cell.options import add_arrangement, add_strict_machine
+from ice3_bench.cell.preflight import begin
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.compare import instructions
 from ice3_bench.compare.calibration import Calibration, known, place
@@ -82,6 +83,7 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     )
     parser.add_argument("--domain", help="domain instead of each backend's compare-domain, such as 100x100x90")
     add_arrangement(parser, settings)
+    add_strict_machine(parser)
     parser.add_argument("--threads", type=_whole(1, 4096), help="OpenMP threads (default: those of pyproject.toml)")
     parser.add_argument("--budget", type=_positive, default=75.0, help="seconds for each benchmark")
     parser.add_argument("--total", type=_positive, default=1200.0, help="seconds for all; the budgets shrink to fit")
@@ -131,6 +133,7 @@ def compare(_context: Context) -> None:
         for path, text in zip(files, (comparison.as_json(), comparison_markdown(comparison)), strict=True):
             write_atomically(path, text)
 
+    begin(request.threads, lambda said: console.print(said, soft_wrap=True), strict=options.strict_machine)
     with working(console, "preparing") as notify:
         comparison = compare_revisions(
             surroundings.project,
@@ -166,6 +169,7 @@ def _parse_calibration(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--cell", help="cell of the matrix (default: the first compiled CPU cell in float64)")
     parser.add_argument("--component", default="ice_adjust", help="component to run")
     parser.add_argument("--domain", help="domain instead of the backend's compare-domain")
+    add_strict_machine(parser)
     parser.add_argument("--injected", type=_positive, nargs="+", default=[0.02, 0.03], help="known slowdowns")
     options = parser.parse_args(given)
     if len({f"{share:.1%}" for share in options.injected}) < len(options.injected):
@@ -187,6 +191,7 @@ def calibrate(_context: Context) -> None:
     path = place(folder, machine, benchmark.name, protocol, benchmark.arrangement)
     stored = Calibration.load(path) if path.exists() and not options.fresh else None
     console = make_console()
+    begin(settings.threads, lambda said: console.print(said, soft_wrap=True), strict=options.strict_machine)
     try:
         with (
             locked(folder / ".lock", "The comparison is being calibrated"),

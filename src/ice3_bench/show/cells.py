@@ -193,6 +193,7 @@ def _record(result: Result, ratio: Ratio | None) -> dict[str, Any]:
         "normalised_error": measures["accuracy"].value if "accuracy" in measures else None,
         "physics_differs": "physics differs" in words,
         "doubtful_timing": benchmark.marked is not None,
+        "busy_machine": benchmark.busy is not None,
         "failure": _line(benchmark.error) if benchmark.error else None,
         "commit": report.commit.hash,
         "uncommitted_changes": report.commit.dirty,
