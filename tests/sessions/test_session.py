@@ -37,7 +37,7 @@ NAMES = [
 SINGLE = "single-float64"
 
 
-def test_a_session_measures_stores_and_compares(place: Place) -> None:
+def test_a_session_measures_stores_and_compares(place: Place) -> None:  # noqa: PLR0915 (a session takes long)
     first = place.bench(misbehaviour="cold")
     assert first.returncode == Exit.OK, first.stderr
     report = load_report(place.results / CELL / "report.json")

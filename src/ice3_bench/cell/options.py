@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ice3_bench.arguments import Parser
 from ice3_bench.cell.passes import STABILISING_FLAGS
 from ice3_bench.errors import UsageError
 from ice3_bench.names import PRESETS, parse_domain
@@ -100,7 +102,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     UsageError
         If an option of the session has a bad value, or an option for pytest is one that only the session may set.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="nox -s bench-CELL --",
         epilog="-k ice_adjust and other options reach pytest and pytest-benchmark.",
         exit_on_error=False,
@@ -130,6 +132,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     if given.device is not None and given.device < 0:
         raise UsageError(f"--device {given.device}: the first GPU has number 0.")
     _require_data(given)
+    _require_once(rest)
     for argument in rest:
         if argument.partition("=")[0] in OWN_OPTIONS:
             raise UsageError(
@@ -151,6 +154,14 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
         given.columns,
         tuple(rest),
     )
+
+
+def _require_once(rest: Sequence[str]) -> None:
+    """Raise UsageError if an option of pytest is given twice of which it would take the last."""
+    names = Counter(argument.partition("=")[0] for argument in rest)
+    for name, times in names.items():
+        if times > 1 and (name in ("-k", "-m") or name.startswith("--benchmark-")):
+            raise UsageError(f"{name} is given twice, and pytest takes the last one only. Write -k 'a or b' for both.")
 
 
 def _require_data(given: argparse.Namespace) -> None:

@@ -211,11 +211,11 @@ def _tell(checks: list[Check], report: Report) -> None:
 
 
 @task(
-    iterable=["file"],
+    iterable=["file", "components"],
     help={
         "backend": "name or id of the backend, such as gt_cpu_ifirst",
         "precision": "float32 or float64",
-        "components": "ice_adjust,ice_adjust:modular instead of the backend's",
+        "components": "ice_adjust,ice_adjust:modular instead of the backend's; repeatable",
         "file": "netCDF data set in the reference format, or data of PHYEX; repeatable (default: those of the probe)",
         "namelist": "file with the options of PHYEX's data (default: the one beside them)",
         "strict": "build without vector mathematics and hold float64 to the specification's 1e-12",
@@ -228,7 +228,7 @@ def accuracy(
     _context: Context,
     backend: str,
     precision: str,
-    components: str | None = None,
+    components: list[str] | None = None,
     file: list[str] | None = None,
     namelist: str | None = None,
     strict: bool = False,
@@ -242,7 +242,7 @@ def accuracy(
     options = Options(
         threads=settings.threads,
         profile="strict" if strict else "production",
-        components=parse_components(components) if components else (),
+        components=parse_components(",".join(components)) if components else (),
         namelist=str(Path(namelist).absolute()) if namelist else "",
     )
     results = surroundings.results / cell.id

@@ -12,6 +12,7 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
+from ice3_bench.arguments import Parser
 from ice3_bench.cell.lock import locked
 from ice3_bench.cell.machine import machine_name
 from ice3_bench.cell.options import add_arrangement, add_strict_machine
@@ -64,7 +65,7 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 
 
 def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="nox -s bench-compare --", description="Compare two revisions.")
+    parser = Parser(prog="nox -s bench-compare --", description="Compare two revisions.")
     parser.add_argument(
         "--base", help="revision to compare with, REV... its merge base (default: of the default branch)"
     )
@@ -160,7 +161,7 @@ def _calibrations(surroundings: Surroundings, request: Request) -> str:
 
 
 def _parse_calibration(given: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="nox -s bench-calibrate --", description="Prove bench-compare here.")
+    parser = Parser(prog="nox -s bench-calibrate --", description="Prove bench-compare here.")
     parser.add_argument("--budget", type=_positive, default=3600.0, help="seconds of trials")
     parser.add_argument(
         "--trials", type=_whole(1, 10**6), default=100, help="trials of each kind, those already stored included"

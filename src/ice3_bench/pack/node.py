@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ice3_bench.arguments import Parser
 from ice3_bench.cell.cuda import cuda_major
 from ice3_bench.cell.environment import adopt_packages
 from ice3_bench.errors import BenchError, Exit, UsageError
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is not complete yet; write ``results.tar.gz`` and ``summary.txt`` after each cell."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     own, further = (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
-    parser = argparse.ArgumentParser(prog="run", description="Measure the cells of this archive, without network.")
+    parser = Parser(prog="run", description="Measure the cells of this archive, without network.")
     parser.add_argument("folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default=Path(), help="folder for results.tar.gz and summary.txt")
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds after which no cell is started")
