@@ -30,7 +30,7 @@ from ice3_bench.compare.sides import LABELS, Label, Sides
 from ice3_bench.compare.verdict import Decision, Rule, Verdict
 from ice3_bench.components import checked_with
 from ice3_bench.errors import UsageError
-from ice3_bench.show.comparison import comparison_markdown, comparison_table
+from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
 from ice3_bench.show.console import make_console
 from ice3_bench.show.remarks import marks
 from ice3_probe.messages import ARRANGEMENTS, Benchmark, Checked, FieldError
@@ -521,3 +521,25 @@ def test_calibrations_in_other_weather_are_kept_apart(tmp_path: Path) -> None:
         assert not path.exists()
         path.write_text(one.as_json(), encoding="utf-8")
     assert sorted(known(tmp_path, "machine", Protocol()).statements) == sorted(one.statement for one in found)
+
+
+# Calibration ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("trials", "slower", "told"),
+    [
+        (2, 2, "Not enough trials to say what is found in 95 % of them: 2 of 20 at least."),
+        (20, 19, "Smallest of these slowdowns found in at least 95 % of the trials: 2.0%."),
+        (20, 18, "None of these slowdowns was found in 95 % of the trials."),
+    ],
+)
+def test_a_share_of_trials_is_said_if_there_are_enough(trials: int, slower: int, told: str) -> None:
+    verdicts = [Verdict.SLOWER] * slower + [Verdict.SAME] * (trials - slower)
+    numbers = [0.02] * trials
+    kind = Trials(0.02, numbers, numbers, verdicts, [8] * trials, numbers)
+    calibration = Calibration("machine", "ice_adjust/a/float64/8x8x20", Protocol(), [Trials(0.0), kind])
+    console = make_console()
+    with console.capture() as captured:
+        console.print(calibration_table(calibration))
+    assert told in captured.get()

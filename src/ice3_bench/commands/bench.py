@@ -260,7 +260,7 @@ def accuracy(
         records = [asdict(one) for one in checked]
         print(json.dumps({"accuracy": records, "explanation": _tagged(found)} if explain else records, indent=1))
     else:
-        console.print(accuracy_table(checked))
+        console.print(accuracy_table(checked, place.job.checked))
         if explain:
             console.print(explanation(found))
     if not all(one.passed for one in checked):
