@@ -85,6 +85,10 @@ class Progress:
             self.console.print(f"      {message.component}: {how} in {message.seconds:.1f} s", soft_wrap=True)
             self._benchmark = ", ".join(one for one in self._benchmark.split(", ") if one != message.component)
 
+    def say(self, what: str) -> None:
+        """Print something that the user must know."""
+        self.console.print(what, style="yellow", soft_wrap=True)
+
     def step(self, name: str) -> None:
         """Show what the pass is working on."""
         self._benchmark = name
