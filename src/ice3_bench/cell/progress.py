@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ice3_bench.text import folded
 from ice3_probe.messages import Built, Collected, Started
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ class Progress:
 
     def say(self, what: str) -> None:
         """Print something that the user must know."""
-        self.console.print(what, style="yellow", soft_wrap=True)
+        text = folded(what, self.console.width) if self.console.is_terminal else what
+        self.console.print(text, style="yellow", soft_wrap=True)
 
     def step(self, name: str) -> None:
         """Show what the pass is working on."""

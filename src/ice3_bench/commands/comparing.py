@@ -33,7 +33,7 @@ from ice3_bench.errors import Interrupted, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.settings.matrix import parse_components
 from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
-from ice3_bench.show.console import make_console, working
+from ice3_bench.show.console import make_console, say, working
 from ice3_bench.text import listed
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def compare(_context: Context) -> None:
         for path, text in zip(files, (comparison.as_json(), comparison_markdown(comparison)), strict=True):
             write_atomically(path, text)
 
-    begin(request.threads, lambda said: console.print(said, soft_wrap=True), strict=options.strict_machine)
+    begin(request.threads, lambda said: say(console, said), strict=options.strict_machine)
     with working(console, "preparing") as notify:
         comparison = compare_revisions(
             surroundings.project,
@@ -192,7 +192,7 @@ def calibrate(_context: Context) -> None:
     path = place(folder, machine, benchmark.name, protocol, benchmark.arrangement)
     stored = Calibration.load(path) if path.exists() and not options.fresh else None
     console = make_console()
-    begin(settings.threads, lambda said: console.print(said, soft_wrap=True), strict=options.strict_machine)
+    begin(settings.threads, lambda said: say(console, said), strict=options.strict_machine)
     try:
         with (
             locked(folder / ".lock", "The comparison is being calibrated"),
