@@ -73,6 +73,7 @@ class Follower:
     def __init__(self, run: Run, scheduler: Scheduler) -> None:
         self.run, self._scheduler = run, scheduler
         self._queue: list[Queued] = []
+        self._begun: set[str] = set()  # names of the jobs that had begun when the scheduler was asked
         self._over: dict[str, Situation] = {}
 
     def look(self, *, ask: bool = True, submit: bool = False) -> Look:
@@ -126,6 +127,7 @@ class Follower:
             self._queue = self._scheduler.jobs(self.run.record.user, known)
         except SchedulerError as error:
             return False, str(error)
+        self._begun = {one.job_name for one in attempts if one.started is not None}
         forgotten = {}
         for attempt in attempts:
             queued = self._found(attempt)
@@ -160,13 +162,16 @@ class Follower:
         if not attempts:
             return Situation(task, None, Verdict(State.NOT_SUBMITTED), over=False)
         attempt = next((one for one in attempts if own_end(one.code)), attempts[-1])
+        queued, started = self._found(attempt), attempt.started
+        if queued is not None and queued.waiting and started is not None and attempt.job_name not in self._begun:
+            queued = None  # it has begun since the scheduler was asked
         evidence = Evidence(
             submitted=attempt.job is not None,
-            started=attempt.started,
+            started=started,
             code=attempt.code,
             cancelled=attempt.cancelled.exists(),
             ended=attempt.ended,
-            queued=self._found(attempt),
+            queued=queued,
         )
         verdict = judge(evidence, time.time(), self.run.record.cluster.patience)
         again = verdict.state.again and not evidence.cancelled and attempt.number <= self.run.record.cluster.resubmit

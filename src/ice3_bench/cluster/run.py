@@ -37,6 +37,8 @@ NAME = "run.json"
 PROJECT, HARNESS = "project", "harness"
 LARGEST = 2**20
 """Bytes of a file of a run."""
+COMPARING = ("compare", "calibrate")
+"""Names of the tasks that measure no cell."""
 CLOSED = "collected"
 """File of a run that is over: all its jobs have ended, and their results were collected."""
 

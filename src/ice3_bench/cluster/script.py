@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 
 # The exit status is the truth about the job. A requeued job begins again; the second of two jobs for one attempt, which
 # a killed submission may leave behind, does nothing. Signals end the command, and the script goes on: it writes the
-# status.
+# status. Its file is there from the beginning, so that a full disk has room for it.
 BEGINNING = """\
-cd -- {folder} || exit 1
+folder={folder}
+cd -- "$folder" || exit 1
 job="${{SLURM_JOB_ID:-$PBS_JOBID}}"
 mkdir claim 2>/dev/null && printf '%s\\n' "$job" > claim/job
 [ "$(cat claim/job)" = "$job" ] || exit 0
 rm -f status
 trap : TERM INT
-trap 'printf "%s\\n" "$?" > status.part && mv -f status.part status' EXIT
+echo - > status.part
+trap 'printf "%s\\n" "$?" 1<> "$folder/status.part" && mv -f "$folder/status.part" "$folder/status"' EXIT
 printf '{{"job": "%s", "node": "%s", "partition": "%s", "time": %s}}\\n' \\
     "$job" "${{SLURMD_NODENAME:-$(uname -n)}}" "${{SLURM_JOB_PARTITION:-$PBS_QUEUE}}" "$(date +%s)" > started.part
 mv -f started.part started

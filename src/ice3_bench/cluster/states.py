@@ -85,9 +85,7 @@ class Evidence:
     ended
         What the scheduler said when it was over.
     queued
-        What the scheduler says now; None: it does not know the job, or was not asked.
-    asked
-        Whether the scheduler was asked, and answered.
+        What the scheduler says; None: it does not know the job, or was not asked.
     """
 
     submitted: bool
@@ -96,7 +94,6 @@ class Evidence:
     cancelled: bool = False
     ended: Ended | None = None
     queued: Queued | None = None
-    asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,9 +136,10 @@ def judge(evidence: Evidence, now: float, patience: float) -> Verdict:
 def _alive(evidence: Evidence, queued: Queued) -> Verdict:
     if not queued.waiting:
         return Verdict(State.RUNNING)
-    again = ", begun before" if evidence.started is not None else ""
+    again = ["begun before"] if evidence.started is not None else []
     first = queued.reason.replace("(", " ").replace(",", " ").split()[:1]
-    return Verdict(State.WAITING, REASONS.get(first[0] if first else "", queued.reason) + again)
+    reason = REASONS.get(first[0] if first else "", queued.reason)
+    return Verdict(State.WAITING, ", ".join(filter(None, [reason, *again])))
 
 
 def _over(evidence: Evidence, now: float, patience: float) -> Verdict:

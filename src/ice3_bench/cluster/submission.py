@@ -16,6 +16,7 @@ from ice3_bench.cluster.run import FOLDER, HARNESS, NAME, PROJECT, Run, RunRecor
 from ice3_bench.compare.revisions import copy_files, git
 from ice3_bench.errors import UsageError
 from ice3_bench.files import write_atomically
+from ice3_bench.git import run_git
 from ice3_bench.pack.sites import copy_own_packages
 from ice3_bench.settings.cluster import Cluster
 
@@ -155,10 +156,11 @@ def discard(project: Path, run: Run) -> None:
 
 def tidy(project: Path, run: Run) -> None:
     """Remove the copies of the files, which no job needs any more."""
-    for name in (PROJECT, HARNESS):
-        shutil.rmtree(run.folder / name, ignore_errors=True)
-    if (project / ".git").exists():
-        git(project, "worktree", "prune")
+    tree = run.folder / PROJECT
+    if (tree / ".git").is_file():
+        run_git(project, "worktree", "remove", "--force", "--force", str(tree))
+    for folder in (tree, run.folder / HARNESS):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_abandoned(folder: Path) -> None:

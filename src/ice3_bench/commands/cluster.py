@@ -24,7 +24,6 @@ from ice3_bench.errors import Exit, UsageError
 from ice3_bench.report import ClusterJob
 from ice3_bench.show.console import make_console, working
 from ice3_bench.show.jobs import jobs_table
-from ice3_bench.show.tables import results_table
 from ice3_bench.text import count, quoted
 
 if TYPE_CHECKING:
@@ -209,7 +208,6 @@ def measure(_context: Context, cell: str) -> None:
         surroundings.branches(),
         job,
     )
-    console.print(results_table(outcome.report, None))
     for benchmark in outcome.report.failures:
         print(f"Error: {benchmark.name} failed: {benchmark.error}", file=sys.stderr)
     if outcome.report.incomplete:

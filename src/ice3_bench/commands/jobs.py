@@ -7,12 +7,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from invoke.exceptions import Exit as InvokeExit
 from rich.live import Live
 
 from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.cell.probe import phyex_checkout
 from ice3_bench.cell.session import program
 from ice3_bench.cluster.following import Follower
+from ice3_bench.cluster.run import COMPARING, Task
 from ice3_bench.cluster.states import State, own_end
 from ice3_bench.cluster.submission import choose, discard, make_run, tidy
 from ice3_bench.commands.bench import tell_beyond
@@ -29,13 +31,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ice3_bench.cluster.following import Look
-    from ice3_bench.cluster.run import Run, Task
+    from ice3_bench.cluster.run import Run
     from ice3_bench.cluster.scheduler import Scheduler
     from ice3_bench.commands.common import Surroundings
     from ice3_bench.report import Report
 
 GLANCE = 2.0
 """Seconds between two looks at the files of the jobs."""
+ON = ("--on", "--o")
+"""The option that names a cluster, and what argparse takes for it."""
 COMPARISON = ("comparison.json", "comparison.md")
 """Files of a comparison in the results."""
 
@@ -184,7 +188,7 @@ def _checked(surroundings: Surroundings, reports: Sequence[Report]) -> bool:
 def _bring_home(surroundings: Surroundings, run: Run, look: Look) -> None:
     """Copy what a comparison or a calibration wrote to the results, and print what it said."""
     for one in look.situations:
-        if one.task.name not in ("compare", "calibrate") or one.attempt is None or not one.over:
+        if one.task.name not in COMPARING or one.attempt is None or not one.over:
             continue
         home, folder = surroundings.results, one.attempt.results
         for path in [folder / name for name in COMPARISON] + sorted((folder / "calibrations").glob("*.json")):
@@ -193,3 +197,38 @@ def _bring_home(surroundings: Surroundings, run: Run, look: Look) -> None:
                 write_atomically(here, path.read_text(encoding="utf-8"))
         if own_end(one.attempt.code):
             print(one.attempt.output.read_text(encoding="utf-8", errors="backslashreplace"), end="")
+
+
+def send_comparison(
+    surroundings: Surroundings, name: str, what: str, words: Sequence[str], threads: int, console: Console
+) -> None:
+    """Compare revisions, or calibrate the comparison, in one job on one node; end with its exit code.
+
+    Parameters
+    ----------
+    what
+        ``compare`` or ``calibrate``.
+    words
+        What the user wrote after ``--``, with the name of the cluster, which is left out.
+
+    Raises
+    ------
+    UsageError
+        If there is no such cluster, or it refuses the job.
+    Interrupted
+        On Ctrl-C: the job goes on.
+    """
+    given: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        if before not in ON and word.partition("=")[0] not in ON:
+            given.append(word)
+    task = Task(name=what, device="cpu", threads=threads, words=(what, "--", *given))
+    run = send(surroundings, name, [task], with_history=True)
+    console.print(f"Submitted to {name}, run {run.record.id}.")
+    look = wait_for(run, console)
+    code: int = collect(surroundings, console, run, look)
+    attempt = look.situations[0].attempt
+    if attempt is not None and own_end(attempt.code):
+        code = attempt.code or code
+    if code:
+        raise InvokeExit(code=int(code))

@@ -77,7 +77,7 @@ class Cluster(Resources):
     """What is different for GPU cells."""
     before: tuple[Line, ...] = ()
     """Commands that a job runs first, such as ``module load gcc``; if one fails, the job does."""
-    environment: dict[Variable, Annotated[str, Field(pattern=r"^[^\0]*$")]] = Field(default_factory=dict)
+    environment: dict[Variable, Line] = Field(default_factory=dict)
     """Variables that a job sets before anything else."""
     resubmit: Annotated[int, Field(ge=0, le=100)] = 2
     """How often a job is submitted again after its node failed or it was preempted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ice3_bench.cluster.run import COMPARING
 from ice3_bench.cluster.states import State
 from ice3_bench.history.newest import Conditions, Result
 from ice3_bench.show.cells import Summary, cells_table
@@ -30,6 +32,8 @@ STYLES = {
     State.PREEMPTED: "yellow",
     State.NODE_FAILED: "yellow",
 }
+NO_SPACE = 2**16
+"""Bytes below which a disk is full."""
 LOG_LINES = 12
 """Lines of a failed job's output that are shown."""
 IDENTITY = {"cpu": "processor", "cores": "cores", "quota": "share of the cores", "memory_bytes": "memory"}
@@ -86,7 +90,7 @@ def explanations(look: Look) -> list[str]:
     """Quote the last lines of the jobs that did not finish."""
     said = []
     for one in look.situations:
-        if one.attempt is None or not one.over or one.verdict.state is State.FINISHED:
+        if one.attempt is None or not one.over or one.verdict.state is State.FINISHED or one.task.name in COMPARING:
             continue
         lines = [f"    {plain(line)}" for line in one.attempt.last_lines(LOG_LINES)]
         where = f"{one.task.name}: {words(one)}. "
@@ -94,6 +98,8 @@ def explanations(look: Look) -> list[str]:
             where + (f"{one.attempt.output} ends with" if lines else f"There is no output in {one.attempt.output}.")
         )
         said += lines
+        if one.attempt.folder.is_dir() and shutil.disk_usage(one.attempt.folder).free < NO_SPACE:
+            said.append(f"The disk of {one.attempt.folder} is full: free space, and measure the cell again.")
     return said
 
 
