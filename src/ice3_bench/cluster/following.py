@@ -191,5 +191,6 @@ class Follower:
         return self._situation(situation.task, self.run.attempts(situation.task))
 
     def _submit(self, attempt: Attempt) -> None:
-        write_atomically(attempt.script, batch_script(self._scheduler, self.run, attempt))
+        attempt.folder.mkdir(parents=True, exist_ok=True)
+        attempt.script.write_text(batch_script(self._scheduler, self.run, attempt), encoding="utf-8")
         attempt.note(Submitted(job=self._scheduler.submit(attempt.script)))

@@ -178,8 +178,14 @@ class Attempt:
         return known.job if known else None
 
     def note(self, record: Submitted | Ended) -> None:
-        """Write down what the scheduler said."""
-        write_atomically(self.folder / type(record).__name__.lower(), record.model_dump_json() + "\n")
+        """Write down what the scheduler said, whole or not at all.
+
+        It need not survive a power failure: the scheduler knows it, and a look asks it again.
+        """
+        path = self.folder / type(record).__name__.lower()
+        part = path.with_suffix(".part")
+        part.write_text(record.model_dump_json() + "\n", encoding="utf-8")
+        part.replace(path)
 
     def last_lines(self, most: int) -> list[str]:
         """Return the end of what the job printed."""

@@ -122,8 +122,8 @@ class Scheduler:
             return [job for line in done.stdout.splitlines() if (job := self._slurm_job(line))]
         if not known:
             return []
-        done = self._run(self._io.get_jobs_list_cmd(sorted(known), None))
         try:
+            done = self._run(self._io.get_jobs_list_cmd(sorted(known), None))
             found = self._io.parse_jobs_list_output(done.returncode, done.stdout, done.stderr)
         except QTKError as error:
             raise SchedulerError(str(error)) from error
@@ -170,7 +170,10 @@ class Scheduler:
         SchedulerError
             If the scheduler refuses.
         """
-        done = self._run(self._io.get_cancel_cmd(job))
+        try:
+            done = self._run(self._io.get_cancel_cmd(job))
+        except QTKError as error:
+            raise SchedulerError(str(error)) from error
         ended = ("already completing or completed", "Invalid job id", "Unknown Job Id", "Job has finished")
         if done.returncode and not any(words in done.stderr for words in ended):
             raise SchedulerError(_said(done))

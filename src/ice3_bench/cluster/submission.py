@@ -59,7 +59,7 @@ def choose(settings: Settings, name: str | None) -> tuple[str, Cluster]:
     return found[0], Cluster.model_validate({"scheduler": found[0]})
 
 
-def testbed(settings: Settings, name: str, device: str) -> str | None:
+def name_of_testbed(settings: Settings, name: str, device: str) -> str | None:
     """Return the name of the machines that the jobs of a cluster run on, in the results."""
     if name not in settings.cluster:  # nobody has described it: named after the processor of each node
         return settings.testbed

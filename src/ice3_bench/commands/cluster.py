@@ -17,7 +17,7 @@ from ice3_bench.cell.options import parse_arguments
 from ice3_bench.cell.session import run_session
 from ice3_bench.cluster.run import FOLDER, Attempt, Run, RunRecord, Task, load_run, runs
 from ice3_bench.cluster.script import batch_script
-from ice3_bench.cluster.submission import absolute, choose, testbed
+from ice3_bench.cluster.submission import absolute, choose, name_of_testbed
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.commands.jobs import collect, come_back, follower_of, scheduler_of, send, wait_for
 from ice3_bench.errors import Exit, UsageError
@@ -66,7 +66,7 @@ def submit(_context: Context) -> None:
             name=cell.id,
             device=cell.backend.device,
             threads=threads,
-            testbed=testbed(settings, name, cell.backend.device),
+            testbed=name_of_testbed(settings, name, cell.backend.device),
             words=("cluster.measure", "--cell", cell.id, "--", *absolute(further)),
         )
         for cell in cells
