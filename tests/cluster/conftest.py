@@ -17,6 +17,8 @@ import pytest
 from tests.sessions.conftest import Place
 
 from ice3_bench.cluster.run import Run, load_run
+from ice3_bench.commands.jobs import follower_of
+from ice3_bench.show.jobs import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -174,8 +176,8 @@ class Site(Place):
         self.slurm = slurm
         self.table(TABLE)
         (self.project / ".gitignore").write_text(".cache/\n__pycache__/\n", encoding="utf-8")
-        for words in (("init", "--quiet", "--initial-branch=rain"), ("add", "."), ("commit", "--quiet", "-mfirst")):
-            run = self.run("git", "-c", "user.name=a", "-c", "user.email=a@b.c", *words)
+        for command in (("init", "--quiet", "--initial-branch=rain"), ("add", "."), ("commit", "--quiet", "-mfirst")):
+            run = self.run("git", "-c", "user.name=a", "-c", "user.email=a@b.c", *command)
             assert run.returncode == 0, run.stderr
 
     def table(self, text: str) -> None:
@@ -209,12 +211,9 @@ class Site(Place):
             max((self.results / "cluster").glob("*/run.json"), key=lambda path: path.stat().st_mtime).parent
         )
 
-    def states(self, *options: str) -> dict[str, str]:
-        """Return the state of each cell as ``cluster.status`` shows it."""
-        shown = self.harness("cluster.status", *options)
-        assert shown.returncode == 0, shown.stderr
-        rows = [line.strip("│ ").split("│") for line in shown.stdout.splitlines() if line.startswith("│")]
-        return {row[0].strip(): row[1].strip() for row in rows}
+    def states(self) -> dict[str, str]:
+        """Return the state of each cell of the last run, as ``cluster.status`` shows it."""
+        return {one.task.name: words(one) for one in follower_of(self.last()).look().situations}
 
     def until(self, condition: Callable[[dict[str, str]], bool], seconds: float = 90.0) -> dict[str, str]:
         """Ask for the states until they meet a condition."""
@@ -241,6 +240,7 @@ def slurm() -> Iterator[Slurm]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, slurm: Slurm) -> Iterator[Site]:
+def site(tmp_path: Path, slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setenv("SLURM_CONF", slurm.environment["SLURM_CONF"])
     yield Site(tmp_path, slurm)
     slurm.idle()

@@ -99,12 +99,11 @@ def test_what_waits_runs_is_requeued_and_cancelled(site: Site, slurm: Slurm) -> 
     assert site.states()[first] == "running"  # it goes on
     slurm.say("scontrol", "requeue", number(run, first))
     site.until(lambda now: now[first] == "waiting: begins again after a pause, begun before")
-    cancelled = site.harness("cluster.cancel", "--cells", second)
-    assert cancelled.returncode == Exit.OK, cancelled.stderr
+    assert site.harness("cluster.cancel", "--cells", second).returncode == Exit.OK
     site.until(lambda now: now[second] == "cancelled")
     site.until(lambda now: now[waiting[0]] == "running")  # on the node that is free now
     assert site.harness("cluster.cancel").returncode == Exit.OK
-    states = site.until(lambda now: set(now.values()) == {"cancelled"})
+    site.until(lambda now: set(now.values()) == {"cancelled"})
     done = site.harness("cluster.collect")
     assert done.returncode == Exit.FAILED
     assert run.closed
@@ -155,7 +154,7 @@ def test_a_full_disk_is_told(site: Site, tmp_path: Path) -> None:
         site.table(TABLE + 'before = ["cat /dev/zero > ../../../filler || true"]\n')
         done = site.submit("single-float64", wait=True)
         assert done.returncode == Exit.FAILED, done.stderr
-        assert "single-float64: failed: exit code 2" in done.stdout
+        assert "single-float64: failed: exit code " in done.stdout
         assert f"The disk of {attempt(site.last(), 'single-float64').folder} is full" in done.stderr
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)

@@ -72,7 +72,7 @@ class Follower:
 
     def __init__(self, run: Run, scheduler: Scheduler) -> None:
         self.run, self._scheduler = run, scheduler
-        self._queue: list[Queued] = []
+        self._queue: dict[str, Queued] = {}
         self._begun: set[str] = set()  # names of the jobs that had begun when the scheduler was asked
         self._over: dict[str, Situation] = {}
 
@@ -124,7 +124,7 @@ class Follower:
         """Ask the scheduler, and write down the ends of jobs; return whether it answered, and why not."""
         known = {one.job for one in attempts if one.job is not None}
         try:
-            self._queue = self._scheduler.jobs(self.run.record.user, known)
+            self._queue = {one.job: one for one in self._scheduler.jobs(self.run.record.user, known)}
         except SchedulerError as error:
             return False, str(error)
         self._begun = {one.job_name for one in attempts if one.started is not None}
@@ -154,9 +154,11 @@ class Follower:
 
     def _found(self, attempt: Attempt) -> Queued | None:
         """Return the job of an attempt as the scheduler shows it."""
-        own = [one for one in self._queue if one.job == attempt.job]
-        named = [one for one in self._queue if one.name == attempt.job_name]
-        return next(iter([*own, *sorted(named, key=lambda one: one.over)]), None)
+        job = attempt.job
+        if job is not None and job in self._queue:
+            return self._queue[job]
+        named = [one for one in self._queue.values() if one.name == attempt.job_name]
+        return min(named, key=lambda one: one.over, default=None)
 
     def _situation(self, task: Task, attempts: Sequence[Attempt]) -> Situation:
         if not attempts:

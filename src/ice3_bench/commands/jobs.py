@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,7 +166,8 @@ def collect(surroundings: Surroundings, console: Console, run: Run, look: Look) 
     for line in explanations(look):
         print(line, file=sys.stderr)
     if look.over and not run.closed:
-        run.close()
+        with suppress(UsageError):  # a full disk: the next look closes it
+            run.close()
         tidy(surroundings.project, run)
     if not look.over:
         console.print(come_back(run), soft_wrap=True)
