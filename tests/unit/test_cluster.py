@@ -161,7 +161,7 @@ def test_the_script_for_slurm(tmp_path: Path) -> None:
     ):
         assert f"#SBATCH --{option}" in lines
     assert lines.index("""export A='it'"'"'s'""") < lines.index("module load gcc") < len(lines) - 1
-    assert lines[-1].endswith("-m ice3_bench cluster.measure --cell single-float64")
+    assert lines[-1].endswith("-P -m ice3_bench cluster.measure --cell single-float64")
     assert "#SBATCH --exclusive" not in script(tmp_path, exclusive=False)
 
 

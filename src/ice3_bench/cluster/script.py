@@ -50,7 +50,7 @@ def commands(run: Run, attempt: Attempt) -> list[str]:
         f"unset {PARENT}",
         *cluster.before,
         f"cd -- {shlex.quote(os.fspath(project))}",
-        shlex.join([sys.executable, "-m", "ice3_bench", *attempt.task.words]),
+        shlex.join([sys.executable, "-P", "-m", "ice3_bench", *attempt.task.words]),
     ]
 
 

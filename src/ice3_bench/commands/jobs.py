@@ -20,11 +20,12 @@ from ice3_bench.cluster.states import State, own_end
 from ice3_bench.cluster.submission import choose, discard, make_run, tidy
 from ice3_bench.commands.bench import tell_beyond
 from ice3_bench.commands.sending import send_queued, store_reports
-from ice3_bench.errors import Exit, Interrupted, UsageError
+from ice3_bench.errors import Exit, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.history.checks import check
 from ice3_bench.history.store import History
 from ice3_bench.show.jobs import explanations, jobs_table, results_of_all, words
+from ice3_bench.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,11 @@ def send(surroundings: Surroundings, name: str | None, tasks: Sequence[Task], *,
         branches=surroundings.branches(),
         with_history=with_history,
     )
-    look = follower_of(run).look(submit=True)
+    try:
+        look = follower_of(run).look(submit=True)
+    except KeyboardInterrupt:
+        print(come_back(run), file=sys.stderr)
+        raise
     if all(one.verdict.state is State.NOT_SUBMITTED for one in look.situations):
         discard(surroundings.project, run)
         raise UsageError(
@@ -107,10 +112,7 @@ def come_back(run: Run) -> str:
 def wait_for(run: Run, console: Console) -> Look:
     """Wait until all jobs have ended, showing their table; submit what is to be submitted again.
 
-    Raises
-    ------
-    Interrupted
-        On Ctrl-C: the jobs go on.
+    On Ctrl-C the jobs go on, and it says how to come back to them.
     """
     follower, poll = follower_of(run), run.record.cluster.poll
     told: dict[str, str] = {}
@@ -129,7 +131,8 @@ def wait_for(run: Run, console: Console) -> Look:
                     return look
                 time.sleep(GLANCE)
     except KeyboardInterrupt:
-        raise Interrupted(come_back(run)) from None
+        print(come_back(run), file=sys.stderr)
+        raise
 
 
 def _tell_changes(look: Look, told: dict[str, str], console: Console) -> None:
@@ -149,14 +152,20 @@ def collect(surroundings: Surroundings, console: Console, run: Run, look: Look) 
 
     A report is stored once, however often this is called.
     """
-    paths = [one.attempt.folder / "report.json" for one in look.situations if one.over and one.attempt is not None]
-    paths = [path for path in paths if path.exists()]
+    ended = [one for one in look.situations if one.over and one.attempt is not None]
+    places = {one.task.name: one.attempt.folder / "report.json" for one in ended if one.attempt is not None}
+    paths = [path for path in places.values() if path.exists()]
+    missing = [
+        one.task.name
+        for one in ended
+        if one.verdict.state is State.FINISHED and one.task.name not in COMPARING and not places[one.task.name].exists()
+    ]
     codes = {Exit.OK if one.verdict.state is State.FINISHED else Exit.FAILED for one in look.situations if one.over}
     reports: list[Report] = []
     if paths:
         stored = store_reports(surroundings, console, paths=paths)
         reports = [*stored.new, *stored.known]
-        if stored.problems or _checked(surroundings, stored.new):
+        if stored.problems or _checked(surroundings, console, stored.new):
             codes.add(Exit.FAILED)
         codes.add(send_queued(surroundings, console, surroundings.revision(), stored.new))
     _bring_home(surroundings, run, look)
@@ -165,7 +174,10 @@ def collect(surroundings: Surroundings, console: Console, run: Run, look: Look) 
         console.print(results_of_all(reports))
     for line in explanations(look):
         print(line, file=sys.stderr)
-    if look.over and not run.closed:
+    if missing:
+        codes.add(Exit.FAILED)
+        print(f"Error: {listed(missing)} finished, but no report is seen here: collect again later.", file=sys.stderr)
+    if look.over and not missing and not run.closed:
         with suppress(UsageError):  # a full disk: the next look closes it
             run.close()
         tidy(surroundings.project, run)
@@ -174,12 +186,17 @@ def collect(surroundings: Surroundings, console: Console, run: Run, look: Look) 
     return next((code for code in (Exit.FAILED, Exit.USAGE, Exit.NOT_UPLOADED) if code in codes), Exit.OK)
 
 
-def _checked(surroundings: Surroundings, reports: Sequence[Report]) -> bool:
+def _checked(surroundings: Surroundings, console: Console, reports: Sequence[Report]) -> bool:
     """Check new reports against the history; say what lies beyond its limit, and whether something does."""
     beyond = False
     with History(surroundings.results / HISTORY) as history:
         for report in reports:
+            previous, other = history.previous(report), history.latest_other(report)
             checks = check(report, history, surroundings.settings)
+            if other and not previous:
+                differing = ", ".join(report.differences(other))
+                when = f"{other.created:%Y-%m-%d %H:%M} UTC"
+                console.print(f"{report.cell} is not compared with the run of {when}: it differs in {differing}.")
             tell_beyond(checks, report)
             for benchmark in report.failures:
                 print(f"Error: {benchmark.name} failed: {benchmark.error}", file=sys.stderr)
@@ -217,8 +234,6 @@ def send_comparison(
     ------
     UsageError
         If there is no such cluster, or it refuses the job.
-    Interrupted
-        On Ctrl-C: the job goes on.
     """
     given: list[str] = []
     for before, word in zip(["", *words], words, strict=False):

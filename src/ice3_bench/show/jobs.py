@@ -36,7 +36,7 @@ NO_SPACE = 2**16
 """Bytes below which a disk is full."""
 LOG_LINES = 12
 """Lines of a failed job's output that are shown."""
-IDENTITY = {"cpu": "processor", "cores": "cores", "quota": "share of the cores", "memory_bytes": "memory"}
+IDENTITY = {"cpu": "processor", "cores": "cores", "quota": "share of the cores"}
 """What nodes of one testbed must have in common, with its words."""
 
 
