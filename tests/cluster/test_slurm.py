@@ -115,8 +115,9 @@ def test_a_job_whose_node_fails_is_submitted_again(site: Site, slurm: Slurm) -> 
     site.submit("single-float64", misbehaviour="hang-compile")
     run = site.last()
     for time_of in (1, 2):
-        site.until(lambda now: now["single-float64"].startswith("running"))
-        where = attempt(run, "single-float64", time_of).started
+        begun = attempt(run, "single-float64", time_of)
+        site.until(lambda now, one=begun: one.started is not None and now["single-float64"].startswith("running"))  # type: ignore[misc]
+        where = begun.started
         assert where is not None
         slurm.say("scontrol", "update", f"nodename={where.node}", "state=down", "reason=test")
         expected = "node failed, will be submitted again" if time_of == 1 else "node failed, given up"
