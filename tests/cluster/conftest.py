@@ -85,6 +85,9 @@ class Slurm:
             second=first + 1,
         )
         (folder / "slurm.conf").write_text(text, encoding="utf-8")
+        version = subprocess.run(["slurmctld", "-V"], capture_output=True, text=True, check=True).stdout
+        if int(version.split()[1].partition(".")[0]) >= 23:  # which looks for control groups unless told not to
+            (folder / "cgroup.conf").write_text("CgroupPlugin=disabled\n", encoding="utf-8")
 
     @property
     def environment(self) -> dict[str, str]:

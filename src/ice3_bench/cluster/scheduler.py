@@ -59,6 +59,7 @@ class Scheduler:
             Cores, if the resources do not say how many.
         """
         cores = resources.cpus or threads
+        path = shlex.quote(str(output).replace("%", "%%")) if self.kind == "slurm" else str(output)
         asked = QResources(
             nodes=1,
             processes_per_node=1,
@@ -67,8 +68,8 @@ class Scheduler:
             job_name=name,
             account=resources.account,
             time_limit=seconds(resources.time),
-            output_filepath=output,
-            error_filepath=output,
+            output_filepath=path,
+            error_filepath=path,
             scheduler_kwargs=self._slurm(resources) if self.kind == "slurm" else self._pbs(resources, cores),
         )
         return f"{self._io.get_submission_script(list(commands), asked)}\n"
