@@ -4,61 +4,96 @@ Run from the project's folder, in an environment of the tests, where SLURM is in
 
     python -m benchmarks.cluster_kills --kills 50
 
-Each process gets SIGKILL after a random time, and the next one goes on where it was. At the end every cell of every run
-must have been measured by one job and be in the history once.
+A process kills itself with SIGKILL at a random step, and the next one goes on where it was. A step is a line of the
+modules in ``MODULES``. At the end every cell of every run must have been measured by one job, and be in the history
+once.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import math
 import os
 import random
 import signal
 import sqlite3
-import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tests.cluster.conftest import Site, Slurm
 
-from ice3_bench.bencher.upload import HISTORY
+from ice3_bench import commands, programs
+from ice3_bench.bencher import upload
+from ice3_bench.cluster import following, run, scheduler, script, submission
 from ice3_bench.cluster.run import runs
+from ice3_bench.commands import cluster, jobs
+from ice3_bench.history import store
 from ice3_bench.reports import load_report
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+PROJECT = Path(__file__).parents[1]
 CELLS = ("single-float64", "reporting-float64")
 SUBMIT = ("cluster.submit", "--", "--cells", *CELLS, "--benchmark-max-time=0.01")
 COLLECT = ("cluster.collect", "--wait")
+MODULES = (following, run, scheduler, script, submission, cluster, jobs, programs, store, upload)
+STEPS = {module.__file__ for module in MODULES}
+FIRST, LAST = 10, 3000
+"""Steps between which a process is killed; those of a submission are some hundred."""
 
 
-def kill_again_and_again(site: Site, kills: int, longest: float, chance: random.Random) -> Counter[str]:
+def doomed(step: int, words: Sequence[str]) -> NoReturn:
+    """Run a command of the harness in this process, and kill it before a step."""
+    steps = itertools.count(1)
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:  # noqa: ANN401
+        if frame.f_code.co_filename not in STEPS:
+            return None
+        if event == "line" and next(steps) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    sys.argv = ["ice3-bench", *words]
+    sys.settrace(trace)
+    commands.program.run(sys.argv)
+    sys.exit()
+
+
+def kill_again_and_again(site: Site, kills: int, chance: random.Random) -> Counter[str]:
     """Kill processes that submit or collect; return how often each was killed, and how often it was faster."""
     happened: Counter[str] = Counter()
     while happened["submit killed"] + happened["collect killed"] < kills:
-        under_way = any(not run.closed for run in runs(site.results))
+        under_way = any(not one.closed for one in runs(site.results))
         words, name = (COLLECT, "collect") if under_way else (SUBMIT, "submit")
-        with site.begun(*words) as doomed:
-            try:
-                doomed.communicate(timeout=chance.uniform(0.0, longest))
-                happened[f"{name} ended before"] += 1
-            except subprocess.TimeoutExpired:
-                os.killpg(doomed.pid, signal.SIGKILL)
-                happened[f"{name} killed"] += 1
+        step = int(math.exp(chance.uniform(math.log(FIRST), math.log(LAST))))
+        done = site.run(sys.executable, "-m", "benchmarks.cluster_kills", "--step", str(step), *words)
+        killed = done.returncode == -signal.SIGKILL
+        assert killed or done.returncode == 0, done.stdout + done.stderr
+        happened[f"{name} {'killed' if killed else 'ended before'}"] += 1
+        print(f"step {step} of {name}: {'killed' if killed else 'ended before'}", flush=True)
     return happened
 
 
 def check(site: Site, slurm: Slurm) -> tuple[int, int]:
-    """Return the numbers of runs and reports; raises AssertionError if something was lost or doubled."""
-    with closing(sqlite3.connect(site.results / HISTORY)) as history:
+    """Go on to the end, and return the numbers of runs and reports; AssertionError: something was lost or doubled."""
+    last = site.harness(*(COLLECT if runs(site.results) else SUBMIT))
+    assert last.returncode == 0, last.stderr
+    with closing(sqlite3.connect(site.results / "history.db")) as history:
         stored = Counter(row[0] for row in history.execute("SELECT id FROM run"))
     expected = []
     found = runs(site.results)
-    for run in found:
-        assert run.closed, f"{run.record.id} was not collected"
-        for task in run.record.tasks:
-            (attempt,) = run.attempts(task)
+    for one in found:
+        assert one.closed, f"{one.record.id} was not collected"
+        for task in one.record.tasks:
+            (attempt,) = one.attempts(task)
             report = load_report(attempt.folder / "report.json")
             assert report.job is not None
             assert attempt.code == 0, f"{attempt.folder}: {attempt.code}"
@@ -73,19 +108,17 @@ def main() -> None:
     """Play it, and print what happened."""
     parser = argparse.ArgumentParser(description="Kill what submits and collects jobs at random moments.")
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--longest", type=float, default=12.0, help="seconds that a process lives at most")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     begin = time.monotonic()
+    os.environ["PYTHONPATH"] = str(PROJECT)  # a doomed process is this module
     with tempfile.TemporaryDirectory(prefix="ice3-kills-") as name:
         slurm = Slurm(Path(name) / "slurm")
         try:
             slurm.start()
             os.environ["SLURM_CONF"] = slurm.environment["SLURM_CONF"]
             site = Site(Path(name), slurm)
-            happened = kill_again_and_again(site, options.kills, options.longest, random.Random(options.seed))  # noqa: S311
-            last = site.harness(*COLLECT)
-            assert last.returncode == 0, last.stderr
+            happened = kill_again_and_again(site, options.kills, random.Random(options.seed))  # noqa: S311
             number, reports = check(site, slurm)
         finally:
             slurm.end()
@@ -94,4 +127,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--step"]:
+        doomed(int(sys.argv[2]), sys.argv[3:])
     main()

@@ -6,12 +6,13 @@ It runs wherever SLURM is installed (``apt-get install slurm-wlm munge``), and i
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
+from benchmarks import cluster_kills
 from tests.cluster.conftest import TABLE
 
 from ice3_bench.bencher.upload import HISTORY
@@ -193,20 +194,12 @@ def test_a_comparison_is_one_job(site: Site) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_is_lost_or_stored_twice_by_kills(site: Site) -> None:
+def test_nothing_is_lost_or_stored_twice_by_kills(site: Site, slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process is killed again and again while it submits, waits and stores; runs with ``nox -s tests -- -m slow``.
 
-    ``benchmarks/cluster_kills.py`` does the same fifty times.
+    ``python -m benchmarks.cluster_kills`` does it fifty times.
     """
-    cells = ["single-float64", "reporting-float64"]
-    begin = ("cluster.submit", "--", "--cells", *cells, "--benchmark-max-time=0.01")
-    for seconds in (1.5, 2.0, 2.5, 3.0):
-        with site.begun(*(("cluster.collect", "--wait") if runs(site.results) else begin)) as doomed:
-            time.sleep(seconds)
-            os.killpg(doomed.pid, signal.SIGKILL)
-    done = site.harness("cluster.collect", "--wait")
-    assert done.returncode == Exit.OK, done.stderr
-    (run,) = runs(site.results)
-    assert sorted(report.cell for report in stored(site)) == sorted(cells)
-    assert site.stored() == len(cells)
-    assert run.closed
+    monkeypatch.setenv("PYTHONPATH", str(cluster_kills.PROJECT))
+    cluster_kills.kill_again_and_again(site, 6, random.Random(3))  # noqa: S311
+    _, reports = cluster_kills.check(site, slurm)
+    assert reports >= len(cluster_kills.CELLS)

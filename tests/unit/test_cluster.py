@@ -240,7 +240,7 @@ def test_what_was_not_submitted_is_submitted_later_and_once(tmp_path: Path, stan
     stand.most = 1
     look = follower(run, stand).look(submit=True)
     assert look.trouble == "too many jobs"
-    assert [one.verdict.state for one in look.situations] == [State.WAITING, State.NOT_SUBMITTED]
+    assert [one.verdict.state for one in look.situations] == [State.SUBMITTED, State.NOT_SUBMITTED]
     stand.most = 9
     for _ in range(2):
         states(run, stand, submit=True)
@@ -274,7 +274,7 @@ def test_what_was_not_its_fault_is_submitted_again(tmp_path: Path, stand: Stand,
     stand.becomes(state, over=True)
     name = "node failed" if state == "NODE_FAIL" else "preempted"
     assert states(run, stand) == [f"{name}, will be submitted again"]
-    assert states(run, stand, submit=True) == ["waiting (attempt 2)"]
+    assert states(run, stand, submit=True) == ["submitted (attempt 2)"]
     stand.becomes(state, over=True)
     assert states(run, stand, submit=True) == [f"{name}, given up"]
     assert stand.submitted == ["ice3-r1-1-a-float64", "ice3-r1-2-a-float64"]
