@@ -4,9 +4,9 @@ Run from the project's folder, in an environment of the tests, where SLURM is in
 
     python -m benchmarks.cluster_kills --kills 50
 
-A process kills itself with SIGKILL at a random step, and the next one goes on where it was. A step is a line of the
-modules in ``MODULES``. At the end every cell of every run must have been measured by one job, and be in the history
-once.
+A copy of this process kills itself with SIGKILL at a random step, and the next one goes on where it was. A step is a
+line of the modules in ``MODULES``. At the end every cell of every run must have been measured by one job, and be in the
+history once.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-PROJECT = Path(__file__).parents[1]
 CELLS = ("single-float64", "reporting-float64")
 SUBMIT = ("cluster.submit", "--", "--cells", *CELLS, "--benchmark-max-time=0.01")
 COLLECT = ("cluster.collect", "--wait")
@@ -50,8 +49,8 @@ FIRST, LAST = 10, 3000
 """Steps between which a process is killed; those of a submission are some hundred."""
 
 
-def doomed(step: int, words: Sequence[str]) -> NoReturn:
-    """Run a command of the harness in this process, and kill it before a step."""
+def doomed(site: Site, step: int, words: Sequence[str]) -> NoReturn:
+    """Run a command of the harness in this process, a copy of another one, and kill it before a step."""
     steps = itertools.count(1)
 
     def trace(frame: FrameType, event: str, _argument: object) -> Any:  # noqa: ANN401
@@ -61,10 +60,21 @@ def doomed(step: int, words: Sequence[str]) -> NoReturn:
             os.kill(os.getpid(), signal.SIGKILL)
         return trace
 
+    output = os.open(site.programs.parent / "output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    os.chdir(site.project)
+    os.environ.update(site.environment())
     sys.argv = ["ice3-bench", *words]
     sys.settrace(trace)
-    commands.program.run(sys.argv)
-    sys.exit()
+    code = 1
+    try:
+        commands.program.run(sys.argv)
+        code = 0
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    finally:
+        os._exit(code)
 
 
 def kill_again_and_again(site: Site, kills: int, chance: random.Random) -> Counter[str]:
@@ -74,9 +84,12 @@ def kill_again_and_again(site: Site, kills: int, chance: random.Random) -> Count
         under_way = any(not one.closed for one in runs(site.results))
         words, name = (COLLECT, "collect") if under_way else (SUBMIT, "submit")
         step = int(math.exp(chance.uniform(math.log(FIRST), math.log(LAST))))
-        done = site.run(sys.executable, "-m", "benchmarks.cluster_kills", "--step", str(step), *words)
-        killed = done.returncode == -signal.SIGKILL
-        assert killed or done.returncode == 0, done.stdout + done.stderr
+        child = os.fork()
+        if not child:
+            doomed(site, step, words)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        killed = code == -signal.SIGKILL
+        assert killed or code == 0, (site.programs.parent / "output").read_text(encoding="utf-8")
         happened[f"{name} {'killed' if killed else 'ended before'}"] += 1
         print(f"step {step} of {name}: {'killed' if killed else 'ended before'}", flush=True)
     return happened
@@ -111,7 +124,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     begin = time.monotonic()
-    os.environ["PYTHONPATH"] = str(PROJECT)  # a doomed process is this module
     with tempfile.TemporaryDirectory(prefix="ice3-kills-") as name:
         slurm = Slurm(Path(name) / "slurm")
         try:
@@ -127,6 +139,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--step"]:
-        doomed(int(sys.argv[2]), sys.argv[3:])
     main()

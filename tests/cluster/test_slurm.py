@@ -194,12 +194,11 @@ def test_a_comparison_is_one_job(site: Site) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_is_lost_or_stored_twice_by_kills(site: Site, slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_lost_or_stored_twice_by_kills(site: Site, slurm: Slurm) -> None:
     """A process is killed again and again while it submits, waits and stores; runs with ``nox -s tests -- -m slow``.
 
     ``python -m benchmarks.cluster_kills`` does it fifty times.
     """
-    monkeypatch.setenv("PYTHONPATH", str(cluster_kills.PROJECT))
     cluster_kills.kill_again_and_again(site, 6, random.Random(3))  # noqa: S311
     _, reports = cluster_kills.check(site, slurm)
     assert reports >= len(cluster_kills.CELLS)
