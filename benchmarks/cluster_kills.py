@@ -107,7 +107,8 @@ def check(site: Site, slurm: Slurm) -> tuple[int, int]:
         assert one.closed, f"{one.record.id} was not collected"
         for task in one.record.tasks:
             (attempt,) = one.attempts(task)
-            report = load_report(attempt.folder / "report.json")
+            assert attempt.report is not None
+            report = load_report(attempt.report)
             assert report.job is not None
             assert attempt.code == 0, f"{attempt.folder}: {attempt.code}"
             assert attempt.job == report.job.id, f"{attempt.folder} was measured by two jobs"

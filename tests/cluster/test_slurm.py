@@ -58,7 +58,9 @@ def test_cells_are_measured_and_stored_once(site: Site) -> None:
     assert "fake-float64: failed: exit code 1" in done.stdout
     assert "it rains upwards" in done.stderr  # the last lines of its output
     (run,) = [one for one in runs(site.results) if len(one.record.tasks) == 2]
-    report = load_report(attempt(run, "single-float64").folder / "report.json")
+    path = attempt(run, "single-float64").report
+    assert path is not None
+    report = load_report(path)
     assert report.job is not None
     assert (report.job.cluster, report.job.id, report.job.partition) == ("hpc", number(run, "single-float64"), "main")
     assert report.job.node in ("n1", "n2")

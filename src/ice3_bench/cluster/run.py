@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ice3_bench.errors import UsageError
 from ice3_bench.files import read_limited, write_atomically
+from ice3_bench.reports import FULL, PARTIAL
 from ice3_bench.settings.cluster import Cluster
 
 if TYPE_CHECKING:
@@ -143,6 +144,12 @@ class Attempt:
     def output(self) -> Path:
         """What the job prints."""
         return self.folder / "output.log"
+
+    @property
+    def report(self) -> Path | None:
+        """The report that its session wrote, the newer one if a requeued job wrote a whole and a partial one."""
+        found = [path for name in (FULL, PARTIAL) if (path := self.folder / name).exists()]
+        return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
     @property
     def cancelled(self) -> Path:

@@ -12,6 +12,7 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
+from ice3_bench.arguments import Parser
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.options import parse_arguments
 from ice3_bench.cell.session import run_session
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def _parse(given: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="nox -s bench-cluster --",
         description="Measure cells as jobs of a cluster, one job for each. Further options are those of bench-<cell>.",
         allow_abbrev=False,

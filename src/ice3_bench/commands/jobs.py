@@ -24,6 +24,7 @@ from ice3_bench.errors import Exit, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.history.checks import check
 from ice3_bench.history.store import History
+from ice3_bench.show.compared import compared_with
 from ice3_bench.show.jobs import explanations, jobs_table, results_of_all, words
 from ice3_bench.text import listed
 
@@ -152,13 +153,11 @@ def collect(surroundings: Surroundings, console: Console, run: Run, look: Look) 
 
     A report is stored once, however often this is called.
     """
-    ended = [one for one in look.situations if one.over and one.attempt is not None]
-    places = {one.task.name: one.attempt.folder / "report.json" for one in ended if one.attempt is not None}
-    paths = [path for path in places.values() if path.exists()]
+    measured = [one for one in look.situations if one.over and one.attempt and one.task.name not in COMPARING]
+    found = {one.task.name: one.attempt.report for one in measured if one.attempt is not None}
+    paths = [path for path in found.values() if path is not None]
     missing = [
-        one.task.name
-        for one in ended
-        if one.verdict.state is State.FINISHED and one.task.name not in COMPARING and not places[one.task.name].exists()
+        one.task.name for one in measured if one.verdict.state is State.FINISHED and found[one.task.name] is None
     ]
     codes = {Exit.OK if one.verdict.state is State.FINISHED else Exit.FAILED for one in look.situations if one.over}
     reports: list[Report] = []
@@ -167,7 +166,7 @@ def collect(surroundings: Surroundings, console: Console, run: Run, look: Look) 
         reports = [*stored.new, *stored.known]
         if stored.problems or _checked(surroundings, console, stored.new):
             codes.add(Exit.FAILED)
-        codes.add(send_queued(surroundings, console, surroundings.revision(), stored.new))
+        codes.add(send_queued(surroundings, console, surroundings.revision(), stored.new, asked=False))
     _bring_home(surroundings, run, look)
     console.print(jobs_table(run, look))
     if reports:
@@ -191,12 +190,10 @@ def _checked(surroundings: Surroundings, console: Console, reports: Sequence[Rep
     beyond = False
     with History(surroundings.results / HISTORY) as history:
         for report in reports:
-            previous, other = history.previous(report), history.latest_other(report)
+            previous, other = history.previous_of_each(report), history.latest_other(report)
             checks = check(report, history, surroundings.settings)
-            if other and not previous:
-                differing = ", ".join(report.differences(other))
-                when = f"{other.created:%Y-%m-%d %H:%M} UTC"
-                console.print(f"{report.cell} is not compared with the run of {when}: it differs in {differing}.")
+            for line in compared_with(report, previous, other):
+                console.print(f"{report.cell}: {line}", soft_wrap=True)
             tell_beyond(checks, report)
             for benchmark in report.failures:
                 print(f"Error: {benchmark.name} failed: {benchmark.error}", file=sys.stderr)
