@@ -5,8 +5,8 @@ Run from the project's folder, in an environment of the tests, where SLURM is in
     python -m benchmarks.cluster_kills --kills 50
 
 A copy of this process kills itself with SIGKILL at a random step, and the next one goes on where it was. A step is a
-line of the modules in ``MODULES``. At the end every cell of every run must have been measured by one job, and be in the
-history once.
+line of the modules in ``MODULES``. The jobs last some seconds and write a prepared report, each with an id of its own.
+At the end every cell of every run must have been measured by one job, and be in the history once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tests.cluster.conftest import Site, Slurm
+from benchmarks.uploads import make_report
+from tests.cluster.conftest import TABLE, Site, Slurm
 
 from ice3_bench import commands, programs
 from ice3_bench.bencher import upload
@@ -34,19 +35,41 @@ from ice3_bench.cluster import following, run, scheduler, script, submission
 from ice3_bench.cluster.run import runs
 from ice3_bench.commands import cluster, jobs
 from ice3_bench.history import store
+from ice3_bench.provenance import ClusterJob
 from ice3_bench.reports import load_report
+from ice3_bench.settings.matrix import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
 CELLS = ("single-float64", "reporting-float64")
-SUBMIT = ("cluster.submit", "--", "--cells", *CELLS, "--benchmark-max-time=0.01")
+SUBMIT = ("cluster.submit", "--", "--cells", *CELLS)
 COLLECT = ("cluster.collect", "--wait")
 MODULES = (following, run, scheduler, script, submission, cluster, jobs, programs, store, upload)
 STEPS = {module.__file__ for module in MODULES}
 FIRST, LAST = 10, 3000
 """Steps between which a process is killed; those of a submission are some hundred."""
+
+NO_ID = "00000000-0000-0000-0000-000000000000"
+JOB = """\
+sleep 3
+id=$(cat /proc/sys/kernel/random/uuid)
+sed -e "s/{no_id}/$id/" -e "s/THE_JOB/$1/" "{folder}/$(basename "$2")" > "$2/report.json"
+"""
+"""What a job runs instead of a session; its arguments are its number and its folder."""
+
+
+def prepare(site: Site) -> None:
+    """Let the jobs of a site write prepared reports instead of measuring."""
+    settings, folder = load_settings(site.project), site.programs.parent / "prepared"
+    folder.mkdir()
+    for name in CELLS:
+        job = ClusterJob(cluster="hpc", id="THE_JOB", node="n", partition="main")
+        report = make_report(settings.cell_by_id(name), 1, 1e6).model_copy(update={"id": NO_ID, "job": job})
+        (folder / name).write_text(report.model_dump_json(), encoding="utf-8")
+    (folder / "job").write_text(JOB.format(no_id=NO_ID, folder=folder), encoding="utf-8")
+    site.table(f"{TABLE}before = ['bash {folder}/job \"$job\" \"$folder\"', 'exit 0']\n")
 
 
 def doomed(site: Site, step: int, words: Sequence[str]) -> NoReturn:
@@ -131,6 +154,7 @@ def main() -> None:
             slurm.start()
             os.environ["SLURM_CONF"] = slurm.environment["SLURM_CONF"]
             site = Site(Path(name), slurm)
+            prepare(site)
             happened = kill_again_and_again(site, options.kills, random.Random(options.seed))  # noqa: S311
             number, reports = check(site, slurm)
         finally:

@@ -59,7 +59,7 @@ TABLE = """
 scheduler = "slurm"
 partition = "main"
 exclusive = false
-time = "00:10:00"
+time = "01:00:00"
 patience = 2
 """
 
