@@ -31,6 +31,7 @@ COMMENT = "Write the job summary and the comment of the pull request."
 GPU = "Measure all GPU cells, then write the table results/gpu.md."
 COMPARE = "Compare two revisions on this machine: faster, slower, same or undecided."
 CALIBRATE = "Prove bench-compare on this machine: false alarms and power, with known slowdowns."
+CLUSTER = "Measure cells as jobs of a cluster (SLURM, PBS), one for each, and collect their results."
 TABLE = "Show one table of the newest results of all cells on this machine, to publish it."
 HISTORY = "Show every series of the local history and where its level changed."
 EXPORT = "Give the local history to other programs: tables, Prometheus, github-action-benchmark, PHYEX."
@@ -57,8 +58,9 @@ def sessions(pyproject: str = "pyproject.toml") -> None:
     _define("bench-upload", UPLOAD, _options(harness, "upload"))
     _define("bench-comment", COMMENT, _options(harness, "comment"))
     _define("bencher", BENCHER, _group(harness, "bencher", "check (or setup, archive, fork-upload)"))
-    _define("bench-compare", COMPARE, _arguments(harness, "compare"))
-    _define("bench-calibrate", CALIBRATE, _arguments(harness, "calibrate"))
+    _define("bench-cluster", CLUSTER, _arguments(harness, "cluster.submit", extra="cluster"), reuse=True)
+    _define("bench-compare", COMPARE, _arguments(harness, "compare"), reuse=True)
+    _define("bench-calibrate", CALIBRATE, _arguments(harness, "calibrate"), reuse=True)
     _define("bench-table", TABLE, _arguments(harness, "table"))
     _define("bench-history", HISTORY, _arguments(harness, "history"))
     _define("bench-report", REPORT, _arguments(harness, "report", extra="report"))
@@ -88,12 +90,16 @@ def run(session: nox.Session, *arguments: str) -> None:
         raise
 
 
-def _define(name: str, what: str, body: Callable[[nox.Session], None], tags: tuple[str, ...] = ()) -> None:
+def _define(
+    name: str, what: str, body: Callable[[nox.Session], None], tags: tuple[str, ...] = (), *, reuse: bool = False
+) -> None:
+    """Define a session; ``reuse`` keeps its environment, which jobs of a cluster may still need."""
+
     def session(session: nox.Session) -> None:
         body(session)
 
     session.__doc__ = what
-    nox.session(name=name, tags=list(tags), default=False)(session)
+    nox.session(name=name, tags=list(tags), default=False, reuse_venv=reuse or None)(session)
 
 
 def _define_cell(harness: str, backend: dict[str, Any], precision: str) -> None:
@@ -121,7 +127,8 @@ def _arguments(harness: str, command: str, extra: str = "") -> Callable[[nox.Ses
     """Make a session whose arguments reach the command after ``--``."""
 
     def body(session: nox.Session) -> None:
-        _install(session, harness, extra)
+        on_cluster = any(word.partition("=")[0] == "--on" for word in session.posargs)
+        _install(session, harness, extra or ("cluster" if on_cluster else ""))
         run(session, command, "--", *session.posargs)
 
     return body

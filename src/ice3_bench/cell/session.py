@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ice3_bench.cell.options import Options
-    from ice3_bench.report import Benchmark, FieldError
+    from ice3_bench.report import Benchmark, ClusterJob, FieldError
     from ice3_bench.settings.matrix import Cell, Settings
     from ice3_probe.messages import Message
 
@@ -129,6 +129,7 @@ def run_session(
     arguments: Sequence[str],
     console: Console,
     branches: Mapping[str | None, str] | None = None,
+    job: ClusterJob | None = None,
 ) -> Outcome:
     """Measure one cell and write its report; a partial one replaces no other than a partial one.
 
@@ -142,6 +143,8 @@ def run_session(
         What the user wrote after ``--``.
     branches
         Branches of commits by their hash, where the checkout may not know them; None: the commit is unknown.
+    job
+        The job of a cluster that this session is.
 
     Raises
     ------
@@ -156,7 +159,7 @@ def run_session(
         progress = Progress(console, {name: last.get(name, FIRST_GUESS[name]) for name in PASSES})
         with progress.running("environment"):
             place = prepare(project, folder, results / cell.id, cell, settings, options, progress.step, progress.notify)
-        report, problem = _measure(place, progress, branches or {}, strict=options.strict_machine)
+        report, problem = _measure(place, progress, branches or {}, job, strict=options.strict_machine)
         path = place.results / (PARTIAL if report.lacking else FULL)
         _save(report, path)
     code = Exit.FAILED if report.failures or problem else Exit.OK
@@ -205,7 +208,12 @@ def _publish(folder: Path, results: Path) -> None:
 
 
 def _measure(
-    place: Workplace, progress: Progress, branches: Mapping[str | None, str], *, strict: bool
+    place: Workplace,
+    progress: Progress,
+    branches: Mapping[str | None, str],
+    job: ClusterJob | None,
+    *,
+    strict: bool,
 ) -> tuple[Report, Exception | None]:
     """Run the passes; return the report, and what ended the memory pass early, if something did.
 
@@ -256,6 +264,7 @@ def _measure(
         created=datetime.now(UTC),
         commit=commit,
         machine=machine,
+        job=job,
         software=describe_software(place.environment, cell.backend),
         protocol=Protocol(
             profile=place.profile,

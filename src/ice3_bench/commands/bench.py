@@ -116,7 +116,7 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
         console.print(results_table(report, {}))
         raise
     checks = _show(surroundings, outcome, console)
-    _tell(checks, report)
+    tell_beyond(checks, report)
     for benchmark in report.failures:
         tell(f"Error: {benchmark.name} failed: {benchmark.error}")
     if report.incomplete:
@@ -193,7 +193,7 @@ def _peak(benchmark: Benchmark) -> float:
     return peak.value if peak is not None and benchmark.memray_dump else -1.0
 
 
-def _tell(checks: list[Check], report: Report) -> None:
+def tell_beyond(checks: list[Check], report: Report) -> None:
     """Say what lies beyond its limit, and how to tell the code from the machine."""
     for one in checks:
         if one.violation:
