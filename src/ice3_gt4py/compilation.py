@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from ice3_gt4py.toolchain import import_gt4py, require_compiler, require_gpu
+from ice3_gt4py.toolchain import import_gt4py, import_only_for, require_compiler, require_gpu
 from ice3_probe.contract import Unavailable
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Build:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ValueError(f"Unknown precision '{self.precision}': expected one of {', '.join(PRECISIONS)}.")
-        import_gt4py()
+        import_gt4py(self.backend)
         from gt4py.cartesian.backend import REGISTRY  # noqa: PLC0415 (importing GT4Py takes seconds)
 
         if self.backend not in REGISTRY.names:
@@ -135,6 +135,7 @@ class Build:
                 )
         if "compile-args" in settings and "compiler" not in settings:
             raise SettingsError(f"There are compile-args but no compiler in {table}.")
+        import_only_for(settings["backend"])  # a process measures one cell
         try:
             return cls(
                 backend=settings["backend"],
