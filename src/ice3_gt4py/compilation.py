@@ -7,8 +7,8 @@ import gc
 import hashlib
 import json
 import shlex
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike
 
-    from ice3_probe.contract import Cell
+    from ice3_probe.contract import Cell, Pieces
 
 PRECISIONS = ("float32", "float64")
 INCLUDE = Path(__file__).parent / "include"
@@ -87,6 +87,8 @@ class Build:
         Folder of the compiled stencils; ``None`` is GT4Py's own choice, ``.gt_cache`` in the working directory.
     cached_only
         Raise instead of compiling when a stencil is not in the cache.
+    building
+        Called with the name of each stencil that is compiled; what it returns lasts as long.
     """
 
     backend: str
@@ -101,6 +103,7 @@ class Build:
     threads: int = 1
     cache: Path | None = None
     cached_only: bool = False
+    building: Pieces = field(default=nullcontext, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -113,7 +116,7 @@ class Build:
             raise ValueError(f"Unknown backend '{self.backend}': GT4Py knows {known}.")
 
     @classmethod
-    def from_cell(cls, cell: Cell) -> Build:
+    def from_cell(cls, cell: Cell, building: Pieces = nullcontext) -> Build:
         """Take a build from a cell of the matrix.
 
         Raises
@@ -149,6 +152,7 @@ class Build:
                 compile_args=tuple(shlex.split(settings.get("compile-args", ""))),
                 threads=cell.threads,
                 cache=cell.cache,
+                building=building,
             )
         except ValueError as error:
             raise SettingsError(f"{error} Correct {table}.") from error
@@ -191,6 +195,22 @@ class Build:
         NotCachedError
             If the stencil would have to be compiled and ``cached_only`` is set.
         """
+        # GT4Py's hash sees neither the dtypes nor the externals of the functions that a stencil calls.
+        basis = json.dumps([self.precision, sorted(externals.items())], default=str)
+        name = f"{definition.__name__}_{hashlib.sha256(basis.encode()).hexdigest()[:8]}"
+        with self._locked(name):
+            try:
+                return self._made(definition, externals, name, cached_only=True)
+            except NotCachedError:
+                if self.cached_only:
+                    raise
+            with self.building(definition.__name__):
+                return self._made(definition, externals, name, cached_only=False)
+
+    def _made(
+        self, definition: Callable[..., None], externals: Mapping[str, Any], name: str, *, cached_only: bool
+    ) -> Any:  # noqa: ANN401
+        """Call GT4Py, while the lock of the stencil is held."""
         from gt4py.cartesian import gtscript  # noqa: PLC0415
 
         bits = 32 if self.precision == "float32" else 64
@@ -199,15 +219,8 @@ class Build:
             options["cache_settings"] = {"root_path": str(self.cache), "dir_name": ".gt_cache"}
         dtypes: dict[str, DTypeLike] = {"float": self.dtype.type, "int": np.int32}
         annotations = dict(definition.__annotations__)
-        # GT4Py's hash sees neither the dtypes nor the externals of the functions that a stencil calls.
-        basis = json.dumps([self.precision, sorted(externals.items())], default=str)
-        name = f"{definition.__name__}_{hashlib.sha256(basis.encode()).hexdigest()[:8]}"
         try:
-            with (
-                self._locked(name),
-                _compiler_arguments(self.compiler, self.compile_args),
-                _without_garbage_collection(),
-            ):
+            with _compiler_arguments(self.compiler, self.compile_args), _without_garbage_collection():
                 return gtscript.stencil(
                     backend=self.backend,
                     definition=definition,
@@ -216,12 +229,12 @@ class Build:
                     dtypes=dtypes,
                     literal_float_precision=bits,
                     literal_int_precision=32,
-                    raise_if_not_cached=self.cached_only,
+                    raise_if_not_cached=cached_only,
                     format_source=False,  # a third of the time of building a Python stencil
                     **options,
                 )
         except ValueError as failure:
-            if self.cached_only and "not up to date in the cache" in str(failure):
+            if cached_only and "not up to date in the cache" in str(failure):
                 raise NotCachedError(f"Stencil '{definition.__name__}' is not in the cache.") from failure
             raise
         except SystemExit as failure:  # GT4Py raises it when the compiler fails
