@@ -14,12 +14,22 @@ from typing import TYPE_CHECKING
 
 from ice3_bench.cell import passes, records
 from ice3_bench.cell.data import data_benchmarks, digests, said_of
+from ice3_bench.cell.durations import Durations
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.lock import locked
-from ice3_bench.cell.machine import describe_commit, describe_machine, describe_software, identified, unchanged
+from ice3_bench.cell.machine import (
+    describe_commit,
+    describe_machine,
+    describe_software,
+    identified,
+    machine_name,
+    unchanged,
+)
 from ice3_bench.cell.options import parse_arguments
+from ice3_bench.cell.pieces import Pieces
 from ice3_bench.cell.probe import benchmarks_of, fixed_variables
 from ice3_bench.cell.progress import Progress
+from ice3_bench.cell.selection import selected
 from ice3_bench.cell.toolchain import build_variables, stencil_cache
 from ice3_bench.cell.workplace import Workplace
 from ice3_bench.errors import BenchError, Exit, Interrupted, PassError, UsageError
@@ -41,8 +51,6 @@ if TYPE_CHECKING:
 
 PASSES = ("environment", "compile", "accuracy", "timing", "memory")
 PROBE_BYTES = 2**20  # what a report, its logs and its part of the history take at most
-FIRST_GUESS = {"environment": 2.0, "compile": 30.0, "accuracy": 6.0, "timing": 15.0, "memory": 8.0}
-"""Seconds that each pass is expected to take in the first session."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ def prepare(
     notify: Callable[[str], None] = lambda _what: None,
     take: Callable[[Message], None] = lambda _message: None,
 ) -> Workplace:
-    """Make the environment of a cell, and find the places where its passes work.
+    """Make the environment of a cell, find the places where its passes work, and what is to be measured.
 
     Parameters
     ----------
@@ -87,7 +95,7 @@ def prepare(
     Raises
     ------
     UsageError
-        If the environment cannot be made, or data of PHYEX cannot be used.
+        If the environment cannot be made, data of PHYEX cannot be used, or pytest refuses the arguments for it.
     """
     cache = project / ".cache"
     environment = make_environment(cell.backend, cache / "environments", notify)
@@ -114,10 +122,10 @@ def prepare(
         pytest_args=options.pytest_args,
         notify=take,
     )
-    if not options.data:
-        return place
-    found = passes.describe_data(place)
-    return replace(place, found=found, benchmarks=data_benchmarks(cell, found, options))
+    if options.data:
+        found = passes.describe_data(place)
+        place = replace(place, found=found, benchmarks=data_benchmarks(cell, found, options))
+    return replace(place, benchmarks=selected(place))
 
 
 def run_session(
@@ -149,10 +157,11 @@ def run_session(
     """
     options = parse_arguments(arguments, settings)
     with own_folder(results / cell.id, cell) as folder:
-        last = _last_durations(results / cell.id)
-        progress = Progress(console, {name: last.get(name, FIRST_GUESS[name]) for name in PASSES})
+        known = Durations(project / ".cache" / "durations" / f"{cell.id}.json", machine_name(settings.testbed))
+        progress = Progress(console, PASSES, Pieces(cell.backend.name, known))
         with progress.running("environment"):
             place = prepare(project, folder, results / cell.id, cell, settings, options, progress.step, progress.notify)
+            progress.expected = _last_durations(place)
         report, problem = _measure(place, progress, branches or {})
         _save(report, place.results / "report.json")
     code = Exit.FAILED if report.failures or problem else Exit.OK
@@ -264,11 +273,14 @@ def _measure(
     return report, problem or (PassError(timing.incomplete) if timing.incomplete else None)
 
 
-def _last_durations(folder: Path) -> dict[str, float]:
+def _last_durations(place: Workplace) -> dict[str, float]:
+    """Return the seconds of each pass the last time, if it measured the same benchmarks."""
     try:
-        return {record.name: record.seconds for record in load_report(folder / "report.json").passes}
+        last = load_report(place.results / "report.json")
     except UsageError:  # no report, or an unreadable one: only the estimate of the time left needs it
         return {}
+    same = {one.name for one in last.benchmarks} == {one.name for one in place.benchmarks}
+    return {record.name: record.seconds for record in last.passes} if same else {}
 
 
 def program(name: str) -> str:
