@@ -11,7 +11,8 @@ from ice3_bench.cell.passes import STABILISING_FLAGS
 from ice3_bench.errors import UsageError
 from ice3_bench.names import PRESETS, parse_domain
 from ice3_bench.settings.matrix import parse_components
-from ice3_probe.messages import ARRANGEMENTS, STANDARD_ARRANGEMENT
+from ice3_bench.usage import bench_parser
+from ice3_probe.messages import STANDARD_ARRANGEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,16 +67,6 @@ class Options:
     pytest_args: tuple[str, ...] = ()
 
 
-def add_arrangement(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    """Add the option ``--arrangement``, which all commands that time have in common."""
-    parser.add_argument(
-        "--arrangement",
-        choices=ARRANGEMENTS,
-        default=settings.arrangement,
-        help="columns of the weather: similar ones side by side, or anywhere (default: %(default)s)",
-    )
-
-
 def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     """Split what the user wrote after ``--`` into the session's own options and pytest's.
 
@@ -84,26 +75,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     UsageError
         If an option of the session has a bad value, or an option for pytest is one that only the session may set.
     """
-    parser = argparse.ArgumentParser(
-        prog="nox -s bench-CELL --",
-        epilog="-k ice_adjust and other options reach pytest and pytest-benchmark.",
-        exit_on_error=False,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--quiet", action="store_true", help="print errors only")
-    parser.add_argument("--threads", type=int, default=settings.threads, help="OpenMP threads")
-    parser.add_argument("--device", type=int, help="which GPU, in nvidia-smi's order")
-    parser.add_argument("--profile", choices=("production", "strict"), default="production", help="compiler flags")
-    parser.add_argument(
-        "--domain", action="append", default=[], help="16x16x30, or phyex, instead of the cell's; repeatable"
-    )
-    parser.add_argument(
-        "--components", type=parse_components, default=(), help="ice_adjust,ice_adjust:modular instead of the cell's"
-    )
-    add_arrangement(parser, settings)
-    parser.add_argument("--data", action="append", default=[], help="PHYEX's data to time: folder or file; repeatable")
-    parser.add_argument("--namelist", help="file with the options of PHYEX's data instead of the one beside them")
-    parser.add_argument("--columns", type=int, help="repeat the columns of PHYEX's data until there are so many")
+    parser = bench_parser(settings.threads, settings.arrangement)
     try:
         given, rest = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
@@ -126,7 +98,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
         given.device,
         given.profile,
         domains,
-        given.components,
+        parse_components(given.components) if given.components else (),
         given.arrangement,
         tuple(str(Path(one).absolute()) for one in given.data),
         str(Path(given.namelist).absolute()) if given.namelist else "",

@@ -46,10 +46,11 @@ if TYPE_CHECKING:
 
 
 @task(
+    positional=[],
     help={
         "backend": "name or id of the backend, such as gt_cpu_ifirst",
         "precision": "float32 or float64",
-    }
+    },
 )
 @explained
 def bench(_context: Context, backend: str, precision: str) -> None:
@@ -214,6 +215,7 @@ def _tell(checks: list[Check], report: Report) -> None:
 
 
 @task(
+    positional=[],
     iterable=["file"],
     help={
         "backend": "name or id of the backend, such as gt_cpu_ifirst",

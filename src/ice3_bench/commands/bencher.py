@@ -29,18 +29,18 @@ from ice3_bench.github.fork_reports import read_reports
 from ice3_bench.history.store import History
 from ice3_bench.reports import load_report
 from ice3_bench.show.console import make_console
+from ice3_bench.usage import BENCHER
 
 if TYPE_CHECKING:
     from ice3_bench.bencher.document import Revision
     from ice3_bench.compare.result import Comparison
     from ice3_bench.github.actions import Actions
 
-TESTBED_HELP = "name of the testbed (default: those of the reports in results/, or this machine)"
 KNOWN_VERSION = (0, 6, 12)
 CHECK_SECONDS = 10.0  # a user waits for a check, but not for an upload
 
 
-@task(help={"testbed": TESTBED_HELP})
+@task(help=BENCHER["check"].options)
 @explained
 def check(_context: Context, testbed: str | None = None) -> None:
     """Check the connection to Bencher: host, key, project, measures, testbed, thresholds; say how to fix it."""
@@ -69,7 +69,7 @@ def check(_context: Context, testbed: str | None = None) -> None:
     print("Nothing is missing.")
 
 
-@task(help={"testbed": TESTBED_HELP, "dry-run": "print what would be created"})
+@task(help=BENCHER["setup"].options)
 @explained
 def setup(_context: Context, testbed: str | None = None, dry_run: bool = False) -> None:
     """Create the measures, the base branch, the testbed and the thresholds, unless they exist."""
@@ -84,7 +84,7 @@ def setup(_context: Context, testbed: str | None = None, dry_run: bool = False) 
     print("Nothing is missing." if not steps else "Nothing was changed." if dry_run else "Next: nox -s bench-upload")
 
 
-@task(help={"branch": "branch to archive (default: that of the closed pull request)"})
+@task(help=BENCHER["archive"].options)
 @explained
 def archive(_context: Context, branch: str | None = None) -> None:
     """Archive the branch of a closed pull request; a protected branch is refused."""
@@ -110,7 +110,7 @@ def archive(_context: Context, branch: str | None = None) -> None:
     print(f"Archived branch '{branch}'." if done else f"Bencher has no branch '{branch}' to archive.")
 
 
-@task(name="fork-upload", help={"folder": "folder with the reports of the fork, <cell>/report.json"})
+@task(name="fork-upload", positional=[], help=BENCHER["fork-upload"].options)
 @explained
 def fork_upload(_context: Context, folder: str) -> None:
     """Send the reports that the workflow run of a fork measured, and comment; the event names the commit."""

@@ -10,6 +10,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from ice3_bench.github.actions import Actions, revision_of_event
 from ice3_bench.programs import PARENT, end_with_parent
 from ice3_bench.settings.matrix import Settings, find_project, load_settings
 from ice3_bench.streams import enduring_streams
+from ice3_bench.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,12 +120,20 @@ def interruptible() -> Iterator[None]:
 
 
 def explained(body: Callable[..., None]) -> Callable[..., None]:
-    """End a task with the message and exit code of the error, not with a traceback."""
+    """End a task with the message and exit code of the error, not with a traceback.
+
+    Its options without a default must be given by name: Invoke would take ``--help`` for one that is given by position.
+    """
+    given = signature(body).parameters.values()
+    required = [one.name for one in given if one.default is one.empty and not one.name.startswith("_")]
 
     @wraps(body)
     def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
         with enduring_streams():
             try:
+                if missing := [name for name in required if options.get(name) is None]:
+                    names = listed([f"--{name.replace('_', '-')}" for name in missing])
+                    raise UsageError(f"{names} must be given: --help lists the options.")
                 with interruptible():
                     end_with_parent(os.environ.get(PARENT))
                     body(*arguments, **options)

@@ -14,7 +14,6 @@ from invoke.tasks import task
 
 from ice3_bench.cell.lock import locked
 from ice3_bench.cell.machine import machine_name
-from ice3_bench.cell.options import add_arrangement
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.compare import instructions
 from ice3_bench.compare.calibration import Calibration, known, place
@@ -33,6 +32,7 @@ from ice3_bench.settings.matrix import parse_components
 from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
 from ice3_bench.show.console import make_console, working
 from ice3_bench.text import listed
+from ice3_bench.usage import add_arrangement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,7 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
         help="ice_adjust,ice_adjust:modular instead of each backend's",
     )
     parser.add_argument("--domain", help="domain instead of each backend's compare-domain, such as 100x100x90")
-    add_arrangement(parser, settings)
+    add_arrangement(parser, settings.arrangement)
     parser.add_argument("--threads", type=_whole(1, 4096), help="OpenMP threads (default: those of pyproject.toml)")
     parser.add_argument("--budget", type=_positive, default=75.0, help="seconds for each benchmark")
     parser.add_argument("--total", type=_positive, default=1200.0, help="seconds for all; the budgets shrink to fit")
