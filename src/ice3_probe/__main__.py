@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ice3_probe import device
 from ice3_probe.accuracy import check_all
-from ice3_probe.building import build_all
+from ice3_probe.building import build_all, telling
 from ice3_probe.channel import Channel, read_job
 from ice3_probe.contract import Unavailable
 from ice3_probe.describing import describe_all
@@ -87,7 +87,7 @@ def _answers(name: str, job: Job, options: argparse.Namespace, channel: Channel)
         looked: Callable[[Job, Callable[[str], None]], Iterable[Answer]] = judge if name == "check" else describe_all
         return looked(job, started)
     if name == "accuracy":
-        return check_all(job, load_port(job.port), started, options.kept)
+        return check_all(job, telling(load_port(job.port), channel.send), started, options.kept)
     if name == "explain":
         from ice3_probe.explain.explanation import explain_all  # noqa: PLC0415 (only this pass has numpy_ice3)
 

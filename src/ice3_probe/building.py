@@ -9,7 +9,6 @@ import time
 import traceback
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
     from pathlib import Path
 
-    from ice3_probe.contract import Cell, Runnable
+    from ice3_probe.contract import Case, Cell, Runnable
     from ice3_probe.messages import Job
 
     Tell = Callable[[Building | PieceBuilt], None]
@@ -131,7 +130,7 @@ def _build(port: Port, cell: Cell, benchmark: Benchmark, tell: Tell) -> Built | 
     tell(Building(benchmark.component))
     try:
         before = _files(cell.cache)
-        instance = instance_of(telling(port, benchmark.component, tell), cell, benchmark)
+        instance = instance_of(telling(port, tell), cell, benchmark)
         start = time.perf_counter()
         instance.reset()
         instance.run_checked()
@@ -148,20 +147,23 @@ def _build(port: Port, cell: Cell, benchmark: Benchmark, tell: Tell) -> Built | 
     return Built(benchmark.component, benchmark.domain, seconds, bool(cached))
 
 
-def telling(port: Port, component: str, tell: Tell) -> Port:
+def telling(port: Port, tell: Tell) -> Port:
     """Return a port that tells the pieces that it builds, if its ``create`` takes the argument ``building``."""
-
-    @contextmanager
-    def building(piece: str) -> Iterator[None]:
-        tell(Building(component, piece))
-        start = time.perf_counter()
-        yield
-        tell(PieceBuilt(component, piece, time.perf_counter() - start))
-
     if "building" not in inspect.signature(port.create).parameters:
         return port
-    create: Callable[..., Runnable] = port.create
-    return replace(port, create=partial(create, building=building))
+    made: Callable[..., Runnable] = port.create
+
+    def create(case: Case, cell: Cell) -> Runnable:
+        @contextmanager
+        def building(piece: str) -> Iterator[None]:
+            tell(Building(case.component, piece))
+            start = time.perf_counter()
+            yield
+            tell(PieceBuilt(case.component, piece, time.perf_counter() - start))
+
+        return made(case, cell, building=building)
+
+    return replace(port, create=create)
 
 
 def _files(folder: Path) -> dict[str, int]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ice3_probe.building import build_all
+from ice3_probe.building import build_all, telling
+from ice3_probe.cases import instance_of
 from ice3_probe.contract import Cell
 from ice3_probe.messages import Benchmark, Building, Built, Failure, Job, PieceBuilt
+from ice3_probe.ports import load_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,3 +113,11 @@ def test_an_error_of_the_port_names_it(job: Callable[..., Job]) -> None:
         _, built = told(job(body='raise ValueError("template depth")', components=components))
         assert isinstance(built[0], Failure)
         assert "ValueError: template depth" in built[0].message
+
+
+def test_other_passes_tell_the_pieces_too(job: Callable[..., Job]) -> None:
+    made, heard = job(", building", IN_PIECES), list[object]()
+    instance_of(telling(load_port(made.port), heard.append), made.cell, made.benchmarks[0])
+    assert Building("ice_adjust", "fall") in heard
+    silent = load_port(job().port)
+    assert telling(silent, heard.append) is silent

@@ -17,6 +17,7 @@ from invoke.tasks import task
 from ice3_bench.bencher.upload import HISTORY, store
 from ice3_bench.cell.options import Options
 from ice3_bench.cell.passes import check_accuracy, explain_accuracy
+from ice3_bench.cell.pieces import Pieces
 from ice3_bench.cell.session import own_folder, prepare, run_session
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.commands.sending import discard_submission, send_queued, store_reports, upload_reports
@@ -32,6 +33,7 @@ from ice3_bench.show.explanation import explanation
 from ice3_bench.show.gpu import gpu_table
 from ice3_bench.show.tables import results_table
 from ice3_bench.text import short
+from ice3_probe.messages import Started
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -253,7 +255,13 @@ def accuracy(
     results = surroundings.results / cell.id
     console = make_console(quiet=as_json)
     with own_folder(results, cell) as folder, working(console, "checking the accuracy") as notify:
-        place = prepare(surroundings.project, folder, results, cell, settings, options, notify)
+        pieces = Pieces(cell.backend.name)
+
+        def take(message: Message) -> None:
+            if line := message.benchmark if isinstance(message, Started) else pieces.take(message):
+                notify(line)
+
+        place = prepare(surroundings.project, folder, results, cell, settings, options, notify, take)
         data_sets = tuple(str(Path(path).absolute()) for path in file or ())
         place = replace(place, data_sets=data_sets)
         kept = folder / "kept" if explain else None

@@ -198,7 +198,7 @@ def calibrate(_context: Context) -> None:
                 surroundings.project, settings, Sides(revision, revision), settings.threads, Path(scratch)
             )
             result = run_trials(
-                Crew(workshop.sides(cell, [benchmark])[0], folder / "logs"),
+                Crew(workshop.sides(cell, [benchmark])[0], folder / "logs", notify),
                 benchmark,
                 stored or Calibration(machine, benchmark.name, protocol, arrangement=benchmark.arrangement),
                 injected=(0.0, *options.injected),
