@@ -25,6 +25,9 @@ def bench_parser(threads: int = 1, arrangement: str = ARRANGEMENTS[0]) -> argpar
         allow_abbrev=False,
     )
     parser.add_argument("--quiet", action="store_true", help="print errors only")
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out cells that have a report of this commit and configuration"
+    )
     parser.add_argument("--threads", type=int, default=threads, help="OpenMP threads (default: %(default)s)")
     parser.add_argument("--device", type=int, help="which GPU, in nvidia-smi's order")
     parser.add_argument("--profile", choices=("production", "strict"), default="production", help="compiler flags")

@@ -36,6 +36,8 @@ class Options:
 
     Attributes
     ----------
+    resume
+        Whether a cell that was measured with this commit and configuration is left out.
     domains
         Domains that replace those of the cell; empty: those of the cell.
     device
@@ -55,6 +57,7 @@ class Options:
     """
 
     quiet: bool = False
+    resume: bool = False
     threads: int = 1
     device: int | None = None
     profile: Literal["production", "strict"] = "production"
@@ -94,6 +97,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     domains = tuple(dict.fromkeys(parse_domain(domain) for domain in given.domain))
     return Options(
         given.quiet,
+        given.resume,
         given.threads,
         given.device,
         given.profile,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ice3_bench.cell import passes, records
-from ice3_bench.cell.data import data_benchmarks, digests, said_of
+from ice3_bench.cell.data import data_benchmarks, said_of
 from ice3_bench.cell.durations import Durations
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.lock import locked
@@ -27,16 +27,17 @@ from ice3_bench.cell.machine import (
 )
 from ice3_bench.cell.options import parse_arguments
 from ice3_bench.cell.pieces import Pieces
-from ice3_bench.cell.probe import benchmarks_of, fixed_variables
+from ice3_bench.cell.probe import benchmarks_of
 from ice3_bench.cell.progress import Progress
+from ice3_bench.cell.resuming import last_passes, measured_before, protocol_of
 from ice3_bench.cell.selection import selected
-from ice3_bench.cell.toolchain import build_variables, stencil_cache
+from ice3_bench.cell.toolchain import stencil_cache
 from ice3_bench.cell.workplace import Workplace
 from ice3_bench.errors import BenchError, Exit, Interrupted, PassError, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.names import parse_domain
-from ice3_bench.report import PassRecord, Protocol, Report
-from ice3_bench.reports import load_report, save_report
+from ice3_bench.report import PassRecord, Report
+from ice3_bench.reports import save_report
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
@@ -63,12 +64,15 @@ class Outcome:
         ``FAILED`` if a benchmark or the memory pass failed, ``INTERRUPTED`` if Ctrl-C ended the memory pass.
     python
         Interpreter that was measured.
+    resumed
+        Whether nothing was measured, as the report of an earlier session says it all.
     """
 
     report: Report
     code: Exit
     path: Path
     python: Path
+    resumed: bool = False
 
 
 def prepare(
@@ -161,7 +165,10 @@ def run_session(
         progress = Progress(console, PASSES, Pieces(cell.backend.name, known))
         with progress.running("environment"):
             place = prepare(project, folder, results / cell.id, cell, settings, options, progress.step, progress.notify)
-            progress.expected = _last_durations(place)
+            progress.expected = last_passes(place)
+        earlier = sorted(place.results.glob("report*.json")) if options.resume else []
+        if done := measured_before(place, protocol_of(place), earlier):
+            return Outcome(done, Exit.OK, place.results, place.environment.python, resumed=True)
         report, problem = _measure(place, progress, branches or {})
         _save(report, place.results / "report.json")
     code = Exit.FAILED if report.failures or problem else Exit.OK
@@ -251,14 +258,7 @@ def _measure(
         commit=commit,
         machine=machine,
         software=describe_software(place.environment, cell.backend),
-        protocol=Protocol(
-            profile=place.profile,
-            compile_args=list(place.compile_args),
-            threads=place.threads,
-            environment={**build_variables(), **fixed_variables(cell.backend, place.threads)},
-            arrangement=place.arrangement,
-            data=digests(place.found, place.namelist),
-        ),
+        protocol=protocol_of(place),
         passes=[PassRecord(name=name, seconds=seconds) for name, seconds in progress.seconds.items()],
         stencils=builds,
         accuracy=accuracy,
@@ -271,16 +271,6 @@ def _measure(
         incomplete=timing.incomplete or (None if problem is None else str(problem)),
     )
     return report, problem or (PassError(timing.incomplete) if timing.incomplete else None)
-
-
-def _last_durations(place: Workplace) -> dict[str, float]:
-    """Return the seconds of each pass the last time, if it measured the same benchmarks."""
-    try:
-        last = load_report(place.results / "report.json")
-    except UsageError:  # no report, or an unreadable one: only the estimate of the time left needs it
-        return {}
-    same = {one.name for one in last.benchmarks} == {one.name for one in place.benchmarks}
-    return {record.name: record.seconds for record in last.passes} if same else {}
 
 
 def program(name: str) -> str:

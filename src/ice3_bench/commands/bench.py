@@ -24,6 +24,7 @@ from ice3_bench.commands.sending import discard_submission, send_queued, store_r
 from ice3_bench.errors import BenchError, Exit, UnreadableError, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.history.checks import check, summary
+from ice3_bench.history.rebuilding import mended
 from ice3_bench.history.store import History
 from ice3_bench.reports import load_report
 from ice3_bench.settings.matrix import parse_components
@@ -100,6 +101,8 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
     given = arguments()
     console = make_console(quiet="--quiet" in given)
     surroundings.where()  # complain about a wrong credential before measuring, not after
+    if told := mended(surroundings.results / HISTORY):
+        print(f"Warning: {told}", file=sys.stderr)
     _rescue(surroundings, surroundings.results / cell.id / "report.json")
     outcome = run_session(
         surroundings.project,
@@ -111,6 +114,14 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
         surroundings.branches(),
     )
     report, code = outcome.report, outcome.code
+    if outcome.resumed:
+        console.print(
+            f"{cell.id} was measured at {report.created:%Y-%m-%d %H:%M} UTC, with this commit and configuration: not "
+            "measured again, as --resume asks.",
+            soft_wrap=True,
+        )
+        store(surroundings.results, reports=[report], project=surroundings.project)
+        return report, Exit.OK
     try:
         stored = store_reports(surroundings, console, reports=[report])
     except UsageError:  # the history cannot be used: what was measured is shown all the same
