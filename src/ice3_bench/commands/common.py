@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.exceptions import Exit as InvokeExit
 
 from ice3_bench.bencher.client import Bencher, Patience
-from ice3_bench.bencher.connection import KEY_PATTERN, Connection, Missing, connection
+from ice3_bench.bencher.connection import KEY_PATTERN, Connection, Missing, anonymous, connection
 from ice3_bench.bencher.document import Revision
 from ice3_bench.cell.machine import describe_commit
 from ice3_bench.errors import BenchError, Exit, UsageError
@@ -63,6 +63,10 @@ class Surroundings:
         """Return where to send; raises UsageError if a variable of Bencher's is wrong."""
         names = ("BENCHER_HOST", "BENCHER_PROJECT", "BENCHER_API_KEY", "BENCHER_API_TOKEN")
         return connection(*(self._variables.get(name) for name in names))
+
+    def anonymous(self) -> Connection:
+        """Return where to look without a credential; raises UsageError if a variable of Bencher's is wrong."""
+        return anonymous(self._variables.get("BENCHER_HOST"), self._variables.get("BENCHER_PROJECT"))
 
     def revision(self) -> Revision | None:
         """Return what continuous integration knows about the commit; None outside of it."""
