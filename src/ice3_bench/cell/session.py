@@ -38,6 +38,7 @@ from ice3_bench.files import write_atomically
 from ice3_bench.names import parse_domain
 from ice3_bench.report import PassRecord, Report
 from ice3_bench.reports import save_report
+from ice3_bench.storage import touch
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
@@ -129,6 +130,9 @@ def prepare(
     if options.data:
         found = passes.describe_data(place)
         place = replace(place, found=found, benchmarks=data_benchmarks(cell, found, options))
+    for used in (environment.python.parents[1], place.stencils, place.interpreter.path[0]):
+        if cache in used.parents:
+            touch(used)
     return replace(place, benchmarks=selected(place))
 
 

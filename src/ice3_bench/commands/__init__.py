@@ -10,6 +10,7 @@ from invoke.program import Program
 from ice3_bench.commands import (
     bench,
     bencher,
+    cleaning,
     comparing,
     exporting,
     importing,
@@ -28,6 +29,7 @@ namespace = Collection(
     bench.gpu,
     bench.upload,
     bencher.comment_task,
+    cleaning.clean,
     comparing.calibrate,
     comparing.compare,
     exporting.export_task,
