@@ -19,6 +19,8 @@ SOURCES = (
 """Untracked files that may be part of what is measured."""
 NO_SOURCES = (".cache", ".nox", ".venv", "venv", "results")
 """Folders that the harness writes, or environments are made in: untracked files there are no source."""
+_NO_BRANCH = re.compile(r"[\x00- \x7f~^:?*\[\\]|\.\.|@\{|//|(^|/)\.|\.lock(/|$)|^/|[/.]$|^@$|^$")
+"""What no name of a branch may hold: git-check-ref-format(1)."""
 HASH = r"[0-9a-f]{40}|[0-9a-f]{64}"
 """Pattern of the hash of a commit."""
 PATIENCE = 60.0
@@ -62,6 +64,11 @@ def changes(folder: Path) -> str:
 def told(output: bytes) -> str:
     """Read what git prints for people."""
     return output.decode("utf-8", "backslashreplace").strip()
+
+
+def is_branch_name(name: str) -> bool:
+    """Tell whether git takes a name for a branch."""
+    return _NO_BRANCH.search(name) is None
 
 
 def commit_places(folder: Path, commits: Sequence[str]) -> dict[str, tuple[float, int]]:

@@ -43,6 +43,8 @@ class Measure:
         Whether zero is impossible; negative values always are.
     most
         Largest possible value.
+    normed
+        Whether values of different norms of the errors are not comparable.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Measure:
     timing: bool = False
     positive: bool = False
     most: float = 1e30
+    normed: bool = False
 
     def possible(self, value: float) -> bool:
         """Tell whether a value can have been measured."""
@@ -97,7 +100,7 @@ MEASURES: dict[str, Measure] = {
         Measure("peak-memory", "B", "Peak Memory", "bytes (B)", SIZE, "peak memory", gates=True),
         Measure(
             "accuracy", "1", "Accuracy", "normalised error (1)", _ERRORS, "error", axis="error", gates=True,
-            most=sys.float_info.max,
+            most=sys.float_info.max, normed=True,
         ),
         Measure(
             "bandwidth", "1", "Bandwidth", "fraction of STREAM triad (1)", _PERCENT, "of triad", axis="% of triad",
@@ -106,7 +109,9 @@ MEASURES: dict[str, Measure] = {
         Measure("transfer-in", "ns", "Transfer In", _NANOSECONDS, DURATION, "to device", timing=True, positive=True),
         Measure("transfer-out", "ns", "Transfer Out", _NANOSECONDS, DURATION, "back", timing=True, positive=True),
         Measure("compile-time", "ns", "Compile Time", _NANOSECONDS, DURATION, "compile", positive=True),
-        Measure("wrong-outputs", "1", "Wrong Outputs", "outputs (1)", _COUNTS, "wrong outputs", axis="outputs"),
+        Measure(
+            "wrong-outputs", "1", "Wrong Outputs", "outputs (1)", _COUNTS, "wrong outputs", axis="outputs", normed=True,
+        ),
         Measure("energy", "J", "Energy", "joules (J)", _ENERGY, "energy", timing=True),
         Measure(
             "energy-per-mpoint", "J/Mpoint", "Energy per Million Points", "joules / million points (J/Mpoint)",

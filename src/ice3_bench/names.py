@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ice3_bench.errors import UsageError
+from ice3_probe.messages import COMPONENTS, MIXES, base_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -95,6 +96,24 @@ class BenchmarkName:
     def label(self) -> str:
         """Component, domain and weather mix: the name without the cell."""
         return " ".join(filter(None, (self.component, self.extent, self.mix)))
+
+    @property
+    def kind(self) -> tuple[int, str]:
+        """The component, to sort by: in the order of the scheme, parts and variants behind it."""
+        bases, base = list(COMPONENTS), base_of(self.component)
+        return bases.index(base) if base in bases else len(bases), self.component
+
+    @property
+    def size(self) -> tuple[int, Domain, int, str]:
+        """Domain and mix, to sort by: the smallest number of points and the richest weather first."""
+        i, j, k = self.domain
+        mix = self.mix or ""
+        return i * j * k, self.domain, ("", *MIXES, mix).index(mix), mix
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """All of it, to sort by: the benchmarks of a cell stand together."""
+        return *self.kind, self.backend, self.precision, *self.size
 
     @classmethod
     def parse(cls, text: str) -> BenchmarkName:

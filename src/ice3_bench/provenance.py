@@ -71,7 +71,7 @@ class Machine(Record):
     """GPU model, for GPU cells."""
     gpu: Gpu | None = None
     triad_bytes_per_second: Rate | None
-    """STREAM triad measured with the session's number of threads; None in imported results."""
+    """Best STREAM triad of the session, with its threads and clock; None in GPU cells and imported results."""
 
 
 class Software(Record):

@@ -24,7 +24,9 @@ from ice3_bench.fields import (
     Error,
     Line,
     Nanoseconds,
+    Positive,
     Precision,
+    Rate,
     Seconds,
     Share,
     Text,
@@ -47,6 +49,8 @@ __all__ = [
 SCHEMA_VERSION: Literal[2] = 2
 DEFAULT_PORT = "ice3_gt4py.port"
 """Port of the reports of version 1, which knew no other."""
+FIRST_NORM = 1
+"""Norm of the errors of the reports that do not name theirs."""
 MOST_BENCHMARKS = 1000
 """Benchmarks of a cell: far more than all components in all mixes on a few domains."""
 
@@ -98,6 +102,10 @@ class Benchmark(Record):
     """Other remarks on it."""
     marked: Text | None = None
     """Why its timing is doubtful, if it is."""
+    triads: list[Rate] = Field(default_factory=list)
+    """Bandwidth of the memory by STREAM's triad before and after, by the clock of the latency, bytes per second."""
+    busy: Text | None = None
+    """How the rounds show that the machine was busy, if they do: later runs are judged by quieter ones first."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -207,12 +215,16 @@ class Report(Record):
     accuracy: list[FieldError]
     accuracy_policy: Literal["gate", "report"] = "gate"
     """What wrong physics does: it stops the session before the timing, or it is reported and the timing is marked."""
+    accuracy_norm: Positive = FIRST_NORM
+    """Version of the norm of the errors; reports that do not say it have the first one."""
     not_run: list[NotRun] = Field(default_factory=list)
     not_produced: dict[Component, list[Line]] = Field(default_factory=dict)
     """Outputs that the port does not produce, by component."""
     left_out: Count = 0
     """Number of cells that were not compared, because an input that the port ignores is not zero there."""
     benchmarks: Annotated[list[Benchmark], Field(max_length=MOST_BENCHMARKS)]
+    lacking: Annotated[list[Line], Field(max_length=MOST_BENCHMARKS)] = Field(default_factory=list)
+    """Benchmarks of the cell in the matrix that were not measured; not empty in a partial run."""
     incomplete: Text | None = None
     """Why passes are missing, if some are."""
     remarks: list[Text] = Field(default_factory=list)
@@ -231,6 +243,15 @@ class Report(Record):
         """Key of the runs that may be compared: machine, device, driver, compiler, flags, threads, weather, port."""
         basis = json.dumps(self.comparability_basis, sort_keys=True)
         return hashlib.sha256(basis.encode()).hexdigest()[:16]
+
+    def basis_of(self, measure: str) -> str:
+        """Return what two values of a measure must have in common besides the key of comparability; empty: nothing."""
+        new = MEASURES[measure].normed and self.accuracy_norm != FIRST_NORM
+        return f"norm {self.accuracy_norm}" if new else ""
+
+    def key_of(self, measure: str) -> str:
+        """Return the key of the runs whose values of a measure may be compared."""
+        return " ".join(filter(None, (self.comparability, self.basis_of(measure))))
 
     @property
     def comparability_basis(self) -> dict[str, Any]:
@@ -259,12 +280,6 @@ class Report(Record):
             "threads": self.protocol.threads,
             "environment": self.protocol.environment,
         }
-
-    def differences(self, other: Report) -> list[str]:
-        """Name what keeps two reports of a cell from being compared."""
-        ours, theirs = self.comparability_basis, other.comparability_basis
-        differing = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
-        return [*differing, *(["physics"] if self.physics_differs != other.physics_differs else [])]
 
     @property
     def physics_differs(self) -> bool:

@@ -15,8 +15,15 @@ from ice3_bench.text import plain
 if TYPE_CHECKING:
     from pathlib import Path
 
+FULL, PARTIAL = "report.json", "report-partial.json"
+"""Names of the last report of all benchmarks of a cell, and of the last of some of them, in the cell's folder."""
 LARGEST = 16 * 2**20
 """Bytes of a report; those of the largest domains with most rounds have some hundred thousand."""
+
+
+def report_files(results: Path) -> list[Path]:
+    """Return the files with the last reports of all cells in a folder of results."""
+    return sorted([*results.glob(f"*/{FULL}"), *results.glob(f"*/{PARTIAL}")])
 
 
 def save_report(report: Report, path: Path) -> None:

@@ -55,6 +55,13 @@ def duration(nanoseconds: float) -> str:
     return suited(DURATION, nanoseconds).written(nanoseconds)
 
 
+def span(low: float, high: float | None) -> str:
+    """Write a duration and a longer one in the unit that suits the first: ``6.51 to 6.74 ms``."""
+    scale = suited(DURATION, low)
+    end = scale.written(low if high is None else high)
+    return end if end == scale.written(low) else f"{low / scale.size:{scale.form}} to {end}"
+
+
 def size(octets: float) -> str:
     """Write a number of bytes with the unit that suits it (powers of 1000)."""
     return suited(SIZE, octets).written(octets)

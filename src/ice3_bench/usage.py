@@ -10,15 +10,21 @@ ARRANGEMENTS = ("coherent", "shuffled")
 HELP = ("-h", "--help")
 
 
-def bench_parser(threads: int = 1, arrangement: str = ARRANGEMENTS[0]) -> argparse.ArgumentParser:
+def bench_parser(
+    threads: int = 1,
+    arrangement: str = ARRANGEMENTS[0],
+    kind: type[argparse.ArgumentParser] = argparse.ArgumentParser,
+) -> argparse.ArgumentParser:
     """Return the parser of a bench session; what it does not know is for pytest.
 
     Parameters
     ----------
     threads, arrangement
         Defaults, those of pyproject.toml.
+    kind
+        Class of the parser.
     """
-    parser = argparse.ArgumentParser(
+    parser = kind(
         prog="nox -s bench-CELL --",
         epilog="-k ice_adjust and other options reach pytest and pytest-benchmark.",
         exit_on_error=False,
@@ -34,8 +40,11 @@ def bench_parser(threads: int = 1, arrangement: str = ARRANGEMENTS[0]) -> argpar
     parser.add_argument(
         "--domain", action="append", default=[], help="16x16x30, or phyex, instead of the cell's; repeatable"
     )
-    parser.add_argument("--components", help="ice_adjust,ice_adjust:modular instead of the cell's")
+    parser.add_argument(
+        "--components", type=_names, default=(), help="ice_adjust,ice_adjust:modular instead of the cell's"
+    )
     add_arrangement(parser, arrangement)
+    add_strict_machine(parser)
     parser.add_argument("--data", action="append", default=[], help="PHYEX's data to time: folder or file; repeatable")
     parser.add_argument("--namelist", help="file with the options of PHYEX's data instead of the one beside them")
     parser.add_argument("--columns", type=int, help="repeat the columns of PHYEX's data until there are so many")
@@ -50,6 +59,17 @@ def add_arrangement(parser: argparse.ArgumentParser, default: str) -> None:
         default=default,
         help="columns of the weather: similar ones side by side, or anywhere (default: %(default)s)",
     )
+
+
+def add_strict_machine(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--strict-machine``, which all commands that time have in common."""
+    parser.add_argument(
+        "--strict-machine", action="store_true", help="time nothing if the machine is busy, throttled or swapping"
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
+from ice3_gt4py.dependencies import used_externals
 from ice3_gt4py.toolchain import import_gt4py, import_only_for, require_compiler, require_gpu
 from ice3_probe.contract import Unavailable
 
@@ -196,20 +197,19 @@ class Build:
             If the stencil would have to be compiled and ``cached_only`` is set.
         """
         # GT4Py's hash sees neither the dtypes nor the externals of the functions that a stencil calls.
-        basis = json.dumps([self.precision, sorted(externals.items())], default=str)
+        used = {external: externals[external] for external in sorted(used_externals(definition))}
+        basis = json.dumps([self.precision, used], default=str)
         name = f"{definition.__name__}_{hashlib.sha256(basis.encode()).hexdigest()[:8]}"
         with self._locked(name):
             try:
-                return self._made(definition, externals, name, cached_only=True)
+                return self._made(definition, used, name, cached_only=True)
             except NotCachedError:
                 if self.cached_only:
                     raise
             with self.building(definition.__name__):
-                return self._made(definition, externals, name, cached_only=False)
+                return self._made(definition, used, name, cached_only=False)
 
-    def _made(
-        self, definition: Callable[..., None], externals: Mapping[str, Any], name: str, *, cached_only: bool
-    ) -> Any:  # noqa: ANN401
+    def _made(self, definition: Callable[..., None], used: Mapping[str, Any], name: str, *, cached_only: bool) -> Any:  # noqa: ANN401
         """Call GT4Py, while the lock of the stencil is held."""
         from gt4py.cartesian import gtscript  # noqa: PLC0415
 
@@ -225,7 +225,7 @@ class Build:
                     backend=self.backend,
                     definition=definition,
                     name=name,
-                    externals=dict(externals),
+                    externals=used,
                     dtypes=dtypes,
                     literal_float_precision=bits,
                     literal_int_precision=32,

@@ -21,6 +21,11 @@ VERSION = 1
 """Version of the records; raised when a field changes its meaning or is removed."""
 
 
+NORM = 2
+"""Version of how errors are measured: what they are divided by, at which quantile, in which cells (docs/adr/0018).
+
+Errors of two versions are not comparable. It is raised whenever the same output would get another error.
+"""
 MIXES = ("rich", "typical", "sparse")
 """Weather mixes: hydrometeors at about 56, 27 and 10 % of the points."""
 Arrangement = Literal["coherent", "shuffled"]
@@ -589,6 +594,8 @@ class Timed:
     ----------
     bytes
         Fewest bytes that a run must move.
+    triads
+        Bandwidth of the memory before and after, bytes per second; CPU cells only.
     kernel_ns
         Time on the device of as many further runs; GPU cells only.
     transfer_in_ns, transfer_out_ns
@@ -600,6 +607,7 @@ class Timed:
     benchmark: str
     rounds: Rounds
     bytes: int
+    triads: tuple[float, ...] = ()
     kernel_ns: tuple[int, ...] = ()
     transfer_in_ns: tuple[int, ...] = ()
     transfer_out_ns: tuple[int, ...] = ()

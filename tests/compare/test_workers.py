@@ -182,7 +182,7 @@ def test_a_calibration_goes_on_where_it_ended_and_states_what_it_showed(
     again = run(Calibration.load(path), 2)
     assert [len(trials) for trials in again.trials] == [2, 2]
     assert again.trials[1].slower == 2
-    assert again.detectable == 1.0
+    assert again.detectable is None
     (statement,) = known(folder, "machine", protocol).statements
     assert "in 2 of 2 trials" in statement
     assert "false alarms in 2 trials" in statement
@@ -193,6 +193,7 @@ def test_a_calibration_goes_on_where_it_ended_and_states_what_it_showed(
     with console.capture() as captured:
         console.print(calibration_table(again))
     assert "nothing" in captured.get()
+    assert "Not enough trials to say what is found in 95 % of them: 2 of 20 at least." in captured.get()
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import pytest
 from tests.port.matrix import BACKENDS, COMPILED, VECTORISING
 
 from ice3_gt4py.compilation import Build, NotCachedError, SettingsError
+from ice3_gt4py.dependencies import used_externals
 from ice3_gt4py.storages import allocate
 from ice3_probe.contract import ICE_ADJUST, Unavailable
 
@@ -89,15 +90,26 @@ def test_a_stencil_that_is_not_cached_leaves_no_precision_behind(
         assert adjusted_state.__annotations__ == before
 
 
-def test_externals_and_precision_have_stencils_of_their_own(make_cell: Callable[..., Cell], tmp_path: Path) -> None:
-    from ice3_gt4py.stencils.adjusted_state import adjusted_state  # noqa: PLC0415
+def test_used_externals_and_precision_have_stencils_of_their_own(
+    make_cell: Callable[..., Cell], tmp_path: Path
+) -> None:
+    from ice3_gt4py.stencils.sedimentation import deposition  # noqa: PLC0415
 
-    names = {
-        type(Build.from_cell(make_cell("numpy", precision, cache=tmp_path)).stencil(adjusted_state, externals)).__name__
-        for precision in ("float32", "float64")
-        for externals in ({}, {"OF_A_FUNCTION": 1.0})
-    }
-    assert len(names) == 4
+    def names(precision: str, **externals: float) -> set[str]:
+        build = Build.from_cell(make_cell("numpy", precision, cache=tmp_path))
+        return {type(build.stencil(deposition, {"OVER_RHOLW": 1e-3, **externals})).__name__}
+
+    double = names("float64", VDEPOSC=0.02)
+    assert names("float64", VDEPOSC=0.02, NO_NAME_IN_IT=1.0) == double
+    assert len(double | names("float64", VDEPOSC=0.03) | names("float32", VDEPOSC=0.02)) == 3
+
+
+def test_the_externals_of_functions_that_functions_call_are_used_too() -> None:
+    from ice3_gt4py.stencils.activity import activity  # noqa: PLC0415
+    from ice3_gt4py.stencils.sedimentation import sedimentation  # noqa: PLC0415
+
+    assert {"DROPLETS", "FSEDI", "EXCSEDI"} <= used_externals(sedimentation)
+    assert "DROPLETS" not in used_externals(activity)
 
 
 def test_a_stencil_that_another_process_builds_is_waited_for(make_cell: Callable[..., Cell], tmp_path: Path) -> None:

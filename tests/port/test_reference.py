@@ -33,7 +33,7 @@ ADJUSTMENT, WHOLE_CALL, CHAIN, SEDIMENTATION, TENDENCIES = (
 VARIANTS = sorted((PROJECT / "tests/data/variants").glob("*.nc"))
 VECTORS: dict[str, Any] = json.loads((PROJECT / "tests/data/ice_adjust_vectors.json").read_text(encoding="utf-8"))
 """20 points chosen for the branches of the scheme, and the Fortran's outputs under 7 sets of options."""
-SINGLE_PRECISION = ["numpy", pytest.param(VECTORISING[0], marks=pytest.mark.compiled)]
+SINGLE_PRECISION = ["numpy", pytest.param(VECTORISING[0], marks=[pytest.mark.compiled, pytest.mark.slow])]
 COMPONENTS = {"ice_adjust": ADJUSTMENT, "rain_ice": WHOLE_CALL, "microphysics": CHAIN}
 CHOSEN = {"ice_adjust:modular": ADJUSTMENT, "rain_ice:sedimentation": SEDIMENTATION, "rain_ice:tendencies": TENDENCIES}
 """Variants and parts that are timed if a user asks for it."""

@@ -465,7 +465,7 @@ class BencherServer:
 
     def _branch(self, project: Project, body: Json) -> Branch:
         name, start = body["branch"], body.get("start_point")
-        if not 1 <= len(name.encode()) <= 256 or re.search(r"[ ~^:?*\[\\]|\.\.|^/|/$", name):
+        if not 1 <= len(name.encode()) <= 256 or not _is_branch(name):
             raise Refusal(400, f"Invalid branch name: {name}")
         branch = next((one for one in project.branches if one.name == name), None)
         origin = next((one for one in project.branches if start and one.name == start.get("branch")), None)
@@ -786,6 +786,18 @@ class BencherServer:
             for metric in report.metrics
             if metric.limit and wanted in (None, metric.status)
         ]
+
+
+def _is_branch(name: str) -> bool:
+    """Tell whether Bencher takes the name of a branch: one that git takes."""
+    parts = name.split("/")
+    return not (
+        any(sign in name for sign in ("..", "@{", *" ~^:?*[\\"))
+        or any(not part or part.startswith(".") or part.endswith(".lock") for part in parts)
+        or any(ord(sign) < 32 or ord(sign) == 127 for sign in name)
+        or name.endswith(".")
+        or name == "@"
+    )
 
 
 def _slug(name: str) -> str:

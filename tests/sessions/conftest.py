@@ -140,7 +140,7 @@ class Place:
             return len(history.queue.pending())
 
     def nothing_is_stored(self) -> bool:
-        return self.stored() == 0 and not list(self.results.glob("*/report.json"))
+        return self.stored() == 0 and not list(self.results.glob("*/report*.json"))
 
     def processes(self) -> list[str]:
         """Command lines of processes that still measure for this place."""

@@ -36,7 +36,7 @@ def test_data_are_checked_timed_and_stored(place: Place, tmp_path: Path) -> None
     folders = write_data(tmp_path / "mine"), write_data(tmp_path / "rain", RAIN_ICE)
     run = place.bench(*(f"--data={folder}" for folder in folders), "--columns=10")
     assert run.returncode == Exit.OK, run.stderr
-    report = load_report(place.results / "fake-float64" / "report.json")
+    report = load_report(place.results / "fake-float64" / "report-partial.json")
     names = ["ice_adjust/fake/float64/data:mine/10x3", "rain_ice/fake/float64/data:rain/10x3"]
     assert [benchmark.name for benchmark in report.benchmarks] == names
     assert [benchmark.domain for benchmark in report.benchmarks] == [(10, 1, 3)] * 2
@@ -55,7 +55,7 @@ def test_data_are_checked_timed_and_stored(place: Place, tmp_path: Path) -> None
     write_data(tmp_path / "mine" / "more", factor=1.0)  # another folder: not read
     (tmp_path / "mine" / "fort.4").write_text("&NAM_NEBN LSIGMAS=T /\n")
     other = place.bench(*(f"--data={folder}" for folder in folders), "--columns=10")
-    assert "it differs in data" in other.stdout
+    assert "since it differs: data mine " in other.stdout
     assert "mine: Options of the namelist fort.4" in other.stdout
 
 
@@ -63,7 +63,7 @@ def test_data_that_differ_mark_the_timing_and_stop_nothing(place: Place, tmp_pat
     """The reference of PHYEX's published data is of another version and namelist than that of the probe."""
     run = place.bench("--data", str(write_data(tmp_path / "old", factor=3.0)), backend="single")
     assert run.returncode == Exit.OK, run.stderr
-    report = load_report(place.results / "single-float64" / "report.json")
+    report = load_report(place.results / "single-float64" / "report-partial.json")
     assert report.physics_differs
     assert "latency" in report.benchmarks[0].measures
     assert "ice_adjust: physics differs." in run.stdout

@@ -177,10 +177,10 @@ def test_a_pyproject_that_is_not_valid_is_left_alone(tmp_path: Path, text: bytes
 def test_what_cannot_be_written_is_said_with_a_remedy_that_suits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_arguments: object) -> NoReturn:
+    def refuse(*_arguments: object, **_options: object) -> NoReturn:
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(
         UsageError, match=r"one\.py cannot be written: Read-only file system\. Make the folder writable"
     ):

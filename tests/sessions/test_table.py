@@ -33,7 +33,7 @@ def test_the_table_shows_all_cells_and_compares_them_with_the_reference(place: P
     alone = place.harness("table")
     assert alone.returncode == Exit.OK, alone.stderr
     assert "ice_adjust 8x8x16" in alone.stdout
-    assert "faster" not in alone.stdout
+    assert "speed" not in alone.stdout
     assert "Nothing is compared: --reference CELL" in alone.stderr
 
     choose(place, "single")
@@ -41,7 +41,7 @@ def test_the_table_shows_all_cells_and_compares_them_with_the_reference(place: P
     assert (markdown.returncode, markdown.stderr) == (Exit.OK, "")
     caption, _, head, _, *rows = markdown.stdout.splitlines()
     assert "1 thread" in caption
-    assert "| times faster than single in the same precision |" in head
+    assert "| speed relative to single in the same precision |" in head
     (ours,) = (row for row in rows if "| reporting-float64 |" in row)
     assert ours.startswith("| ice_adjust | – | 8x8x16 |")
     assert "x | " in ours

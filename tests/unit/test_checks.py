@@ -12,6 +12,7 @@ from ice3_bench.errors import UsageError
 from ice3_bench.history.checks import Check, check, summary
 from ice3_bench.history.series import collect
 from ice3_bench.history.store import DETACHED, History
+from ice3_bench.names import BenchmarkName
 from ice3_bench.report import Benchmark, Commit, FieldError, Metric
 from ice3_bench.settings.policy import HistoryPolicy, Threshold
 from ice3_bench.show.console import make_console
@@ -240,13 +241,13 @@ def test_the_table_marks_what_is_worse(make_report: Make, history: History, sett
         fill(history, make_report, times(12))
         checks = check(report, history, settings)
     with console.capture() as captured:
-        console.print(results_table(report, None, first))
-        console.print(results_table(report, None, checks))
-        console.print(results_table(make_report(), None, checks[1:] + first[:1]))
+        console.print(results_table(report, {}, first))
+        console.print(results_table(report, {}, checks))
+        console.print(results_table(make_report(), {}, checks[1:] + first[:1]))
     text = captured.get()
     assert "not checked" in text
     assert "✗ latency" in text
-    assert "✓ 2 of 3" in text
+    assert "✓ peak memory, error │" in text  # of the latency, too few runs are known
 
 
 # --- Series -----------------------------------------------------------------------------------------------------------
@@ -304,7 +305,8 @@ def test_series_are_selected_and_what_is_missing_is_said(
 
 def test_a_sparkline_spans_from_the_smallest_to_the_largest_value() -> None:
     assert sparkline([3.0, 1.0, 2.0]) == "█▁▅"
-    assert sparkline([1.0, 1.0]) == "▁▁"
+    assert sparkline([1.0, 1.0]) == sparkline([0.0, 0.0]) == "▁▁"
+    assert sparkline([36e6, 36.001e6, 36e6]) == "▁▁▁"  # 0.003 % is no news
     assert len(sparkline([float(number) for number in range(100)])) == 24
 
 
@@ -338,3 +340,73 @@ def test_what_is_not_to_be_trusted_neither_gates_nor_judges(
         assert other.physics_differs
         (points,) = (points for key, points in history.series("main").items() if key.measure == "latency")
         assert [point.trusted for point in points] == [True, False, False] * 12
+
+
+def test_errors_in_another_norm_are_not_compared_but_times_are(
+    make_report: Make, history: History, settings: Settings
+) -> None:
+    with history:
+        fill(history, make_report, times(12))
+        now = make_report(accuracy_norm=2)
+        now.benchmarks[0].measures["accuracy"] = Metric(value=1e-12)  # a thousand times as much
+        found = {one.measure: one for one in check(now, history, settings)}
+        assert found["accuracy"].verdict == "unchecked"
+        assert found["accuracy"].reason == "0 of the 1 run needed on 'main'"
+        assert found["latency"].verdict == "fine"
+        history.add(now)
+        again = make_report(accuracy_norm=2)
+        again.benchmarks[0].measures["accuracy"] = Metric(value=3e-12)
+        (one,) = (one for one in check(again, history, settings) if one.measure == "accuracy")
+        assert one.verdict == "worse"
+        shown = [(one.key.measure, len(one.points)) for one in collect(history, "main", "main")]
+        all_of_it = collect(history, "main", "main", older=True)
+    assert ("latency", 13) in shown
+    assert [number for measure, number in shown if measure == "accuracy"] == [1]
+    assert [len(one.points) for one in all_of_it if one.key.measure == "accuracy"] == [12, 1]
+
+
+@pytest.mark.parametrize(("quiet", "verdict"), [(NEEDED, "worse"), (NEEDED - 1, "fine")])
+def test_runs_on_a_busy_machine_count_only_if_the_others_are_too_few(
+    make_report: Make, history: History, settings: Settings, quiet: int, verdict: str
+) -> None:
+    with history:
+        for number in range(16):
+            report = make_report(1e6 + number if number < quiet else 2e6 + number)
+            if number >= quiet:
+                report.benchmarks[0].busy = "it waited"
+            history.add(report)
+        one = latency(check(make_report(1.5e6), history, settings))
+    assert one.verdict == verdict
+
+
+def test_a_slow_run_on_a_busy_machine_says_so(make_report: Make, history: History, settings: Settings) -> None:
+    with history:
+        fill(history, make_report, times(12))
+        slow = make_report(1.5e6)
+        slow.benchmarks[0].busy = "wall time 3.6 times the CPU time"
+        one = latency(check(slow, history, settings))
+    assert one.violation
+    assert one.reason.endswith("; the machine was busy: wall time 3.6 times the CPU time")
+
+
+def test_series_are_in_the_order_of_components_sizes_and_mixes(make_report: Make, history: History) -> None:
+    names = [
+        "ice_adjust/numpy/float64/50x50x60",
+        "ice_adjust/numpy/float64/100x100x90",
+        "rain_ice/numpy/float64/50x50x60/rich",
+        "rain_ice/numpy/float64/50x50x60/sparse",
+        "rain_ice/numpy/float64/100x100x90/rich",
+        "microphysics/numpy/float64/50x50x60/rich",
+    ]
+    report = make_report(cell="numpy-float64")
+    (first,) = report.benchmarks
+    report.benchmarks = [
+        first.model_copy(
+            update={"name": name, "component": name.partition("/")[0], "domain": BenchmarkName.parse(name).domain}
+        )
+        for name in reversed(names)
+    ]
+    with history:
+        history.add(report)
+        found = collect(history, "main", "main", measures=["latency"])
+    assert [one.key.benchmark for one in found] == names

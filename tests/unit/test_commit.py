@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ice3_bench.cell.machine import PACKED_COMMIT, describe_commit, identified
-from ice3_bench.git import commit_places
+from ice3_bench.git import commit_places, is_branch_name
 from ice3_bench.provenance import Commit
 
 if TYPE_CHECKING:
@@ -123,3 +123,17 @@ def test_a_packed_project_knows_its_revision(tmp_path: Path) -> None:
     assert describe_commit(tmp_path) == packed
     (tmp_path / PACKED_COMMIT).write_text("{", encoding="utf-8")
     assert describe_commit(tmp_path) == UNKNOWN
+
+
+NAMES = ["main", "MAIN", "pr/7/someone/topic", "release/1.0", "a-b_c", "x.locks", "a@b", "{", "ä/é", "-x"]
+REFUSED = [
+    *("", "@", ".x", "a/.x", "x.lock", "a.lock/b", "a@{b", "a//b", "/a", "a/", "a.", "a..b", "a b", "a~1", "a^", "a:b"),
+    *("a?", "a*", "a[b", "a\\b", "a\x7f", "a\tb"),
+]
+
+
+@pytest.mark.parametrize("name", [*NAMES, *REFUSED])
+def test_names_of_branches_are_those_that_git_takes(name: str) -> None:
+    taken = subprocess.run(["git", "check-ref-format", f"refs/heads/{name}"], check=False).returncode == 0
+    assert is_branch_name(name) == (name in NAMES)
+    assert taken == (name in NAMES) or name == "@"  # git takes it as a part of a name only

@@ -30,7 +30,7 @@ from ice3_bench.compare.sides import LABELS, Label, Sides
 from ice3_bench.compare.verdict import Decision, Rule, Verdict
 from ice3_bench.components import checked_with
 from ice3_bench.errors import UsageError
-from ice3_bench.show.comparison import comparison_markdown, comparison_table
+from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
 from ice3_bench.show.console import make_console
 from ice3_bench.show.remarks import marks
 from ice3_probe.messages import ARRANGEMENTS, Benchmark, Checked, FieldError
@@ -325,7 +325,19 @@ def test_what_a_side_does_not_support_is_said_once() -> None:
     unsupported = Accuracy((Checked("one.nc", "ice_adjust", unsupported="Option LRED = True is not supported."),))
     (said,) = cell_of(Accuracy((checked(rvs=1e-15),)), unsupported).remarks
     assert said == "ice_adjust on one.nc is n/a for the contender: Option LRED = True is not supported."
-    assert not cell_of(unsupported, unsupported).remarks
+    neither = cell_of(unsupported, unsupported)
+    assert neither.remarks == ["ice_adjust: its accuracy is not checked, no output was compared with reference data"]
+    assert neither.benchmarks[0].unchecked
+    comparison = compared()
+    comparison.cells = [neither]
+    assert "1 ACCURACY NOT CHECKED" in comparison_markdown(comparison)
+
+
+def test_a_chain_is_not_checked_by_its_links() -> None:
+    cell = CellComparison(cell="x", benchmarks=[BenchmarkComparison(name="microphysics", component="microphysics")])
+    found = Accuracy((checked(rvs=1e-15), checked(component="rain_ice", rvs=1e-15)))
+    compare_accuracy(cell, Sides(found, found))
+    assert cell.benchmarks[0].unchecked
 
 
 def test_errors_of_other_cells_are_not_compared_silently() -> None:
@@ -509,3 +521,25 @@ def test_calibrations_in_other_weather_are_kept_apart(tmp_path: Path) -> None:
         assert not path.exists()
         path.write_text(one.as_json(), encoding="utf-8")
     assert sorted(known(tmp_path, "machine", Protocol()).statements) == sorted(one.statement for one in found)
+
+
+# Calibration ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("trials", "slower", "told"),
+    [
+        (2, 2, "Not enough trials to say what is found in 95 % of them: 2 of 20 at least."),
+        (20, 19, "Smallest of these slowdowns found in at least 95 % of the trials: 2.0%."),
+        (20, 18, "None of these slowdowns was found in 95 % of the trials."),
+    ],
+)
+def test_a_share_of_trials_is_said_if_there_are_enough(trials: int, slower: int, told: str) -> None:
+    verdicts = [Verdict.SLOWER] * slower + [Verdict.SAME] * (trials - slower)
+    numbers = [0.02] * trials
+    kind = Trials(0.02, numbers, numbers, verdicts, [8] * trials, numbers)
+    calibration = Calibration("machine", "ice_adjust/a/float64/8x8x20", Protocol(), [Trials(0.0), kind])
+    console = make_console()
+    with console.capture() as captured:
+        console.print(calibration_table(calibration))
+    assert told in captured.get()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ice3_bench.bencher.document import LONGEST_TESTBED, PHYSICS_DIFFERS, draft, in_weather, physics_differs
-from ice3_bench.report import FieldError
+from ice3_bench.report import Commit, FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,3 +56,14 @@ def test_a_report_of_wrong_physics_from_a_machine_with_a_long_name_is_sent(
     report.machine.testbed = 65 * "a"
     assert not draft([report], settings.bencher, None, problems)
     assert "Bencher takes 1 to 64" in problems[report.id]
+
+
+@pytest.mark.parametrize("branch", ["x.lock", "a@{b", "a//b", ".x"])
+def test_a_branch_that_bencher_refuses_is_named_before_anything_is_sent(
+    make_report: Callable[..., Report], settings: Settings, branch: str
+) -> None:
+    report, problems = make_report(commit=Commit(hash="0" * 40, branch=branch)), dict[str, str]()
+    assert not draft([report], settings.bencher, None, problems)
+    assert (
+        f"'{branch}' as the name of a branch. Choose another with the variable BENCHER_BRANCH." in problems[report.id]
+    )

@@ -43,7 +43,7 @@ ALL = Selection()
 
 @pytest.fixture
 def reports(make_report: Callable[..., Report]) -> list[Report]:
-    """Sixty runs of two machines and three branches, some doubtful, some uncommitted."""
+    """Sixty runs of two machines, branches and norms: some doubtful, some on a busy machine, some uncommitted."""
     random, made = Random(5), []  # noqa: S311 (no secret)
     for number in range(60):
         branch = ("main", "main", "main", "topic")[number % 4]
@@ -56,6 +56,10 @@ def reports(make_report: Callable[..., Report]) -> list[Report]:
         report.machine.testbed = "laptop" if number % 5 else "node"
         if number % 11 == 3:
             report.benchmarks[0].marked = "something else ran"
+        if number % 7 == 2:
+            report.benchmarks[0].busy = "it waited"
+        if number > 40:
+            report.accuracy_norm = 2
         if number % 17 == 4:
             report.accuracy = [
                 FieldError(data_set="x", component="ice_adjust", field="rvs", error=1.0, tolerance=1e-9, passed=False)

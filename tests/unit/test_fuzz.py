@@ -179,7 +179,7 @@ def test_reports(make_report: Callable[..., Report], settings: Settings, tmp_pat
                 except BenchError:
                     continue
                 accepted += 1
-                console.print(results_table(report, history.previous(report), check(report, history, settings)))
+                console.print(results_table(report, history.previous_of_each(report), check(report, history, settings)))
                 summary(check(report, history, settings))
                 draft([report], settings.bencher, None, {})
                 assert Report.model_validate_json(report.model_dump_json(), strict=True) == report
@@ -232,7 +232,7 @@ def test_histories(make_report: Callable[..., Report], settings: Settings, tmp_p
                     history.connection.execute("PRAGMA synchronous = OFF")
                     shown.append(history_table(collect(history, None, "main")))
                     shown += [
-                        results_table(one, history.previous(one), check(one, history, settings))
+                        results_table(one, history.previous_of_each(one), check(one, history, settings))
                         for one in history.latest_of_each() + history.latest_of_each_benchmark()
                     ]
                     if number % 20 < 2:  # it takes long

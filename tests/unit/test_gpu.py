@@ -70,7 +70,7 @@ def test_another_device_driver_or_limit_is_not_compared(
     make_report: Callable[..., Report], gpu: Gpu, old: str, new: str
 ) -> None:
     keys = {
-        make_report(machine=describe_machine(1, "here", one)).comparability
+        make_report(machine=describe_machine("here", one)).comparability
         for one in (gpu, device_record(described(SMI.replace(old, new))))
     }
     assert len(keys) == 2
@@ -80,14 +80,14 @@ def test_another_one_of_the_same_model_is_compared(make_report: Callable[..., Re
     twin = gpu.model_copy(
         update={"uuid": "GPU-ffff", "index": 0, "sm_clock_mhz": 1740.0, "copy_bytes_per_second": 4e12}
     )
-    keys = {make_report(machine=describe_machine(1, None, one)).comparability for one in (gpu, twin)}
+    keys = {make_report(machine=describe_machine(None, one)).comparability for one in (gpu, twin)}
     assert len(keys) == 1
 
 
 def test_the_testbed_is_named_after_the_model(gpu: Gpu) -> None:
-    assert describe_machine(1, None, gpu).testbed == "nvidia-h200"
-    assert describe_machine(1, "node", gpu).testbed == "node NVIDIA H200"
-    assert describe_machine(1, "node").testbed == "node"
+    assert describe_machine(None, gpu).testbed == "nvidia-h200"
+    assert describe_machine("node", gpu).testbed == "node NVIDIA H200"
+    assert describe_machine("node").testbed == "node"
 
 
 def test_the_key_of_a_cpu_report_knows_no_gpu(make_report: Callable[..., Report]) -> None:
@@ -160,7 +160,7 @@ def test_the_table_is_per_point_and_says_what_it_was_measured_with(
         cell=CELL,
         backend="gt:gpu",
         device="gpu",
-        machine=describe_machine(1, None, gpu),
+        machine=describe_machine(None, gpu),
         benchmarks=[benchmark, failed],
     )
     lines = gpu_table([report]).splitlines()

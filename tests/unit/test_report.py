@@ -11,6 +11,7 @@ from ice3_bench.commands.bench import _rescue
 from ice3_bench.errors import UnreadableError, UsageError
 from ice3_bench.report import FieldError, Machine, Metric, NotRun, Protocol, wrong_outputs
 from ice3_bench.reports import load_report, save_report
+from ice3_bench.show.compared import differences
 from ice3_bench.show.tables import results_table
 
 if TYPE_CHECKING:
@@ -256,10 +257,10 @@ def test_the_results_are_whole_in_a_terminal_of_any_width(make_report: Callable[
     report = make_report()
     console = Console(width=width, no_color=True)
     with console.capture() as captured:
-        console.print(results_table(report, report))
+        console.print(results_table(report, {report.benchmarks[0].name: report}))
     shown = captured.get()
     assert max(len(line) for line in shown.splitlines()) <= width
-    for value in ("ice_adjust 50x50x60", "1.00 ms +3.0 %", "6.67", "150.00", "25 %", "36.0 MB", "1.0e-15", "+0.0 ±"):
+    for value in ("ice_adjust 50x50x60", "1.00 to 1.03 ms", "6.67", "150.00", "25 %", "36.0 MB", "1.0e-15", "+0.0 ±"):
         assert value in shown
     assert ("benchmark" in shown) == (width == 160)
 
@@ -270,10 +271,10 @@ def test_the_results_are_whole_in_a_terminal_of_any_width(make_report: Callable[
 def version_one(report: Report) -> dict[str, Any]:
     """Return the report as version 1 would have written it."""
     data = json.loads(report.model_dump_json())
-    for name in ("port", "settings", "accuracy_policy", "not_run", "not_produced", "left_out", "remarks"):
+    for name in ("port", "settings", "accuracy_policy", "not_run", "not_produced", "left_out", "remarks", "lacking"):
         del data[name]
     for benchmark in data["benchmarks"]:
-        del benchmark["remarks"], benchmark["marked"]
+        del benchmark["remarks"], benchmark["marked"], benchmark["busy"]
     for build in data["stencils"]:
         del build["domain"]
     return {**data, "schema_version": 1}
@@ -301,15 +302,16 @@ def test_a_report_that_does_not_name_its_weather_was_measured_on_shuffled_column
     assert before.protocol.arrangement == "shuffled"
     assert before.comparability == make_report().comparability
     now = make_report(protocol=Protocol(**{**protocol, "arrangement": "coherent"}))
-    assert now.differences(before) == before.differences(now) == ["weather"]
+    assert differences(now, before) == ["weather shuffled -> coherent"]
+    assert differences(before, now) == ["weather coherent -> shuffled"]
 
 
 def test_another_port_and_other_settings_of_it_have_other_keys(make_report: Callable[..., Report]) -> None:
     ours, theirs = make_report(), make_report(port="bench/port_jax.py")
     tuned = make_report(port="bench/port_jax.py", settings={"backend": "x"})
     assert len({ours.comparability, theirs.comparability, tuned.comparability}) == 3
-    assert theirs.differences(ours) == ["port", "settings"]
-    assert tuned.differences(theirs) == ["settings"]
+    assert differences(theirs, ours) == ["port ice3_gt4py.port -> bench/port_jax.py"]
+    assert differences(tuned, theirs) == ["setting backend none -> x"]
 
 
 def test_an_unknown_measure_is_refused(make_report: Callable[..., Report]) -> None:
@@ -329,7 +331,7 @@ def test_what_is_not_to_be_trusted(make_report: Callable[..., Report], wrong: Fi
     different = make_report(accuracy_policy="report", accuracy=[wrong])
     assert different.physics_differs
     assert different.distrust(different.benchmarks[0], "peak-memory") == "the physics differs"
-    assert different.differences(report) == ["physics"]
+    assert differences(different, report) == ["physics within tolerance -> out of tolerance"]
     assert wrong_outputs([wrong, wrong], "ice_adjust") == ["rvs"]
 
 
@@ -352,7 +354,7 @@ def test_what_must_be_said_is_in_the_table_and_below_it(
     benchmark.measures |= {"compile-time": Metric(value=3.2e10), "wrong-outputs": Metric(value=1.0)}
     console = Console(width=width, no_color=True)
     with console.capture() as captured:
-        console.print(results_table(report, None))
+        console.print(results_table(report, {}))
     seen = " ".join(captured.get().split())
     for told in (
         "ice_adjust:modular 50x50x60",
@@ -376,5 +378,5 @@ def test_what_must_be_said_is_in_the_table_and_below_it(
 def test_nothing_is_marked_that_need_not_be(make_report: Callable[..., Report]) -> None:
     console = Console(width=200, no_color=True)
     with console.capture() as captured:
-        console.print(results_table(make_report(), None))
+        console.print(results_table(make_report(), {}))
     assert not any(word in captured.get() for word in ("marked", "compile", "wrong"))

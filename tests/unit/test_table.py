@@ -178,14 +178,14 @@ def test_the_profile_is_no_condition_where_nothing_is_compiled(store: Store) -> 
 @pytest.mark.parametrize("testbed", [None, "node"])
 def test_the_gpus_of_a_machine_belong_to_it_with_any_number_of_threads(store: Store, testbed: str | None) -> None:
     gpu = device_record(Device("13.0", 50_000_000, 80_000_000_000, 4.3e12, SMI))
-    machine = describe_machine(1, testbed, gpu)
+    machine = describe_machine(testbed, gpu)
     here = machine_name(testbed)
-    assert host_name(machine) == host_name(describe_machine(1, testbed)) == here
+    assert host_name(machine) == host_name(describe_machine(testbed)) == here
     kernel = timed("ice_adjust/gt_gpu/float64/50x50x60", 0.01, clock="kernel")
     store.measure("gt_gpu-float64", kernel, machine=machine, device="gpu")
     cpu = Protocol(profile="production", compile_args=[], threads=8, environment={})
     reference = timed("ice_adjust/numpy/float64/50x50x60", 3.0, clock="wall")
-    store.measure("numpy-float64", reference, machine=describe_machine(8, testbed), protocol=cpu)
+    store.measure("numpy-float64", reference, machine=describe_machine(testbed), protocol=cpu)
     summary = store.summary("numpy", Conditions(here, 8, "production", "shuffled"))
     assert {name: ratio.text for name, ratio in summary.ratios.items()} == {kernel.name: "300x"}
     text = cells_markdown(summary)
@@ -222,10 +222,10 @@ def test_each_precision_is_compared_with_itself_and_a_cell_with_all(store: Store
     assert store.ratios("numpy-float64") == {doubles: "3.2x", singles: "8.0x"}
     assert store.ratios("debug") == {"ice_adjust/numpy/float64/50x50x60": "0.31x"}
     by_backend, by_cell = cells_markdown(store.summary("numpy")), cells_markdown(store.summary("numpy-float64"))
-    assert "| times faster than numpy in the same precision |" in by_backend
+    assert "| speed relative to numpy in the same precision |" in by_backend
     assert "| ice_adjust | – | 50x50x60 | debug-float32 | 10.0 | – |" in by_backend
     assert "| ice_adjust | – | 50x50x60 | numpy-float64 | 80.0 | reference |" in by_backend
-    assert "| times faster than numpy-float64 |" in by_cell
+    assert "| speed relative to numpy-float64 |" in by_cell
     assert "| ice_adjust | – | 50x50x60 | debug-float32 | 10.0 | 8.0x |" in by_cell
 
 
@@ -335,7 +335,7 @@ def test_the_console_shows_the_cells_below_each_benchmark(mixed: Summary, width:
     for told in (
         "laptop (A Processor (1/2), 2 cores), 1 thread, ",
         ", several commits",
-        "faster: times faster than numpy in the same precision",
+        "speed relative to numpy in the same precision",
         "Commit 9999999999 with uncommitted changes: gt_cpu_ifirst-float64.",
         "Commit 0123456789: numpy-float64.",
         "numpy-float64: rain_ice: physics differs. 1 output is out of tolerance",
@@ -348,7 +348,7 @@ def test_the_console_shows_the_cells_below_each_benchmark(mixed: Summary, width:
 def test_a_narrow_terminal_shows_paragraphs_with_all_of_it(mixed: Summary) -> None:
     lines = shown(mixed, 40)
     assert not any("│" in line for line in lines)
-    for told in ("rain_ice 50x50x60 rich", "physics differs", "faster 9.0x", "memory 36.0 MB"):
+    for told in ("rain_ice 50x50x60 rich", "physics differs", "speed 9.0x", "memory 36.0 MB"):
         assert any(told in line for line in lines)
 
 

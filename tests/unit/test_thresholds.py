@@ -87,8 +87,13 @@ def test_quantiles_of_the_normal_distribution() -> None:
         (Threshold(test="iqr", upper_boundary=1.0, min_sample_size=10), [1.0] * 3, "3 of the 10 runs needed"),
         (Threshold(test="t_test", upper_boundary=0.9), [1.0, 1.0], "the same"),
         (Threshold(test="log_normal", upper_boundary=0.9), [1.0, 0.0], "not positive"),
-        (Threshold(test="delta_iqr", upper_boundary=0.9), [0.0, 1.0], "not finite"),
-        (Threshold(test="delta_iqr", upper_boundary=0.9), [0.0, 0.0], "not finite"),
+        (Threshold(test="delta_iqr", upper_boundary=0.9), [0.0, 1.0], "a change against a value of zero"),
+        (Threshold(test="delta_iqr", upper_boundary=0.9), [0.0, 0.0], "a change against a value of zero"),
+        (
+            Threshold(test="delta_iqr", upper_boundary=0.9),
+            [1.0] * 5 + [0.0, 0.0, 1.0] * 10,
+            "two values of zero follow",
+        ),
     ],
 )
 def test_a_test_that_is_not_made_says_why(model: Threshold, history: list[float], why: str) -> None:
@@ -96,6 +101,23 @@ def test_a_test_that_is_not_made_says_why(model: Threshold, history: list[float]
     assert why in (found.skipped or "")
     assert (found.baseline, found.lower, found.upper) == (None, None, None)
     assert found.crossed(1e9) is None
+
+
+@pytest.mark.parametrize(
+    ("newest_first", "upper"),
+    [
+        # The change against the zero is infinite and the largest: no quartile falls on it.
+        ([10.0, 11.0, 10.0, 11.0, 10.0, 0.0, 10.0, 10.0, 10.0, 10.0], 10.0 * (1.0 + 0.1)),
+        # Between two zeros the change is not a number: it is the last one.
+        ([10.0, 10.0, 10.0, 10.0, 10.0, 10.0, 10.0, 10.0, 0.0, 0.0], 10.0),
+    ],
+)
+def test_delta_iqr_is_made_with_zeros_in_the_history(newest_first: list[float], upper: float) -> None:
+    """As Bencher 0.6.12 does."""
+    found = boundary(Threshold(test="delta_iqr", upper_boundary=1.0), newest_first)
+    assert found.skipped is None
+    assert found.baseline == 10.0
+    assert found.upper == pytest.approx(upper, rel=1e-12)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

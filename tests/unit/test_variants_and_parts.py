@@ -48,7 +48,7 @@ def report(make_report: Callable[..., Report], settings: Settings) -> Report:
 def test_the_table_has_them_with_their_time_per_point(report: Report, component: str) -> None:
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(results_table(report, None))
+        console.print(results_table(report, {}))
     lines = [line for line in captured.get().splitlines() if component in line]
     assert [line.split("│")[1].strip() for line in lines] == CHOSEN[component]
     assert all("10.00" in line for line in lines)  # ns per point: 1.5 ms for 150 000 points

@@ -45,6 +45,8 @@ class Missing:
     """Why nothing can be sent, which is not an error, and how to change that."""
 
     reason: str
+    once: bool = False
+    """Whether it is enough to say it once, as users may not want to send anything."""
 
 
 def anonymous(host: str | None, project: str | None) -> Connection:
@@ -74,7 +76,8 @@ def connection(host: str | None, project: str | None, key: str | None, token: st
             )
         return Missing(
             "Not sent to Bencher, as there is no key. To connect: sign up at https://bencher.dev, create a project and "
-            "a key, then export BENCHER_API_KEY=... BENCHER_PROJECT=... and run nox -s bench-upload (docs/bencher.md)."
+            "a key, then export BENCHER_API_KEY=... BENCHER_PROJECT=... and run nox -s bench-upload (docs/bencher.md).",
+            once=True,
         )
     if key:
         match = KEY_PATTERN.fullmatch(key)

@@ -16,8 +16,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ice3_bench.errors import UsageError
+from ice3_bench.git import is_branch_name
 from ice3_bench.history.queue import Draft
 from ice3_bench.measures import MEASURES
+from ice3_bench.text import plain
 from ice3_probe.messages import FORMER_ARRANGEMENT
 
 if TYPE_CHECKING:
@@ -73,6 +75,13 @@ def _check_length(what: str, name: str, most: int, remedy: str) -> None:
             f"The {what} name '{name[:80]}' has {size} bytes; Bencher takes 1 to {most} without blanks around them. "
             f"{remedy}"
         )
+
+
+def _check_branch(name: str) -> None:
+    remedy = "Choose another with the variable BENCHER_BRANCH."
+    _check_length("branch", name, 256, remedy)
+    if not is_branch_name(name):
+        raise UsageError(f"Git and Bencher do not take '{plain(name)[:80]}' as the name of a branch. {remedy}")
 
 
 def physics_differs(testbed: str) -> str:
@@ -143,7 +152,7 @@ def draft(
         testbed = report.machine.testbed
         try:
             _check_length("testbed", testbed, LONGEST_TESTBED, "Shorten 'testbed' in [tool.ice3-bench].")
-            _check_length("branch", branch, 256, "Choose another with the variable BENCHER_BRANCH.")
+            _check_branch(branch)
             testbed = in_weather(testbed, report.protocol.arrangement)
             testbed = physics_differs(testbed) if report.physics_differs else testbed
             content = merge([report])

@@ -20,7 +20,7 @@ from ice3_bench.history.kept import keep
 from ice3_bench.history.rebuilding import mended
 from ice3_bench.history.store import History
 from ice3_bench.measures import MEASURES
-from ice3_bench.reports import load_report
+from ice3_bench.reports import load_report, report_files
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def store(
         If there is no report at all, or the history cannot be used.
     """
     stored = Stored()
-    found = [] if reports else paths or sorted(results.glob("*/report.json"))
+    found = [] if reports else paths or report_files(results)
     if not found and not reports:
         raise UsageError(
             f"There are no results in {results}: measure a cell first, for example nox -s bench-numpy-float64."

@@ -1,4 +1,4 @@
-"""What the measurements ran on: machine, software and revision, and the STREAM triad that the machine reaches."""
+"""What the measurements ran on: machine, software and revision."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ import os
 import platform
 import re
 import subprocess
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ice3_bench.cell.toolchain import compilers, processor
 from ice3_bench.git import PATIENCE, changes, run_git, told
@@ -26,8 +22,8 @@ PACKED_COMMIT = ".ice3-bench-commit.json"
 """File of a packed project that says which revision was packed."""
 
 
-def describe_machine(threads: int, testbed: str | None, gpu: Gpu | None = None) -> Machine:
-    """Describe this machine; takes about half a second, for the triad.
+def describe_machine(testbed: str | None, gpu: Gpu | None = None) -> Machine:
+    """Describe this machine.
 
     The testbed is named after the processor, for GPU cells after the GPU's model.
     """
@@ -42,7 +38,7 @@ def describe_machine(threads: int, testbed: str | None, gpu: Gpu | None = None) 
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         device=gpu.name if gpu else None,
         gpu=gpu,
-        triad_bytes_per_second=triad(threads),
+        triad_bytes_per_second=None,  # the timing pass measures it
     )
 
 
@@ -73,7 +69,22 @@ def _slug(text: str) -> str:
 
 def cores() -> int:
     """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(allowed_cpus())
+
+
+def allowed_cpus() -> set[int]:
+    """Return the numbers of the cores that this process may use."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+
+
+def cache_bytes(caches: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> int | None:
+    """Return the size of the largest cache of the processor; None if the system does not tell."""
+    found = []
+    for path in caches.glob("index*/size"):
+        with suppress(OSError, UnicodeDecodeError):
+            if told := re.fullmatch(r"(\d+)([KM])\s*", path.read_text(encoding="utf-8")):
+                found.append(int(told[1]) * {"K": 2**10, "M": 2**20}[told[2]])
+    return max(found, default=None)
 
 
 def quota(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
@@ -150,30 +161,3 @@ def unchanged(before: Commit, after: Commit) -> tuple[Commit, list[str]]:
         + (f", from {before.hash} to {after.hash}" if before.hash != after.hash else "")
         + ": the run counts as one with uncommitted changes."
     ]
-
-
-def triad(threads: int, *, megabytes: int = 128, repeats: int = 8) -> float:
-    """Measure STREAM's triad, a = b + s c, in bytes per second (24 bytes per element, best of ``repeats``).
-
-    The arrays are walked in blocks whose product stays in the cache, so that memory sees each array once, as in STREAM.
-    """
-    size = megabytes * 2**20 // 24 // threads
-    block = 8192
-
-    def work(arrays: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
-        a, b, c = arrays
-        product = np.empty(block)
-        for start in range(0, size, block):
-            part = slice(start, min(start + block, size))
-            view = product[: part.stop - start]
-            np.multiply(c[part], 3.0, out=view)
-            np.add(b[part], view, out=a[part])
-
-    sets = [(np.zeros(size), np.ones(size), np.full(size, 2.0)) for _ in range(threads)]
-    best = float("inf")
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in range(repeats):
-            start = time.perf_counter()
-            list(pool.map(work, sets))
-            best = min(best, time.perf_counter() - start)
-    return 24.0 * size * threads / best

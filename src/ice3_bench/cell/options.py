@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ice3_bench.arguments import Parser
 from ice3_bench.cell.passes import STABILISING_FLAGS
 from ice3_bench.errors import UsageError
 from ice3_bench.names import PRESETS, parse_domain
@@ -46,6 +48,8 @@ class Options:
         Components that replace those of the cell; empty: those of the cell.
     arrangement
         Where the columns of the weather stand.
+    strict_machine
+        Whether anything that disturbs timings is an error.
     data
         Files and folders with data of PHYEX to time instead of the weather.
     namelist
@@ -64,10 +68,17 @@ class Options:
     domains: tuple[Domain, ...] = ()
     components: tuple[str, ...] = ()
     arrangement: Arrangement = STANDARD_ARRANGEMENT
+    strict_machine: bool = False
     data: tuple[str, ...] = ()
     namelist: str = ""
     columns: int | None = None
     pytest_args: tuple[str, ...] = ()
+
+    @property
+    def selective(self) -> bool:
+        """Whether something else than all benchmarks of the cell may be measured."""
+        selecting = [one for one in self.pytest_args if not one.startswith("--benchmark-")]
+        return bool(self.domains or self.components or self.data or selecting)
 
 
 def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
@@ -78,7 +89,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     UsageError
         If an option of the session has a bad value, or an option for pytest is one that only the session may set.
     """
-    parser = bench_parser(settings.threads, settings.arrangement)
+    parser = bench_parser(settings.threads, settings.arrangement, Parser)
     try:
         given, rest = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
@@ -88,6 +99,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     if given.device is not None and given.device < 0:
         raise UsageError(f"--device {given.device}: the first GPU has number 0.")
     _require_data(given)
+    _require_once(rest)
     for argument in rest:
         if argument.partition("=")[0] in OWN_OPTIONS:
             raise UsageError(
@@ -102,13 +114,22 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
         given.device,
         given.profile,
         domains,
-        parse_components(given.components) if given.components else (),
+        parse_components(",".join(given.components)) if given.components else (),
         given.arrangement,
+        given.strict_machine,
         tuple(str(Path(one).absolute()) for one in given.data),
         str(Path(given.namelist).absolute()) if given.namelist else "",
         given.columns,
         tuple(rest),
     )
+
+
+def _require_once(rest: Sequence[str]) -> None:
+    """Raise UsageError if an option of pytest is given twice of which it would take the last."""
+    names = Counter(argument.partition("=")[0] for argument in rest)
+    for name, times in names.items():
+        if times > 1 and (name in ("-k", "-m") or name.startswith("--benchmark-")):
+            raise UsageError(f"{name} is given twice, and pytest takes the last one only. Write -k 'a or b' for both.")
 
 
 def _require_data(given: argparse.Namespace) -> None:

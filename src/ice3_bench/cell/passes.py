@@ -259,8 +259,13 @@ def measure_time(place: Workplace) -> Answers:
     return answers
 
 
-def measure_memory(place: Workplace) -> Answers:
+def measure_memory(place: Workplace, dumps: str = "memray") -> Answers:
     """Run each benchmark once under memray; on a GPU, with CuPy's memory pool watched instead.
+
+    Parameters
+    ----------
+    dumps
+        Name of the folder that takes memray's dumps.
 
     Raises
     ------
@@ -271,7 +276,7 @@ def measure_memory(place: Workplace) -> Answers:
         answers = _run_pytest(place, "memory", ["--benchmark-disable"])
     else:
         flags = ["--benchmark-disable", "--isolate", "--memray", "--hide-memray-summary"]
-        flags += [f"--memray-bin-path={place.folder / 'memray'}", "--memray-bin-prefix=peak"]
+        flags += [f"--memray-bin-path={place.folder / dumps}", "--memray-bin-prefix=peak"]
         answers = _run_pytest(place, "memory", flags, MEMORY_ENVIRONMENT)
     if not answers.of(messages.Peak) and not answers.failures:
         raise fail(place, "memory", answers.code)

@@ -91,6 +91,10 @@ class Progress:
         elif line := self.pieces.take(message):
             self.console.print(f"      {line}", soft_wrap=True)
 
+    def say(self, what: str) -> None:
+        """Print something that the user must know."""
+        self.console.print(what, style="yellow", soft_wrap=True)
+
     def step(self, name: str) -> None:
         """Show what the pass is working on."""
         self._benchmark = name

@@ -6,8 +6,11 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ice3_bench.components import links_of
+from ice3_bench.cell.busy import above_triad, busy, steady
+from ice3_bench.cell.probe import benchmarks_of
+from ice3_bench.names import parse_domain
 from ice3_bench.report import Benchmark, FieldError, Metric, NotRun, Rounds, StencilBuild, wrong_outputs
+from ice3_bench.text import count, listed
 from ice3_probe import messages
 from ice3_probe.messages import base_of
 
@@ -67,13 +70,30 @@ def not_produced(checked: Sequence[messages.Checked]) -> dict[str, list[str]]:
     return {component: fields for component, fields in found.items() if fields}
 
 
-def timed_benchmarks(place: Workplace, answers: Answers, bandwidth: float | None) -> list[Benchmark]:
+def not_compared(asked: Iterable[str], checked: Sequence[messages.Checked]) -> list[str]:
+    """Say which of the components asked for were compared with nothing, and which of their outputs were not."""
+    said = []
+    for component in asked:
+        found = [one for one in checked if one.component == component and not one.unsupported]
+        if not any(one.fields for one in found):
+            reasons = dict.fromkeys(one.unsupported for one in checked if one.component == component)
+            why = "; ".join(filter(None, reasons)) or "there is no reference data for it"
+            said.append(f"{component}: its accuracy is not checked, {why.rstrip('.')}.")
+            continue
+        lacking = [name for name in found[0].not_compared if all(name in one.not_compared for one in found)]
+        if lacking:
+            outputs = count(len(lacking), "output is", "outputs are")
+            said.append(f"{component}: {outputs} in no data set and not checked: {listed(lacking)}.")
+    return said
+
+
+def timed_benchmarks(place: Workplace, answers: Answers, copies: float | None = None) -> list[Benchmark]:
     """Return the benchmarks of a timing pass, failed ones included.
 
     Parameters
     ----------
-    bandwidth
-        STREAM triad of the machine with the threads of the session, or copies on the GPU, bytes per second.
+    copies
+        Bandwidth of copies on the GPU, bytes per second.
     """
     timed = {one.benchmark: one for one in answers.of(messages.Timed) if one.benchmark not in answers.failures}
     remarks = answers.of(messages.Remark)
@@ -82,13 +102,20 @@ def timed_benchmarks(place: Workplace, answers: Answers, bandwidth: float | None
         if benchmark.name in answers.failures:
             found.append(_benchmark(place, benchmark, error=answers.failures[benchmark.name]))
         elif benchmark.name in timed:
-            found.append(_timed(place, benchmark, timed[benchmark.name], bandwidth))
+            found.append(_timed(place, benchmark, timed[benchmark.name], copies))
         else:  # not selected
             continue
         said = [remark for remark in remarks if remark.benchmark == benchmark.name]
-        found[-1].remarks = [remark.text for remark in said if not remark.marks]
+        found[-1].remarks += [remark.text for remark in said if not remark.marks]
         found[-1].marked = "; ".join(remark.text for remark in said if remark.marks) or None
     return found
+
+
+def lacking(place: Workplace, benchmarks: Iterable[Benchmark]) -> list[str]:
+    """Return the benchmarks of the cell in the matrix that were not measured."""
+    backend, measured = place.cell.backend, {one.name for one in benchmarks}
+    whole = benchmarks_of(place.cell, map(parse_domain, backend.domains), arrangement=place.arrangement)
+    return [one.name for one in whole if one.name not in measured]
 
 
 def without_energy(answers: Answers) -> list[str]:
@@ -121,9 +148,9 @@ def add_memory(benchmarks: Iterable[Benchmark], answers: Answers, dumps: Path) -
 
 
 def add_accuracy(benchmarks: Iterable[Benchmark], accuracy: Sequence[FieldError], *, count_wrong: bool) -> None:
-    """Give each benchmark the error of its component, and a chain that of the worst of its links.
+    """Give each benchmark the largest error of its component; one whose component was not compared gets none.
 
-    A benchmark whose component was not compared gets none.
+    The errors of other components say nothing of it: a chain can be wrong although its links are right.
 
     Parameters
     ----------
@@ -131,14 +158,12 @@ def add_accuracy(benchmarks: Iterable[Benchmark], accuracy: Sequence[FieldError]
         Whether outputs out of tolerance are a measure: in cells that report their accuracy.
     """
     for benchmark in benchmarks:
-        links = links_of(benchmark.component)
         own = [entry for entry in accuracy if entry.component == benchmark.component]
-        own = own or [entry for entry in accuracy if base_of(entry.component) in links]
         if not own:
             continue
         benchmark.measures["accuracy"] = Metric(value=max(entry.error for entry in own))
         if count_wrong:
-            wrong = sum(len(wrong_outputs(own, component)) for component in {entry.component for entry in own})
+            wrong = len(wrong_outputs(own, benchmark.component))
             benchmark.measures["wrong-outputs"] = Metric(value=float(wrong))
 
 
@@ -157,9 +182,7 @@ def _benchmark(
     )
 
 
-def _timed(
-    place: Workplace, benchmark: messages.Benchmark, timed: messages.Timed, bandwidth: float | None
-) -> Benchmark:
+def _timed(place: Workplace, benchmark: messages.Benchmark, timed: messages.Timed, copies: float | None) -> Benchmark:
     rounds = Rounds(
         wall_ns=list(timed.rounds.wall_ns),
         cpu_ns=list(timed.rounds.cpu_ns),
@@ -168,6 +191,10 @@ def _timed(
     )
     made = _benchmark(place, benchmark, rounds)
     latency = _shortest(made.times)
+    made.triads = list(timed.triads)
+    bandwidth, unknown = (copies, "") if copies else steady(timed.triads)
+    if made.clock != "kernel":
+        made.busy = busy(rounds, place.threads)
     measures = {
         "latency": latency,
         "throughput": _rate(1e9 * made.points, latency),
@@ -178,6 +205,7 @@ def _timed(
         "energy-per-mpoint": _energy(timed.joules, made.points / 1e6),
     }
     made.measures = {name: metric for name, metric in measures.items() if metric is not None}
+    made.remarks = [f"{said}." for said in (unknown, above_triad(made, timed.bytes)) if said]
     if latency is None:
         made.error = COARSE if made.times else f"no time was taken by the clock '{made.clock}'"
     return made

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ice3_bench.cell import passes, records
+from ice3_bench.cell import passes, preflight, records
 from ice3_bench.cell.data import data_benchmarks, said_of
 from ice3_bench.cell.durations import Durations
 from ice3_bench.cell.environment import make_environment
@@ -37,9 +37,10 @@ from ice3_bench.errors import BenchError, Exit, Interrupted, PassError, UsageErr
 from ice3_bench.files import write_atomically
 from ice3_bench.names import parse_domain
 from ice3_bench.report import PassRecord, Report
-from ice3_bench.reports import save_report
+from ice3_bench.reports import FULL, PARTIAL, save_report
 from ice3_bench.storage import touch
 from ice3_bench.text import count
+from ice3_probe.messages import NORM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -145,7 +146,7 @@ def run_session(
     console: Console,
     branches: Mapping[str | None, str] | None = None,
 ) -> Outcome:
-    """Measure one cell and write ``results/<cell>/report.json``.
+    """Measure one cell and write its report; a partial one replaces no other than a partial one.
 
     Parameters
     ----------
@@ -164,21 +165,24 @@ def run_session(
         If nothing could be measured: wrong usage, something missing, wrong physics, or Ctrl-C before the memory pass.
     """
     options = parse_arguments(arguments, settings)
+    if options.strict_machine:  # better to find out now than after compiling
+        preflight.begin(options.threads, lambda _said: None, strict=True)
     with own_folder(results / cell.id, cell) as folder:
         known = Durations(project / ".cache" / "durations" / f"{cell.id}.json", machine_name(settings.testbed))
         progress = Progress(console, PASSES, Pieces(cell.backend.name, known))
         with progress.running("environment"):
             place = prepare(project, folder, results / cell.id, cell, settings, options, progress.step, progress.notify)
             progress.expected = last_passes(place)
-        earlier = sorted(place.results.glob("report*.json")) if options.resume else []
+        earlier = [place.results / FULL, place.results / PARTIAL] if options.resume else []
         if done := measured_before(place, protocol_of(place), earlier):
             return Outcome(done, Exit.OK, place.results, place.environment.python, resumed=True)
-        report, problem = _measure(place, progress, branches or {})
-        _save(report, place.results / "report.json")
+        report, problem = _measure(place, progress, branches or {}, strict=options.strict_machine)
+        path = place.results / (PARTIAL if report.lacking else FULL)
+        _save(report, path)
     code = Exit.FAILED if report.failures or problem else Exit.OK
     if isinstance(problem, Interrupted):
         code = Exit.INTERRUPTED
-    return Outcome(report, code, place.results / "report.json", place.environment.python)
+    return Outcome(report, code, path, place.environment.python)
 
 
 @contextmanager
@@ -213,43 +217,54 @@ def _publish(folder: Path, results: Path) -> None:
         old.unlink(missing_ok=True)  # of further processes of an earlier pass
     for log in logs:
         log.replace(results / log.name)
-    if (folder / "memray").is_dir():
-        shutil.rmtree(folder / "memray" / "metadata", ignore_errors=True)
-        shutil.rmtree(results / "memray", ignore_errors=True)
-        (folder / "memray").replace(results / "memray")
+    for dumps in (folder / "memray", folder / "memray-partial"):
+        if dumps.is_dir():
+            shutil.rmtree(dumps / "metadata", ignore_errors=True)
+            shutil.rmtree(results / dumps.name, ignore_errors=True)
+            dumps.replace(results / dumps.name)
 
 
 def _measure(
-    place: Workplace, progress: Progress, branches: Mapping[str | None, str]
+    place: Workplace, progress: Progress, branches: Mapping[str | None, str], *, strict: bool
 ) -> tuple[Report, Exception | None]:
-    """Run the passes; return the report, and what ended the memory pass early, if something did."""
+    """Run the passes; return the report, and what ended the memory pass early, if something did.
+
+    Parameters
+    ----------
+    strict
+        Whether anything that disturbs timings is an error.
+    """
     cell, testbed = place.cell, place.settings.testbed
     before, unknown = identified(place.project)
     with progress.running("compile"):
         builds = records.stencil_builds(passes.compile_stencils(place))
         gpu = passes.describe_device(place) if cell.backend.device == "gpu" else None
-        machine = describe_machine(place.threads, testbed, gpu)
-        bandwidth = gpu.copy_bytes_per_second if gpu else machine.triad_bytes_per_second
+        machine = describe_machine(testbed, gpu)
     with progress.running("accuracy"):
         checked = passes.check_accuracy(place)
         accuracy = records.field_errors(checked)
         if cell.backend.accuracy == "gate":
             of_data = {one.name for one in place.found}
             require_right_physics([one for one in accuracy if one.data_set not in of_data], cell)
+    disturbances = preflight.begin(place.threads, progress.say, strict=strict)
     with progress.running("timing"):
+        look = preflight.Look.now()
         timing = passes.measure_time(place)
-        benchmarks = records.timed_benchmarks(place, timing, bandwidth)
-    problem = _add_memory(place, progress, benchmarks)
+        meanwhile = preflight.Between(look, preflight.Look.now()).disturbances
+        benchmarks = records.timed_benchmarks(place, timing, gpu.copy_bytes_per_second if gpu else None)
+        machine.triad_bytes_per_second = max(
+            (one for benchmark in benchmarks for one in benchmark.triads), default=None
+        )
+    lacking = records.lacking(place, benchmarks)
+    problem = _add_memory(place, progress, benchmarks, "memray-partial" if lacking else "memray")
     records.add_compile_times(benchmarks, builds)
     records.add_accuracy(benchmarks, accuracy, count_wrong=cell.backend.accuracy == "report")
     commit, remarks = unchanged(before, describe_commit(place.project))
     commit.branch = branches.get(commit.hash, commit.branch)
     if unknown:
         remarks.append(f"The revision is unknown, so the run counts as one with uncommitted changes: {unknown}")
-    allowed = min(machine.cores, machine.quota or machine.cores)
-    remarks += said_of(place.found, checked)
-    if place.threads > allowed:
-        remarks.append(f"{place.threads} threads were asked for, and a process may use {allowed:g} cores: they wait.")
+    remarks += [*disturbances, *(f"During the timing: {one[0].lower()}{one[1:]}" for one in meanwhile)]
+    remarks += [*records.not_compared(place.job.checked, checked), *said_of(place.found, checked)]
     report = Report(
         id=str(uuid.uuid4()),
         cell=cell.id,
@@ -267,10 +282,12 @@ def _measure(
         stencils=builds,
         accuracy=accuracy,
         accuracy_policy=cell.backend.accuracy,
+        accuracy_norm=NORM,
         not_run=records.not_run(checked),
         not_produced=records.not_produced(checked),
         left_out=sum(one.left_out for one in checked),
         benchmarks=benchmarks,
+        lacking=lacking,
         remarks=[*remarks, *records.without_energy(timing)],
         incomplete=timing.incomplete or (None if problem is None else str(problem)),
     )
@@ -301,19 +318,19 @@ def require_right_physics(accuracy: list[FieldError], cell: Cell) -> None:
     )
 
 
-def _add_memory(place: Workplace, progress: Progress, benchmarks: list[Benchmark]) -> Exception | None:
+def _add_memory(place: Workplace, progress: Progress, benchmarks: list[Benchmark], dumps: str) -> Exception | None:
     """Add the peak memory to the benchmarks; return what ended the pass early, if something did.
 
-    The timing is measured by now: whatever happens here must not lose it.
+    The timing is measured by now: whatever happens here must not lose it. ``dumps`` names the folder of memray's dumps.
     """
     try:
         with progress.running("memory"):
-            memory = passes.measure_memory(place)
+            memory = passes.measure_memory(place, dumps)
     except KeyboardInterrupt:
         return Interrupted("Interrupted in the memory pass.")
     except (BenchError, OSError) as error:
         return error
-    records.add_memory(benchmarks, memory, place.results / "memray")
+    records.add_memory(benchmarks, memory, place.results / dumps)
     return PassError(memory.incomplete) if memory.incomplete else None
 
 

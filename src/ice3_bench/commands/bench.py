@@ -15,7 +15,7 @@ from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
 from ice3_bench.bencher.upload import HISTORY, store
-from ice3_bench.cell.options import Options
+from ice3_bench.cell.options import Options, parse_arguments
 from ice3_bench.cell.passes import check_accuracy, explain_accuracy
 from ice3_bench.cell.pieces import Pieces
 from ice3_bench.cell.session import own_folder, prepare, run_session
@@ -26,14 +26,14 @@ from ice3_bench.files import write_atomically
 from ice3_bench.history.checks import check, summary
 from ice3_bench.history.rebuilding import mended
 from ice3_bench.history.store import History
-from ice3_bench.reports import load_report
+from ice3_bench.reports import FULL, PARTIAL, load_report
 from ice3_bench.settings.matrix import parse_components
 from ice3_bench.show.accuracy import accuracy_table
+from ice3_bench.show.compared import compared_with
 from ice3_bench.show.console import make_console, working
 from ice3_bench.show.explanation import explanation
 from ice3_bench.show.gpu import gpu_table
 from ice3_bench.show.tables import results_table
-from ice3_bench.text import short
 from ice3_probe.messages import Started
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from ice3_bench.cell.session import Outcome
     from ice3_bench.history.checks import Check
-    from ice3_bench.report import Report
+    from ice3_bench.report import Benchmark, Report
     from ice3_bench.settings.matrix import Cell
     from ice3_probe.messages import Message
 
@@ -71,7 +71,8 @@ def gpu(_context: Context) -> None:
     surroundings = Surroundings.read()
     reports: list[Report] = []
     codes = set()
-    path = surroundings.results / "gpu.md"
+    selective = parse_arguments(arguments(), surroundings.settings).selective
+    path = surroundings.results / ("gpu-partial.md" if selective else "gpu.md")
     path.unlink(missing_ok=True)  # the last table must not be taken for this one
     for cell in surroundings.settings.cells:
         if cell.backend.device != "gpu":
@@ -103,7 +104,8 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
     surroundings.where()  # complain about a wrong credential before measuring, not after
     if told := mended(surroundings.results / HISTORY):
         print(f"Warning: {told}", file=sys.stderr)
-    _rescue(surroundings, surroundings.results / cell.id / "report.json")
+    for name in (FULL, PARTIAL):
+        _rescue(surroundings, surroundings.results / cell.id / name)
     outcome = run_session(
         surroundings.project,
         surroundings.results,
@@ -125,7 +127,7 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
     try:
         stored = store_reports(surroundings, console, reports=[report])
     except UsageError:  # the history cannot be used: what was measured is shown all the same
-        console.print(results_table(report, None))
+        console.print(results_table(report, {}))
         raise
     checks = _show(surroundings, outcome, console)
     _tell(checks, report)
@@ -137,7 +139,7 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
         code = Exit.FAILED
     if code is Exit.INTERRUPTED:  # the user wants to stop: the next upload sends it
         return report, code
-    uploaded = send_queued(surroundings, console, surroundings.revision(), stored.new)
+    uploaded = send_queued(surroundings, console, surroundings.revision(), stored.new, asked=False)
     return report, code if code is not Exit.OK else uploaded
 
 
@@ -181,27 +183,16 @@ def _show(surroundings: Surroundings, outcome: Outcome, console: Console) -> lis
     """Print the table, what it is compared with, and the commands that look closer; return the checks."""
     report = outcome.report
     with History(surroundings.results / HISTORY) as history:
-        previous, other = history.previous(report), history.latest_other(report)
+        previous, other = history.previous_of_each(report), history.latest_other(report)
         checks = check(report, history, surroundings.settings)
     console.print(results_table(report, previous, checks))
-    if previous:
-        revision = short(previous.commit.hash)
-        since = report.software.differences(previous.software)
-        console.print(
-            f"Compared with the run of {previous.created:%Y-%m-%d %H:%M} UTC ({revision})"
-            + (f", but with other versions: {', '.join(since)}." if since else "."),
-            soft_wrap=True,
-        )
-    elif other:
-        differing = report.differences(other)
-        console.print(
-            f"Not compared with the run of {other.created:%Y-%m-%d %H:%M} UTC: it differs in {', '.join(differing)}."
-        )
-    dumps = [benchmark.memray_dump for benchmark in report.benchmarks if benchmark.memray_dump]
-    if dumps:
+    for line in compared_with(report, previous, other):
+        console.print(line, soft_wrap=True)
+    largest = max(report.benchmarks, key=_peak, default=None)
+    if largest is not None and largest.memray_dump:
         memray = os.path.relpath(outcome.python.with_name("memray"))
-        command = f"{memray} flamegraph '{os.path.relpath(dumps[-1])}'"
-        console.print(f"Memory flamegraph: {command}", soft_wrap=True)
+        command = f"{memray} flamegraph '{os.path.relpath(largest.memray_dump)}'"
+        console.print(f"The largest peak is that of {largest.label}. What allocates it: {command}", soft_wrap=True)
     for line in summary(checks):
         console.print(line, soft_wrap=True)
     if report.commit.dirty and checks:
@@ -210,6 +201,12 @@ def _show(surroundings: Surroundings, outcome: Outcome, console: Console) -> lis
         )
     console.print(f"Report: {os.path.relpath(outcome.path)}", soft_wrap=True)
     return checks
+
+
+def _peak(benchmark: Benchmark) -> float:
+    """Return the peak memory of a benchmark, or less than any if memray recorded none."""
+    peak = benchmark.measures.get("peak-memory")
+    return peak.value if peak is not None and benchmark.memray_dump else -1.0
 
 
 def _tell(checks: list[Check], report: Report) -> None:
@@ -229,11 +226,11 @@ def _tell(checks: list[Check], report: Report) -> None:
 
 @task(
     positional=[],
-    iterable=["file"],
+    iterable=["file", "components"],
     help={
         "backend": "name or id of the backend, such as gt_cpu_ifirst",
         "precision": "float32 or float64",
-        "components": "ice_adjust,ice_adjust:modular instead of the backend's",
+        "components": "ice_adjust,ice_adjust:modular instead of the backend's; repeatable",
         "file": "netCDF data set in the reference format, or data of PHYEX; repeatable (default: those of the probe)",
         "namelist": "file with the options of PHYEX's data (default: the one beside them)",
         "strict": "build without vector mathematics and hold float64 to the specification's 1e-12",
@@ -246,7 +243,7 @@ def accuracy(
     _context: Context,
     backend: str,
     precision: str,
-    components: str | None = None,
+    components: list[str] | None = None,
     file: list[str] | None = None,
     namelist: str | None = None,
     strict: bool = False,
@@ -260,7 +257,7 @@ def accuracy(
     options = Options(
         threads=settings.threads,
         profile="strict" if strict else "production",
-        components=parse_components(components) if components else (),
+        components=parse_components(",".join(components)) if components else (),
         namelist=str(Path(namelist).absolute()) if namelist else "",
     )
     results = surroundings.results / cell.id
@@ -284,7 +281,7 @@ def accuracy(
         records = [asdict(one) for one in checked]
         print(json.dumps({"accuracy": records, "explanation": _tagged(found)} if explain else records, indent=1))
     else:
-        console.print(accuracy_table(checked))
+        console.print(accuracy_table(checked, place.job.checked))
         if explain:
             console.print(explanation(found))
     if not all(one.passed for one in checked):

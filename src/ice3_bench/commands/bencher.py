@@ -28,7 +28,7 @@ from ice3_bench.github.client import GitHub
 from ice3_bench.github.comment import MARKER, SUMMARY_LIMIT, Content, comment
 from ice3_bench.github.fork_reports import read_reports
 from ice3_bench.history.store import History
-from ice3_bench.reports import load_report
+from ice3_bench.reports import load_report, report_files
 from ice3_bench.show.console import make_console
 from ice3_bench.text import count
 from ice3_bench.usage import BENCHER
@@ -261,8 +261,7 @@ def _github(actions: Actions) -> GitHub:
 def _testbeds(surroundings: Surroundings, given: str | None) -> list[str]:
     if given:
         return [given]
-    paths = sorted(surroundings.results.glob("*/report.json"))
-    reports = [load_report(path) for path in paths]
+    reports = [load_report(path) for path in report_files(surroundings.results)]
     settings = surroundings.settings
     names = {in_weather(one.machine.testbed, one.protocol.arrangement) for one in reports}
     if settings.testbed or not names:

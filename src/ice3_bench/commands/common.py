@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit as InvokeExit
 
+from ice3_bench.arguments import repeated
 from ice3_bench.bencher.client import Bencher, Patience
 from ice3_bench.bencher.connection import KEY_PATTERN, Connection, Missing, anonymous, connection
 from ice3_bench.bencher.document import Revision
@@ -99,6 +100,11 @@ def arguments() -> list[str]:
     return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
 
 
+def _own_words() -> list[str]:
+    """Return what stands before ``--`` on the command line: commands and their options."""
+    return sys.argv[1 : sys.argv.index("--") if "--" in sys.argv else None]
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Treat SIGTERM and a lost terminal like Ctrl-C; after the first, ignore all of them to clean up."""
@@ -140,6 +146,8 @@ def explained(body: Callable[..., None]) -> Callable[..., None]:
                     raise UsageError(f"{names} must be given: --help lists the options.")
                 with interruptible():
                     end_with_parent(os.environ.get(PARENT))
+                    if name := repeated(_own_words(), options):
+                        raise UsageError(f"{name} is given twice: which one is meant?")
                     body(*arguments, **options)
             except BenchError as error:
                 raise _end(f"Error: {error}", error.code) from error

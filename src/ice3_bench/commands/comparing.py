@@ -12,8 +12,10 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
+from ice3_bench.arguments import Parser
 from ice3_bench.cell.lock import locked
 from ice3_bench.cell.machine import machine_name
+from ice3_bench.cell.preflight import begin
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.compare import instructions
 from ice3_bench.compare.calibration import Calibration, known, place
@@ -32,7 +34,7 @@ from ice3_bench.settings.matrix import parse_components
 from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
 from ice3_bench.show.console import make_console, working
 from ice3_bench.text import listed
-from ice3_bench.usage import add_arrangement
+from ice3_bench.usage import add_arrangement, add_strict_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +65,7 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 
 
 def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="nox -s bench-compare --", description="Compare two revisions.")
+    parser = Parser(prog="nox -s bench-compare --", description="Compare two revisions.")
     parser.add_argument(
         "--base", help="revision to compare with, REV... its merge base (default: of the default branch)"
     )
@@ -82,6 +84,7 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     )
     parser.add_argument("--domain", help="domain instead of each backend's compare-domain, such as 100x100x90")
     add_arrangement(parser, settings.arrangement)
+    add_strict_machine(parser)
     parser.add_argument("--threads", type=_whole(1, 4096), help="OpenMP threads (default: those of pyproject.toml)")
     parser.add_argument("--budget", type=_positive, default=75.0, help="seconds for each benchmark")
     parser.add_argument("--total", type=_positive, default=1200.0, help="seconds for all; the budgets shrink to fit")
@@ -131,6 +134,7 @@ def compare(_context: Context) -> None:
         for path, text in zip(files, (comparison.as_json(), comparison_markdown(comparison)), strict=True):
             write_atomically(path, text)
 
+    begin(request.threads, lambda said: console.print(said, soft_wrap=True), strict=options.strict_machine)
     with working(console, "preparing") as notify:
         comparison = compare_revisions(
             surroundings.project,
@@ -157,7 +161,7 @@ def _calibrations(surroundings: Surroundings, request: Request) -> str:
 
 
 def _parse_calibration(given: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="nox -s bench-calibrate --", description="Prove bench-compare here.")
+    parser = Parser(prog="nox -s bench-calibrate --", description="Prove bench-compare here.")
     parser.add_argument("--budget", type=_positive, default=3600.0, help="seconds of trials")
     parser.add_argument(
         "--trials", type=_whole(1, 10**6), default=100, help="trials of each kind, those already stored included"
@@ -166,6 +170,7 @@ def _parse_calibration(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--cell", help="cell of the matrix (default: the first compiled CPU cell in float64)")
     parser.add_argument("--component", default="ice_adjust", help="component to run")
     parser.add_argument("--domain", help="domain instead of the backend's compare-domain")
+    add_strict_machine(parser)
     parser.add_argument("--injected", type=_positive, nargs="+", default=[0.02, 0.03], help="known slowdowns")
     options = parser.parse_args(given)
     if len({f"{share:.1%}" for share in options.injected}) < len(options.injected):
@@ -187,6 +192,7 @@ def calibrate(_context: Context) -> None:
     path = place(folder, machine, benchmark.name, protocol, benchmark.arrangement)
     stored = Calibration.load(path) if path.exists() and not options.fresh else None
     console = make_console()
+    begin(settings.threads, lambda said: console.print(said, soft_wrap=True), strict=options.strict_machine)
     try:
         with (
             locked(folder / ".lock", "The comparison is being calibrated"),

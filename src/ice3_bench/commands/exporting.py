@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
 from invoke.tasks import task
 
+from ice3_bench.arguments import Parser
 from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.errors import UsageError
@@ -50,9 +51,7 @@ def _time(text: str) -> datetime:
 
 
 def _parse(given: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="nox -s bench-export --", description="Give the local history to others.", exit_on_error=False
-    )
+    parser = Parser(prog="nox -s bench-export --", description="Give the local history to others.", exit_on_error=False)
     parser.add_argument("--format", choices=FORMATS, default="csv", help="default: %(default)s")
     parser.add_argument("--since", type=_time, help="only runs since this date, in UTC unless it has a zone")
     parser.add_argument(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
 from invoke.tasks import task
 
+from ice3_bench.arguments import Parser
 from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.errors import UsageError
@@ -25,6 +25,8 @@ from ice3_bench.show.tables import history_table
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
+    import argparse
+
     from ice3_bench.history.series import Series
     from ice3_bench.settings.matrix import Settings
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 def _parser(session: str, what: str, settings: Settings) -> argparse.ArgumentParser:
     known: list[str] = list(MEASURES)
     watched = [measure for measure in known if measure in settings.history.thresholds] or known
-    parser = argparse.ArgumentParser(prog=f"nox -s {session} --", description=what)
+    parser = Parser(prog=f"nox -s {session} --", description=what)
     parser.add_argument("--branch", help="branch whose runs to show (default: the base branch); HEAD: runs on none")
     parser.add_argument("--benchmarks", nargs="+", default=[], help="only benchmarks whose name contains one of these")
     parser.add_argument("--measures", nargs="+", default=watched, choices=known, help="default: those watched")

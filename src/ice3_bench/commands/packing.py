@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
 from invoke.tasks import task
 
+from ice3_bench.arguments import Parser
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.pack.archive import make_archive
 from ice3_bench.show.console import make_console, working
 
+if TYPE_CHECKING:
+    import argparse
+
 
 def _parse(given: list[str], results: Path) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="nox -s bench-pack --", description="Pack cells into one archive.")
+    parser = Parser(prog="nox -s bench-pack --", description="Pack cells into one archive.")
     parser.add_argument("--cells", nargs="+", required=True, help="ids, backends, precisions or tags")
     parser.add_argument("--output", type=Path, default=results / "pack.tar.gz", help="the archive")
     parser.add_argument("--on-node", nargs="+", default=[], help="packages to leave out, as the machine has them")

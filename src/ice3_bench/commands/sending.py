@@ -58,11 +58,20 @@ def store_reports(
     return stored
 
 
-def send_queued(surroundings: Surroundings, console: Console, revision: Revision | None, new: list[Report]) -> Exit:
-    """Send what is queued, ``new`` being what was just stored; say what happened and return the exit code."""
+def send_queued(
+    surroundings: Surroundings, console: Console, revision: Revision | None, new: list[Report], *, asked: bool = True
+) -> Exit:
+    """Send what is queued, ``new`` being what was just stored; say what happened and return the exit code.
+
+    Parameters
+    ----------
+    asked
+        Whether the user asked for it. Who did not is told only once how to connect.
+    """
     where = surroundings.where()
     if isinstance(where, Missing):
-        console.print(where.reason, soft_wrap=True)
+        if asked or not where.once or not _said(surroundings, where.reason):
+            console.print(where.reason, soft_wrap=True)
         return Exit.OK
     if where.unencrypted:
         print(f"Warning: the key crosses the network unencrypted to {where.host}.", file=sys.stderr)
@@ -75,6 +84,11 @@ def send_queued(surroundings: Surroundings, console: Console, revision: Revision
         return error.code
     _tell(sent, surroundings, console)
     return sent.code
+
+
+def _said(surroundings: Surroundings, what: str) -> bool:
+    with History(surroundings.results / HISTORY) as history:
+        return history.queue.said(what)
 
 
 def discard_submission(surroundings: Surroundings, console: Console, number: int) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING
 
 from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
 from invoke.tasks import task
 
+from ice3_bench.arguments import Parser
 from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.cell.machine import machine_name
 from ice3_bench.commands.common import Surroundings, arguments, explained
@@ -23,13 +23,15 @@ from ice3_bench.text import quoted
 from ice3_bench.usage import add_arrangement
 
 if TYPE_CHECKING:
+    import argparse
+
     from ice3_bench.history.newest import Result
     from ice3_bench.history.reference import Reference
     from ice3_bench.settings.matrix import Settings
 
 
 def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="nox -s bench-table --", description="Show the newest results of all cells.")
+    parser = Parser(prog="nox -s bench-table --", description="Show the newest results of all cells.")
     parser.add_argument(
         "--reference",
         metavar="CELL",

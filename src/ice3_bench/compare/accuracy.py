@@ -59,6 +59,14 @@ def compare_accuracy(cell: CellComparison, found: Sides[Accuracy]) -> None:
         cell.remarks += [f"the accuracy of the {label} cannot be checked: {problem}" for problem in side.problems]
         if side.problems:
             cell.broken = label  # the contender comes last
+    known = {component for side in found for _, component, _ in side.errors}
+    for benchmark in cell.benchmarks:
+        benchmark.unchecked = benchmark.component not in known
+    if cell.broken is None:
+        cell.remarks += [
+            f"{component}: its accuracy is not checked, no output was compared with reference data"
+            for component in dict.fromkeys(one.component for one in cell.benchmarks if one.unchecked)
+        ]
     if all(side.checked for side in found):
         cell.remarks += _differences(found)
     errors = found.map(lambda side: side.errors)

@@ -31,6 +31,8 @@ SCHEMA_VERSION: Literal[1] = 1
 """Version of the stored calibrations."""
 LARGEST = 16 * 2**20
 """Bytes of a calibration."""
+ENOUGH = 20
+"""Trials from which a share of 95 % can be seen."""
 
 
 @dataclass
@@ -56,6 +58,11 @@ class Trials:
 
     def __len__(self) -> int:
         return len(self.verdicts)
+
+    @property
+    def enough(self) -> bool:
+        """Whether the trials tell 95 % from less: with fewer, even one miss would be more than 5 %."""
+        return len(self) >= ENOUGH
 
     @property
     def whole(self) -> bool:
@@ -104,8 +111,8 @@ class Calibration:
 
     @property
     def detectable(self) -> float | None:
-        """Smallest injected slowdown found in at least 95 % of the trials."""
-        found = [t.injected for t in self.trials if t.injected and t.verdicts and t.slower >= 0.95 * len(t)]
+        """Smallest injected slowdown found in at least 95 % of the trials; None also if the trials are too few."""
+        found = [t.injected for t in self.trials if t.injected and t.enough and t.slower >= 0.95 * len(t)]
         return min(found, default=None)
 
     @property

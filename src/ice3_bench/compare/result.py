@@ -108,6 +108,8 @@ class BenchmarkComparison(_Record):
     """Whether an output of the component, a variant or a part of it is out of tolerance on either side.
 
     Only in cells with accuracy = "report"."""
+    unchecked: bool = False
+    """Whether no output of its component was compared with reference data, on either side."""
     marked: Text | None = None
     """Why its timing is doubtful."""
     remarks: list[Text] = Field(default_factory=list)

@@ -50,10 +50,10 @@ def series(history: History, selection: Selection) -> Iterator[SeriesPoints]:
     empty = True
     for measure in wanted:
         for benchmark in sorted(name for found, name in pairs if found == measure):
-            for (branch, comparability), points in sorted(_points(history, runs, benchmark, measure).items(), key=str):
+            for (branch, key, basis), points in sorted(_points(history, runs, benchmark, measure).items(), key=str):
                 empty = False
-                testbed = where.get(comparability)
-                yield SeriesPoints(benchmark, measure, testbed, branch, comparability, sorted(points))
+                comparable = f"{key} {basis}".strip()
+                yield SeriesPoints(benchmark, measure, where.get(key), branch, comparable, sorted(points))
     if empty:
         raise UsageError(f"No run without uncommitted changes in {history.path} is selected by these arguments.")
 
@@ -79,14 +79,14 @@ def _runs(history: History, selection: Selection) -> _Runs:
 
 def _points(
     history: History, runs: _Runs, benchmark: str, measure: str
-) -> dict[tuple[str | None, str], list[tuple[int, float]]]:
-    found: dict[tuple[str | None, str], list[tuple[int, float]]] = {}
+) -> dict[tuple[str | None, str, str], list[tuple[int, float]]]:
+    found: dict[tuple[str | None, str, str], list[tuple[int, float]]] = {}
     with history.explained():
         values = history.connection.execute(
-            "SELECT run, value FROM metric WHERE benchmark = ? AND measure = ?", (benchmark, measure)
+            "SELECT run, value, basis FROM metric WHERE benchmark = ? AND measure = ?", (benchmark, measure)
         ).fetchall()
-    for number, value in values:
+    for number, value, basis in values:
         if number in runs:
             time, key = runs[number]
-            found.setdefault(key, []).append((time, value))
+            found.setdefault((*key, basis), []).append((time, value))
     return found

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ice3_bench.errors import UsageError
-from ice3_bench.history.checks import judged, limits
+from ice3_bench.history.checks import Timed, judged, limits
 from ice3_bench.history.schema import ORDER
 from ice3_bench.history.store import time_of
 from ice3_bench.measures import MEASURES
@@ -147,27 +147,27 @@ class _Judge:
         self._models = settings.history.thresholds
         self._least = settings.history.least_change
         self._base = settings.bencher.base_branch
-        self._values: dict[tuple[str | None, ...], deque[tuple[datetime, float]]] = {}
+        self._values: dict[tuple[str | None, ...], deque[tuple[datetime, Timed]]] = {}
 
     def gates(self, measure: str) -> bool:
         """Tell whether a measure has limits."""
         return measure in self._models
 
-    def verdict(self, run: _Run, benchmark: str, measure: str, value: float) -> str:
+    def verdict(self, run: _Run, benchmark: str, measure: str, key: str, value: float) -> str:
         """Return the verdict on a value, from the values that are remembered."""
         branches = dict.fromkeys(name for name in (self._base, run.branch) if name is not None)
-        series = (benchmark, measure, run.comparability)
+        series = (benchmark, measure, key)
         histories = {name: self._values.get((name, *series), ()) for name in branches}
         _, drawn = limits(self._models[measure], histories, run.created)
         return judged(measure, value, drawn, self._least.get(measure, 0.0))
 
-    def remember(self, run: _Run, benchmark: str, measure: str, value: float) -> None:
+    def remember(self, run: _Run, benchmark: str, measure: str, key: str, value: Timed) -> None:
         """Let later runs be judged by a value; runs on no branch are nobody's history."""
         if run.branch is None or run.uncommitted:
             return
         model = self._models[measure]
         most = model.max_sample_size if model.window is None else None  # times may be out of order
-        values = self._values.setdefault((run.branch, benchmark, measure, run.comparability), deque(maxlen=most))
+        values = self._values.setdefault((run.branch, benchmark, measure, key), deque(maxlen=most))
         values.appendleft((run.created, value))
 
 
@@ -188,14 +188,15 @@ def _all_rows(history: History, judge: _Judge) -> Iterator[Row]:
         numbers = array("q", (n for (n,) in history.connection.execute(f"SELECT number FROM run ORDER BY {ORDER}")))  # noqa: S608
     for number in numbers:
         run, metrics = _read(history, number)
-        for benchmark, measure, value, lower, upper, trusted in metrics:
+        for benchmark, measure, value, lower, upper, trusted, basis, busy in metrics:
             if measure not in MEASURES:  # of a newer version
                 continue
             gated = bool(trusted) and judge.gates(measure)
             verdict = "unchecked" if judge.gates(measure) else None
             if gated:
-                verdict = judge.verdict(run, benchmark, measure, value)
-                judge.remember(run, benchmark, measure, value)
+                key = f"{run.comparability} {basis}"
+                verdict = judge.verdict(run, benchmark, measure, key, value)
+                judge.remember(run, benchmark, measure, key, Timed(value, bool(busy)))
             yield Row(
                 run.id,
                 run.created,
@@ -211,20 +212,24 @@ def _all_rows(history: History, judge: _Judge) -> Iterator[Row]:
                 run.branch,
                 run.uncommitted,
                 where.get(run.comparability),
-                run.comparability,
+                f"{run.comparability} {basis}".strip(),
                 gated,
                 verdict,
             )
 
 
-def _read(history: History, number: int) -> tuple[_Run, list[tuple[str, str, float, float | None, float | None, int]]]:
+def _read(
+    history: History, number: int
+) -> tuple[_Run, list[tuple[str, str, float, float | None, float | None, int, str, int]]]:
     """Read a run and its values."""
     with history.explained():
         run = history.connection.execute(
             "SELECT id, created, cell, commit_hash, branch, comparability, dirty FROM run WHERE number = ?", (number,)
         ).fetchone()
         metrics = history.connection.execute(
-            "SELECT benchmark, measure, value, lower_value, upper_value, trusted FROM metric WHERE run = ?", (number,)
+            "SELECT benchmark, measure, value, lower_value, upper_value, trusted, basis, busy FROM metric"
+            " WHERE run = ?",
+            (number,),
         ).fetchall()
     name, created, cell, commit, branch, comparability, dirty = run
     return _Run(name, time_of(created), cell, commit, branch, comparability, bool(dirty)), metrics

@@ -56,5 +56,5 @@ def read_bmf(path: Path, project: Path, testbed: str | None) -> Foreign:
         },
         created=datetime.now(UTC),
         commit=describe_commit(project),
-        machine=describe_machine(1, testbed),
+        machine=describe_machine(testbed),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from math import hypot
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ice3_bench.history.store import SeriesKey
 from ice3_bench.history.thresholds import boundary, selected
@@ -92,9 +92,9 @@ def _judge(
     histories: Mapping[str, Mapping[SeriesKey, Sequence[Point]]],
     least_change: float,
 ) -> Check:
-    key = SeriesKey(benchmark.name, measure, report.comparability)
+    key = SeriesKey(benchmark.name, measure, report.key_of(measure))
     values = {
-        branch: [(point.created, point.metric.value) for point in reversed(series.get(key, ()))]
+        branch: [(point.created, Timed(point.metric.value, point.busy)) for point in reversed(series.get(key, ()))]
         for branch, series in histories.items()
     }
     branch, drawn = limits(model, values, report.created)
@@ -119,6 +119,8 @@ def _judge(
             reason += f"; {changed(relative)} from the baseline"
             if verdict == "fine":
                 reason += f", less than the {least_change:.0%} that count"
+        if benchmark.busy and MEASURES[measure].timing:
+            reason += f"; the machine was busy: {benchmark.busy}"
     return Check(benchmark.name, benchmark.label, measure, value, verdict, branch, drawn, relative, reason)
 
 
@@ -132,10 +134,19 @@ def judged(measure: str, value: float, drawn: Boundary, least_change: float) -> 
     return "worse" if (side == "upper") != MEASURES[measure].larger_is_better else "better"
 
 
+class Timed(NamedTuple):
+    """A value of a history, and whether the machine was busy while it was measured."""
+
+    value: float
+    busy: bool = False
+
+
 def limits(
-    model: Threshold, histories: Mapping[str, Sequence[tuple[datetime, float]]], now: datetime
+    model: Threshold, histories: Mapping[str, Sequence[tuple[datetime, Timed]]], now: datetime
 ) -> tuple[str, Boundary]:
     """Compute the limits from the first branch with enough runs, or say what the one with most runs lacks.
+
+    Values from a busy machine count only if the others are too few.
 
     Parameters
     ----------
@@ -146,7 +157,9 @@ def limits(
     """
     drawn = []
     for branch, points in histories.items():
-        values = selected(model, points, now)
+        found = selected(model, points, now)
+        quiet = [one.value for one in found if not one.busy]
+        values = quiet if len(quiet) >= model.needed else [one.value for one in found]
         drawn.append((branch, boundary(model, values)))
         if len(values) >= model.needed:
             return drawn[-1]

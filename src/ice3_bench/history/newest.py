@@ -10,7 +10,6 @@ from ice3_bench.cell.machine import host_name
 from ice3_bench.errors import UsageError
 from ice3_bench.names import BenchmarkName
 from ice3_bench.text import count
-from ice3_probe.messages import COMPONENTS, MIXES, base_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,13 +119,8 @@ class Result:
     @property
     def order(self) -> Any:  # noqa: ANN401 (a sort key)
         """Component, size of the domain and mix, then the fastest first; what failed comes last."""
-        name, time = self.name, self.per_point
-        bases = list(COMPONENTS)
-        base = base_of(name.component)
-        place = bases.index(base) if base in bases else len(bases)
-        mixes = ("", *MIXES, name.mix or "")
-        among = (place, name.component, self.benchmark.points, name.domain, mixes.index(name.mix or ""), name.mix or "")
-        return *among, time is None, time or 0.0, self.report.cell
+        time = self.per_point
+        return *self.name.kind, *self.name.size, time is None, time or 0.0, self.report.cell
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,12 @@ class Queue:
         with self._database.explained(), self._database.transaction():
             self._database.connection.execute("INSERT OR REPLACE INTO prepared VALUES (?, ?)", (place, console))
 
+    def said(self, what: str) -> bool:
+        """Tell whether users of this history were told something before; from now on they were."""
+        with self._database.explained(), self._database.transaction():
+            cursor = self._database.connection.execute("INSERT OR IGNORE INTO prepared (place) VALUES (?)", (what,))
+        return cursor.rowcount == 0
+
     def _submissions(self, condition: str, parameters: tuple[object, ...]) -> list[Submission]:
         with self._database.explained():
             rows = self._database.connection.execute(

@@ -75,6 +75,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE run ADD COLUMN depth INTEGER NOT NULL DEFAULT 0",
         "UPDATE run SET measured = coalesce((julianday(created) - 2440587.5) * 86400.0, 0)",
     ),
+    (
+        "ALTER TABLE metric ADD COLUMN basis TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE metric ADD COLUMN busy INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 _PLACE = ("coalesce(committed, measured)", "depth", "measured", "number")
 ORDER = ", ".join(_PLACE)
@@ -85,6 +89,8 @@ commit, that of the time of the measurement. Both are in seconds since 1970.
 """
 DESCENDING = ", ".join(f"{column} DESC" for column in _PLACE)
 """The same, the last run first."""
+KEY = "trim(comparability || ' ' || basis)"
+"""Key of the runs whose values of a measure may be compared, as ``Report.key_of`` makes it."""
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 60.0
 _REMEDY = (

@@ -10,7 +10,7 @@ from ice3_bench.errors import UsageError
 from ice3_bench.history.change_points import RESOLUTION, Detection, critical, detect
 from ice3_bench.history.store import DETACHED, History, SeriesKey
 from ice3_bench.measures import MEASURES, place, written
-from ice3_bench.names import is_wanted
+from ice3_bench.names import BenchmarkName, is_wanted
 from ice3_bench.text import changed, count, quoted, short
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def collect(
     measures: Collection[str] = tuple(MEASURES),
     older: bool = False,
 ) -> list[Series]:
-    """Return the series of a branch, sorted by benchmark and measure.
+    """Return the series of a branch, sorted by component, cell, domain and mix, then by measure.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def collect(
     found = history.series(chosen)
     latest = {(report.comparability, report.cell): report for report in history.latest_of_each()}
     by_key: dict[SeriesKey, Report] = {
-        SeriesKey(benchmark.name, measure, report.comparability): report
+        SeriesKey(benchmark.name, measure, report.key_of(measure)): report
         for report in latest.values()
         for benchmark in report.benchmarks
         for measure in benchmark.measures
@@ -191,12 +191,14 @@ def collect(
     if not selected:
         names = sorted({key.benchmark for key in found})
         raise UsageError(f"No series is selected: the benchmarks of '{chosen}' are {quoted(names)}.")
-    return sorted(selected, key=lambda one: (one.key.benchmark, place(one.key.measure), _age(one)))
+    return sorted(
+        selected, key=lambda one: (BenchmarkName.parse(one.key.benchmark).order, place(one.key.measure), _age(one))
+    )
 
 
 def _any_report(reports: Collection[Report], key: SeriesKey) -> Report | None:
     """Return a report of the same machine and settings, for a benchmark that the last run did not have; None: none."""
-    return next((report for report in reports if report.comparability == key.comparability), None)
+    return next((report for report in reports if report.comparability == key.comparability.partition(" ")[0]), None)
 
 
 def _age(series: Series) -> int:

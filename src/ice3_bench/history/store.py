@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ice3_bench.errors import UsageError
 from ice3_bench.history.queue import Queue
-from ice3_bench.history.schema import DESCENDING, ORDER, Database
+from ice3_bench.history.schema import DESCENDING, KEY, ORDER, Database
 from ice3_bench.measures import MEASURES
 from ice3_bench.names import BenchmarkName
 from ice3_bench.report import Metric
@@ -44,6 +44,7 @@ class SeriesKey(NamedTuple):
     benchmark: str
     measure: str
     comparability: str
+    """As ``Report.key_of`` makes it for the measure."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Point:
     metric: Metric
     trusted: bool = True
     """Whether later runs may be judged by it."""
+    busy: bool = False
+    """Whether the machine was busy while it was timed."""
     rank: int = 0
     """Place of its run among all that were looked at."""
 
@@ -103,7 +106,7 @@ class History(Database):
                 self._require_same(report)
                 return False
             self.connection.executemany(
-                "INSERT INTO metric VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO metric VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         cursor.lastrowid,
@@ -113,6 +116,8 @@ class History(Database):
                         metric.lower_value,
                         metric.upper_value,
                         report.distrust(benchmark, measure) is None,
+                        report.basis_of(measure),
+                        benchmark.busy is not None and MEASURES[measure].timing,
                     )
                     for benchmark in report.benchmarks
                     for measure, metric in benchmark.measures.items()
@@ -147,17 +152,31 @@ class History(Database):
                 "not stored. Each run has an id of its own; was the file copied and changed?"
             )
 
-    def previous(self, report: Report) -> Report | None:
+    def previous(self, report: Report, benchmark: str | None = None) -> Report | None:
         """Return the last comparable run of the same cell before ``report``, or None.
 
         A run whose physics differs is compared with such runs only.
+
+        Parameters
+        ----------
+        benchmark
+            Only runs that timed the benchmark of this name.
         """
         before, position = self._before(report.id)
+        timed, name = "TRUE", list[object]()
+        if benchmark is not None:
+            timed = "number IN (SELECT run FROM metric WHERE benchmark = ? AND measure = 'latency')"
+            name.append(benchmark)
         return self._one(
-            f"SELECT id, report FROM run WHERE cell = ? AND comparability = ? AND differs = ? AND {before}"  # noqa: S608
-            f" ORDER BY {DESCENDING}",
-            (report.cell, report.comparability, report.physics_differs, *position),
+            "SELECT id, report FROM run WHERE cell = ? AND comparability = ? AND differs = ?"  # noqa: S608
+            f" AND {timed} AND {before} ORDER BY {DESCENDING}",
+            (report.cell, report.comparability, report.physics_differs, *name, *position),
         )
+
+    def previous_of_each(self, report: Report) -> dict[str, Report]:
+        """Return the last comparable run before ``report`` that timed each of its benchmarks, by benchmark."""
+        found = {one.name: self.previous(report, one.name) for one in report.benchmarks}
+        return {name: before for name, before in found.items() if before is not None}
 
     def latest_other(self, report: Report) -> Report | None:
         """Return the last run of the same cell that is not comparable with ``report``, or None."""
@@ -205,20 +224,23 @@ class History(Database):
             conditions.append("trusted")
         with self.explained():
             rows = self.connection.execute(
-                "SELECT benchmark, measure, comparability, created, commit_hash, trusted, value, lower_value,"  # noqa: S608
+                f"SELECT benchmark, measure, {KEY}, created, commit_hash, trusted, busy, value, lower_value,"  # noqa: S608
                 " upper_value, id FROM run JOIN metric ON run = number"
                 f" WHERE {' AND '.join(conditions)} ORDER BY {ORDER}",
                 parameters,
             ).fetchall()
         found: dict[SeriesKey, list[Point]] = {}
-        for rank, (benchmark, measure, comparability, created, commit, reliable, *values, run_id) in enumerate(rows):
+        for rank, (benchmark, measure, comparability, created, commit, reliable, busy, *values, run_id) in enumerate(
+            rows
+        ):
             try:
                 value, lower, upper = values
                 metric = Metric.model_validate(
                     {"value": value, "lower_value": lower, "upper_value": upper}, strict=True
                 )
                 series = SeriesKey(BenchmarkName.parse(benchmark).text, MEASURES[measure].name, str(comparability))
-                point = Point(time_of(str(created)), _hash(commit), metric, trusted=bool(reliable), rank=rank)
+                time = time_of(str(created))
+                point = Point(time, _hash(commit), metric, trusted=bool(reliable), busy=bool(busy), rank=rank)
             except (UsageError, ValueError, KeyError, TypeError, OverflowError):
                 name = plain(str(run_id))[:80]
                 self.set_aside[name] = f"A value of the run {name} in {self.path} is not valid and is left out."

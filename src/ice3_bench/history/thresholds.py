@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ice3_bench.text import count
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ice3_bench.settings.policy import Threshold
 
 Side = Literal["lower", "upper"]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Boundary:
         return None
 
 
-def selected(model: Threshold, history: Sequence[tuple[datetime, float]], now: datetime) -> list[float]:
+def selected(model: Threshold, history: Sequence[tuple[datetime, Value]], now: datetime) -> list[Value]:
     """Return the values that a model uses, from pairs of time and value, newest first.
 
     ``window`` counts back from ``now``, then ``max_sample_size`` keeps the newest.
@@ -165,18 +166,25 @@ def _iqr(model: Threshold, values: Sequence[float]) -> Boundary:
 
 
 def _delta_iqr(model: Threshold, values: Sequence[float]) -> Boundary:
-    """Compute the limits from the relative changes between neighbours, divided by the newer of the two."""
+    """Compute the limits from the relative changes between neighbours, divided by the newer of the two.
+
+    Changes against zero are infinite, and those between two zeros are not numbers. As on the server, they only matter
+    where a quartile falls on them; the server does not say in which order it sorts many changes of the second kind.
+    """
     changes = [_relative(older, newer) for newer, older in pairwise(values)]
-    first, _, third = _quartiles(changes)
-    median = _quartiles(values)[1]
-    spread = third - first
-    if any(map(math.isnan, changes)) or not math.isfinite(spread):
-        return _skipped(values, "the change against a value of zero is not finite")
+    if any(map(math.isnan, changes)) and len(changes) > SORTED_BY_INSERTION:
+        return _skipped(values, "two values of zero follow one another in a long history")
+    quartiles = _quartiles_of(_inserted(changes))
+    median, spread = _quartiles(values)[1], quartiles[2] - quartiles[0]
+    if not all(map(math.isfinite, quartiles)):
+        return _skipped(values, "a quartile of the changes is a change against a value of zero")
     return _drawn(
         model, values, median, spread, lambda b: median - median * spread * b, lambda b: median + median * spread * b
     )
 
 
+SORTED_BY_INSERTION = 20
+"""Numbers up to which the server's sort inserts one after the other."""
 _NO_SPREAD = "all values of the history are the same"
 _TESTS: dict[str, Callable[[Threshold, Sequence[float]], Boundary]] = {
     "percentage": _percentage,
@@ -219,9 +227,22 @@ def _normal_quantile(mean: float, deviation: float, p: float) -> float:
     return mean - deviation * math.sqrt(2.0) * float(special.erfcinv(2.0 * p))
 
 
-def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    ordered = sorted(values)
+def _inserted(values: Sequence[float]) -> list[float]:
+    """Sort by insertion: what is not a number stays where it is, and divides what is sorted."""
+    ordered: list[float] = []
+    for value in values:
+        place = len(ordered)
+        while place and value < ordered[place - 1]:
+            place -= 1
+        ordered.insert(place, value)
+    return ordered
 
+
+def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    return _quartiles_of(sorted(values))
+
+
+def _quartiles_of(ordered: Sequence[float]) -> tuple[float, float, float]:
     def quantile(p: float) -> float:
         rank = p * (len(ordered) - 1)
         below = math.floor(rank)

@@ -16,13 +16,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ice3_bench.arguments import Parser
 from ice3_bench.cell.cuda import cuda_major
 from ice3_bench.cell.environment import adopt_packages
 from ice3_bench.errors import BenchError, Exit, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.pack.manifest import HARNESS, PROJECT, SITES, STENCILS, Manifest, read_manifest
 from ice3_bench.programs import PARENT, inherited
-from ice3_bench.reports import load_report
+from ice3_bench.reports import FULL, PARTIAL, load_report
 from ice3_bench.settings.matrix import load_settings
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is not complete yet; write ``results.tar.gz`` and ``summary.txt`` after each cell."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     own, further = (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
-    parser = argparse.ArgumentParser(prog="run", description="Measure the cells of this archive, without network.")
+    parser = Parser(prog="run", description="Measure the cells of this archive, without network.")
     parser.add_argument("folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default=Path(), help="folder for results.tar.gz and summary.txt")
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds after which no cell is started")
@@ -98,10 +99,11 @@ def _run(folder: Path, manifest: Manifest, options: argparse.Namespace, further:
 
 
 def _complete(folder: Path, cell: Cell) -> bool:
-    """Tell whether a cell was measured completely since the archive was unpacked."""
-    path = folder / "results" / cell.id / "report.json"
-    if not path.exists():
-        return False
+    """Tell whether a cell was measured completely since the archive was unpacked, with whatever was selected."""
+    return any(_whole(folder / RESULTS / cell.id / name) for name in (FULL, PARTIAL))
+
+
+def _whole(path: Path) -> bool:
     try:
         report = load_report(path)
     except UsageError:

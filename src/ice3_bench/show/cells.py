@@ -75,7 +75,7 @@ class Summary:
         """What the ratios are; empty if nothing is compared."""
         if self.reference is None:
             return ""
-        return f"times faster than {self.reference.text}{'' if self.reference.precision else ' in the same precision'}"
+        return f"speed relative to {self.reference.text}{'' if self.reference.precision else ' in the same precision'}"
 
     @property
     def notes(self) -> list[str]:
@@ -118,10 +118,10 @@ def _line(text: str) -> str:
 
 def cells_table(summary: Summary) -> Group:
     """Make the table for the console: below each benchmark its cells, and below the table the notes."""
-    faster = f"\nfaster: {summary.ratio}" if summary.ratio else ""
-    table = Table(title=Text(_line(summary.caption) + faster), title_justify="left", show_edge=False)
+    speed = f"\n{summary.ratio}" if summary.ratio else ""
+    table = Table(title=Text(_line(summary.caption) + speed), title_justify="left", show_edge=False)
     table.add_column("benchmark, cell", no_wrap=True)
-    for heading in ("ns/point", *(["faster"] if summary.ratio else []), "memory", "error"):
+    for heading in ("ns/point", *(["speed"] if summary.ratio else []), "memory", "error"):
         table.add_column(heading, justify="right", no_wrap=True)
     for label, results in groupby(summary.results, key=lambda result: result.name.label):
         table.add_section()
@@ -193,6 +193,7 @@ def _record(result: Result, ratio: Ratio | None) -> dict[str, Any]:
         "normalised_error": measures["accuracy"].value if "accuracy" in measures else None,
         "physics_differs": "physics differs" in words,
         "doubtful_timing": benchmark.marked is not None,
+        "busy_machine": benchmark.busy is not None,
         "failure": _line(benchmark.error) if benchmark.error else None,
         "commit": report.commit.hash,
         "uncommitted_changes": report.commit.dirty,

@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ice3_bench.compare.calibration import ENOUGH
 from ice3_bench.compare.verdict import Verdict
 from ice3_bench.show.console import Fitting
 from ice3_bench.show.markdown import markdown_table
@@ -125,7 +126,9 @@ def _summary(comparison: Comparison) -> str:
         "UNDECIDED": verdicts.count(Verdict.UNDECIDED),
         "larger": sum(benchmark.larger for benchmark in benchmarks),
         "less accurate": sum(entry.counts for cell in comparison.cells for entry in cell.less_accurate),
-        "ACCURACY NOT CHECKED": sum(cell.broken is not None for cell in comparison.cells),
+        "ACCURACY NOT CHECKED": sum(
+            cell.broken is not None or any(one.unchecked for one in cell.benchmarks) for cell in comparison.cells
+        ),
         "NOT COMPARED": len(benchmarks) - len(verdicts),
         "PHYSICS DIFFERS": sum(benchmark.physics_differs for benchmark in benchmarks),
     }
@@ -199,12 +202,14 @@ def calibration_table(calibration: Calibration) -> Group:
             f"{statistics.median(trials.changes):+.2%}",
             str(trials.verdicts.count(Verdict.UNDECIDED)),
         )
-    found = calibration.detectable
-    summary = (
-        f"Smallest of these slowdowns found in at least 95 % of the trials: {found:.1%}."
-        if found is not None
-        else "None of these slowdowns was found in 95 % of the trials."
-    )
+    found, few = calibration.detectable, [one for one in calibration.trials if one.injected and not one.enough]
+    if found is not None:
+        summary = f"Smallest of these slowdowns found in at least 95 % of the trials: {found:.1%}."
+    elif few:
+        fewest = min(map(len, few))
+        summary = f"Not enough trials to say what is found in 95 % of them: {fewest} of {ENOUGH} at least."
+    else:
+        summary = "None of these slowdowns was found in 95 % of the trials."
     each = calibration.seconds / max(1, sum(len(trials) for trials in calibration.trials))
     pairs = statistics.median([number for trials in calibration.trials for number in trials.pairs] or [0])
     cost = f"A trial took {each:.1f} s and {count(round(pairs), 'pair')} of processes (median)."

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 def marks(report: Report, benchmark: Benchmark) -> list[str]:
-    """Return the words that mark a benchmark; none if its results may be trusted."""
+    """Return the words that mark a benchmark: what a reader of its results must know first."""
     wrong = {entry.component for entry in report.accuracy if not entry.passed}
     return [
         *(["physics differs"] if concerned(benchmark.component, wrong) else []),
         *(["doubtful timing"] if benchmark.marked else []),
+        *(["busy machine"] if benchmark.busy else []),
     ]
 
 
@@ -26,7 +27,7 @@ def _sentence(text: str) -> str:
 
 
 def doubts(report: Report) -> list[str]:
-    """Say why benchmarks are marked: which outputs are wrong, and which timings are doubtful."""
+    """Say why benchmarks are marked: outputs that are wrong, timings that are doubtful, and a busy machine."""
     said = []
     for component in dict.fromkeys(entry.component for entry in report.accuracy):
         wrong = wrong_outputs(report.accuracy, component)
@@ -39,14 +40,20 @@ def doubts(report: Report) -> list[str]:
             f"the worst is {worst.field} with an error of {worst.error:.1e} (tolerance {worst.tolerance:.0e}, "
             f"{worst.data_set})."
         )
-    return said + [
-        f"{one.label}: its timing is doubtful: {_sentence(one.marked)}" for one in report.benchmarks if one.marked
+    busy = ", ".join(f"{one.label} ({one.busy})" for one in report.benchmarks if one.busy)
+    return [
+        *said,
+        *(f"{one.label}: its timing is doubtful: {_sentence(one.marked)}" for one in report.benchmarks if one.marked),
+        *([f"The machine was busy while timing {busy}."] if busy else []),
     ]
 
 
 def remarks(report: Report) -> list[str]:
     """Say what a reader of the results must know: what is in doubt, and which outputs are missing."""
     said = doubts(report)
+    if report.lacking:
+        measured, not_measured = count(len(report.benchmarks), "benchmark was", "benchmarks were"), len(report.lacking)
+        said.append(f"A partial run: {measured} measured, and {not_measured} of those of the cell in the matrix not.")
     said += [f"{one.component} on {one.data_set}: n/a, {_sentence(one.reason)}" for one in report.not_run]
     said += [
         f"{component}: {count(len(outputs), 'output is', 'outputs are')} not produced: {', '.join(outputs)}."

@@ -11,24 +11,28 @@ from rich.table import Table
 from rich.text import Text
 
 from ice3_bench.history.checks import change
-from ice3_bench.measures import written
+from ice3_bench.measures import MEASURES, written
 from ice3_bench.show.console import Fitting
 from ice3_bench.show.remarks import marks, remarks
-from ice3_bench.text import changed, count, duration, short
+from ice3_bench.text import changed, count, duration, short, span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ice3_bench.history.checks import Check
     from ice3_bench.history.series import Series
-    from ice3_bench.report import Benchmark, Metric, Report
+    from ice3_bench.report import Benchmark, Report
 
 
-def results_table(report: Report, previous: Report | None, checks: Sequence[Check] = ()) -> Group:
+def results_table(report: Report, previous: Mapping[str, Report], checks: Sequence[Check] = ()) -> Group:
     """Make the table of a cell's results, with the remarks on them below.
 
-    The change is that against the previous comparable run. Compile times are shown if something was compiled, and marks
-    if there are any.
+    Compile times are shown if something was compiled, and marks if there are any.
+
+    Parameters
+    ----------
+    previous
+        The last comparable run of each benchmark that has one, by benchmark: changes are against these.
     """
     how = f"{count(report.protocol.threads, 'thread')}, {report.protocol.weather}"
     table = Table(title=f"{report.cell} on {report.machine.testbed}, {how}", title_justify="left")
@@ -36,7 +40,7 @@ def results_table(report: Report, previous: Report | None, checks: Sequence[Chec
     headings = _headings(report)
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "marked" else "right")
-    before = {b.name: b for b in previous.benchmarks} if previous else {}
+    before = {name: one for name, run in previous.items() for one in run.benchmarks if one.name == name}
     for benchmark in report.benchmarks:
         own = [check for check in checks if check.benchmark == benchmark.name]
         cells = {"marked": Text("\n".join(marks(report, benchmark)), style="bold yellow")}
@@ -63,14 +67,12 @@ def _headings(report: Report) -> list[str]:
 
 
 def _history(checks: Sequence[Check]) -> Text:
-    """Return the mark of a benchmark's checks: what is beyond its limit, or how much was checked."""
-    beyond = [check.measure for check in checks if check.violation]
+    """Name the measures of a benchmark that are beyond their limits, or those that were checked."""
+    beyond = [MEASURES[check.measure].label for check in checks if check.violation]
     if beyond:
         return Text("✗ " + ", ".join(beyond), style="red")
-    made = sum(check.verdict != "unchecked" for check in checks)
-    if not made:
-        return Text("not checked", style="dim")
-    return Text("✓" if made == len(checks) else f"✓ {made} of {len(checks)}", style="green")
+    made = [MEASURES[check.measure].label for check in checks if check.verdict != "unchecked"]
+    return Text("✓ " + ", ".join(made), style="green") if made else Text("not checked", style="dim")
 
 
 def _cells(benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Check]) -> dict[str, Text]:
@@ -85,7 +87,7 @@ def _cells(benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Chec
 
     latency = measures.get("latency")
     if latency is not None:
-        time = Text(f"{duration(latency.value)} {_above(latency)}", style=styles.get("latency", ""))
+        time = Text(span(latency.value, latency.upper_value), style=styles.get("latency", ""))
         per_point, rate = f"{latency.value / benchmark.points:.2f}", f"{1e3 * benchmark.points / latency.value:.2f}"
     else:
         time, per_point, rate = Text("–"), "–", "–"
@@ -116,19 +118,17 @@ def _change(benchmark: Benchmark, before: Benchmark | None) -> Text:
     return Text(f"{100 * difference.relative:+.1f} ± {100 * difference.spread:.1f} %", style=style)
 
 
-def _above(metric: Metric) -> str:
-    """Distance of the upper quartile from the value, as a percentage."""
-    return f"+{100 * ((metric.upper_value or metric.value) / metric.value - 1):.1f} %"
-
-
 BARS = "▁▂▃▄▅▆▇█"
+LEAST_RANGE = 0.02
+"""Range of a sparkline relative to its largest value: smaller variations do not fill its height."""
 
 
 def sparkline(values: Sequence[float], most: int = 24) -> str:
-    """Draw the last values as bars, scaled from the smallest to the largest."""
+    """Draw the last values as bars; the height is from the smallest to the largest, or more if they hardly vary."""
     shown = list(values)[-most:]
     low, high = min(shown), max(shown)
-    return "".join(BARS[round((value - low) / (high - low) * (len(BARS) - 1)) if high > low else 0] for value in shown)
+    height = max(high - low, LEAST_RANGE * max(abs(low), abs(high))) or 1.0
+    return "".join(BARS[round((value - low) / height * (len(BARS) - 1))] for value in shown)
 
 
 def history_table(series: Sequence[Series]) -> Group:

@@ -18,6 +18,7 @@ from ice3_probe.messages import Remark, Timed
 from ice3_probe.performance.memory import DEVICE_BYTES, RESET_BYTES
 from ice3_probe.ports import Instance
 from ice3_probe.timing import Loop, remarks
+from ice3_probe.triad import triad
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +57,7 @@ def test_component(
         return
     instances = instances_of(port, cell, case)
     loop = Loop(instances, synchronise=device.synchronise) if cell.device == "gpu" else Loop(instances)
+    before = () if cell.device == "gpu" else (triad(cell.threads),)
     warm_up = loop.run(max(int(request.config.getoption("benchmark_warmup_iterations")), 1))
     late = loop.late() if cell.device == "cpu" else 0.0  # the device was waited for: its results are there
     rounds = round(1e9 * float(request.config.getoption("benchmark_max_time")) / max(min(warm_up.wall_ns), 1))
@@ -63,7 +65,10 @@ def test_component(
     benchmark.pedantic(loop.round, setup=loop.prepare, rounds=rounds)  # type: ignore[no-untyped-call]
     timed = loop.take()
     loop.instance.require_finite(case.name)
-    message = _on_device(case, instances, loop, timed) if cell.device == "gpu" else _timed(case, instances[0], timed)
+    if cell.device == "gpu":
+        message = _on_device(case, instances, loop, timed)
+    else:
+        message = _timed(case, instances[0], timed, triads=(*before, triad(cell.threads)))
     joules, no_energy = energy.measured(loop, cell.device, min(timed.wall_ns))
     channel.send(replace(message, joules=joules, no_energy=no_energy))
     if instances[0].remark:
@@ -94,8 +99,8 @@ def _trace(
     request.node.stash[RESET_BYTES] = last[0].reset_bytes
 
 
-def _timed(case: Benchmark, instance: Instance, rounds: Rounds, **device_times: Any) -> Timed:  # noqa: ANN401
-    return Timed(case.name, rounds, instance.bytes_moved(), **device_times)
+def _timed(case: Benchmark, instance: Instance, rounds: Rounds, **others: Any) -> Timed:  # noqa: ANN401
+    return Timed(case.name, rounds, instance.bytes_moved(), **others)
 
 
 def _on_device(case: Benchmark, instances: list[Instance], loop: Loop, rounds: Rounds) -> Timed:
