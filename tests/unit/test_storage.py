@@ -31,13 +31,12 @@ def disk(tmp_path: Path, make_report: Callable[..., Report]) -> tuple[Path, Path
         for name in ("0123456789ab", "my-folder"):
             (cache / kind / name).mkdir(parents=True)
             (cache / kind / name / "file").write_text(100 * "x", encoding="utf-8")
-            os.utime(cache / kind / name, (old, old))
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file").write_text(1000 * "x", encoding="utf-8")
     (cache / "stencils" / "ffffffffffff").symlink_to(outside)
     (cache / "stencils" / "0123456789ab" / "link").symlink_to(outside)
-    for path in results.glob("runs/*/*.json"):
+    for path in (*results.glob("runs/*/*.json"), *cache.glob("*/0123456789ab")):
         os.utime(path, (old, old))
     return results, cache
 
