@@ -36,7 +36,7 @@ def _install(session: nox.Session, *groups: str) -> None:
     """Install the project with dependency groups, and what our own port needs on a CPU."""
     own = [{**MATRIX["default-port"], **backend} for backend in MATRIX["backends"] if "port" not in backend]
     needed = dict.fromkeys(one for backend in own if backend["device"] == "cpu" for one in backend["requirements"])
-    session.install(*nox.project.dependency_groups(PYPROJECT, *groups), *needed, "-e", ".[report,export]")
+    session.install(*nox.project.dependency_groups(PYPROJECT, *groups), *needed, "-e", ".[report,export,cluster]")
 
 
 @nox.session

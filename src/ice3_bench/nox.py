@@ -37,6 +37,7 @@ COMMENT = "Write the job summary and the comment of the pull request."
 GPU = "Measure all GPU cells, then write the table results/gpu.md."
 COMPARE = "Compare two revisions on this machine: faster, slower, same or undecided."
 CALIBRATE = "Prove bench-compare on this machine: false alarms and power, with known slowdowns."
+CLUSTER = "Measure cells as jobs of a cluster (SLURM, PBS), one for each, and collect their results."
 TABLE = "Show one table of the newest results of all cells on this machine, to publish it."
 HISTORY = "Show every series of the local history and where its level changed."
 EXPORT = "Give the local history to other programs: tables, Prometheus, github-action-benchmark, PHYEX."
@@ -68,8 +69,9 @@ def sessions(pyproject: str = "pyproject.toml") -> None:
     _define("bench-upload", UPLOAD, _options(harness, "upload"))
     _define("bench-comment", COMMENT, _options(harness, "comment"))
     _define_group(harness, "bencher", BENCHER, "check (or setup, archive, fork-upload)")
-    _define("bench-compare", COMPARE, _arguments(harness, "compare"))
-    _define("bench-calibrate", CALIBRATE, _arguments(harness, "calibrate"))
+    _define("bench-cluster", CLUSTER, _arguments(harness, "cluster.submit", extra="cluster"), reuse=True)
+    _define("bench-compare", COMPARE, _arguments(harness, "compare"), reuse=True)
+    _define("bench-calibrate", CALIBRATE, _arguments(harness, "calibrate"), reuse=True)
     _define("bench-table", TABLE, _arguments(harness, "table"))
     _define("bench-history", HISTORY, _arguments(harness, "history"))
     _define("bench-report", REPORT, _arguments(harness, "report", extra="report"))
@@ -118,7 +120,13 @@ def _asked_for_help() -> bool:
 
 
 def _define(
-    name: str, what: str, body: Callable[[nox.Session], None], tags: tuple[str, ...] = (), told: str | None = None
+    name: str,
+    what: str,
+    body: Callable[[nox.Session], None],
+    tags: tuple[str, ...] = (),
+    *,
+    told: str | None = None,
+    reuse: bool = False,
 ) -> None:
     """Define a session.
 
@@ -126,6 +134,8 @@ def _define(
     ----------
     told
         What it takes, if the user asks for that and it is known here.
+    reuse
+        Whether to keep its environment, which jobs of a cluster may still need.
     """
 
     def session(session: nox.Session) -> None:
@@ -137,7 +147,7 @@ def _define(
     defined = session if told is None else tell
     defined.__doc__ = what
     backend = None if told is None else "none"
-    nox.session(name=name, tags=list(tags), default=False, venv_backend=backend)(defined)
+    nox.session(name=name, tags=list(tags), default=False, venv_backend=backend, reuse_venv=reuse or None)(defined)
 
 
 def _define_cell(harness: str, backend: dict[str, Any], precision: str, table: dict[str, Any]) -> None:
@@ -154,7 +164,7 @@ def _define_cell(harness: str, backend: dict[str, Any], precision: str, table: d
     tags = dict.fromkeys(("bench", precision, backend.get("device", "cpu"), *backend.get("tags", ())))
     what = f"Measure {backend['name']} in {precision}: accuracy, time and memory."
     told = _parser(table).format_help() if _asked_for_help() else None
-    _define(f"bench-{backend['id']}-{precision}", what, measure, tuple(tags), told)
+    _define(f"bench-{backend['id']}-{precision}", what, measure, tuple(tags), told=told)
 
 
 def _parser(table: dict[str, Any]) -> argparse.ArgumentParser:
@@ -183,7 +193,8 @@ def _arguments(harness: str, command: str, extra: str = "") -> Callable[[nox.Ses
     """Make a session whose arguments reach the command after ``--``."""
 
     def body(session: nox.Session) -> None:
-        _install(session, harness, extra)
+        on_cluster = any(word.partition("=")[0] == "--on" for word in session.posargs)
+        _install(session, harness, extra or ("cluster" if on_cluster else ""))
         run(session, command, "--", *session.posargs)
 
     return body

@@ -74,6 +74,18 @@ class Machine(Record):
     """Best STREAM triad of the session, with its threads and clock; None in GPU cells and imported results."""
 
 
+class ClusterJob(Record):
+    """The job of a cluster that measured."""
+
+    cluster: Line
+    """What the project calls the cluster."""
+    id: Line
+    """Number that the scheduler gave it."""
+    node: Line
+    partition: Line
+    """Partition or queue; empty if the scheduler does not say."""
+
+
 class Software(Record):
     """Versions that matter."""
 

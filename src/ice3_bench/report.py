@@ -35,15 +35,15 @@ from ice3_bench.fields import (
 )  # fmt: skip
 from ice3_bench.measures import MEASURES, MeasureName
 from ice3_bench.names import BenchmarkName, label
-from ice3_bench.provenance import Commit, Gpu, Machine, Protocol, Record, Software
+from ice3_bench.provenance import ClusterJob, Commit, Gpu, Machine, Protocol, Record, Software
 from ice3_probe.messages import FORMER_ARRANGEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
-    "Benchmark", "Commit", "FieldError", "Gpu", "Machine", "Metric", "NotRun", "PassRecord", "Protocol", "Report",
-    "Rounds", "Software", "StencilBuild", "wrong_outputs",
+    "Benchmark", "ClusterJob", "Commit", "FieldError", "Gpu", "Machine", "Metric", "NotRun", "PassRecord", "Protocol",
+    "Report", "Rounds", "Software", "StencilBuild", "wrong_outputs",
 ]  # fmt: skip
 
 SCHEMA_VERSION: Literal[2] = 2
@@ -208,6 +208,8 @@ class Report(Record):
     """When the measurement ended."""
     commit: Commit
     machine: Machine
+    job: ClusterJob | None = None
+    """The job of a cluster that measured, if one did."""
     software: Software
     protocol: Protocol
     passes: list[PassRecord]

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from ice3_bench.text import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,3 +85,9 @@ def enduring_streams() -> Iterator[None]:
         with suppress(Exception):
             sys.stdout.flush()
         sys.stdout, sys.stderr = before
+
+
+def tell(text: str) -> None:
+    """Print sentences as errors; a terminal breaks their lines between words."""
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    print(folded(text, width) if width else text, file=sys.stderr)

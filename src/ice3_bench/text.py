@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
@@ -101,6 +102,16 @@ def quoted(names: Collection[str]) -> str:
 def short(commit: str | None) -> str:
     """Return the abbreviated hash, or words that say that there is none."""
     return commit[:10] if commit else "no commit"
+
+
+def folded(text: str, width: int) -> str:
+    """Break the lines of sentences between words; indented lines, which hold commands to copy, stay whole."""
+    lines = text.split("\n")
+    return "\n".join(line if line.startswith(" ") or len(line) <= width else _fill(line, width) for line in lines)
+
+
+def _fill(line: str, width: int) -> str:
+    return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False, drop_whitespace=True)
 
 
 def plain(text: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[2]
 NAMES = {
     *("bench-gpu", "bench-upload", "bench-comment", "bencher", "bench-compare", "bench-calibrate", "bench-history"),
-    *("bench-report", "bench-export", "bench-pack", "bench-table", "port"),
+    *("bench-cluster", "bench-report", "bench-export", "bench-pack", "bench-table", "port"),
 }
 FOREIGN = """
 [tool.ice3-bench]

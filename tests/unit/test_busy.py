@@ -67,6 +67,8 @@ def test_more_than_the_triad_comes_with_a_sentence(
     assert (
         above_triad(one, 10**8) == "231% of the triad: memory was faster during the benchmark than before and after it"
     )
+    on_device = one.model_copy(update={"clock": "kernel"})
+    assert above_triad(on_device, 10**6).startswith("231% of the copies: the device's cache holds a part")
     monkeypatch.setattr(module, "cache_bytes", lambda: None)
     assert "stay in the cache, not" in above_triad(one, 10**8)
 

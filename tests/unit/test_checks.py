@@ -247,7 +247,7 @@ def test_the_table_marks_what_is_worse(make_report: Make, history: History, sett
     text = captured.get()
     assert "not checked" in text
     assert "✗ latency" in text
-    assert "✓ peak memory, error │" in text  # of the latency, too few runs are known
+    assert "✓ memory, error │" in text  # of the latency, too few runs are known
 
 
 # --- Series -----------------------------------------------------------------------------------------------------------

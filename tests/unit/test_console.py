@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from rich.console import Console
 from rich.table import Table
 
-from ice3_bench.show.console import PULSE, Fitting, Steps, make_console, working
+from ice3_bench.show.console import PULSE, Fitting, Steps, make_console, say, working
+from ice3_bench.text import folded
 
 
 @pytest.mark.parametrize("forced", ["", "1"])
@@ -57,3 +59,24 @@ def test_steps_that_differ_in_numbers_only_are_told_now_and_then() -> None:
     for what in ("a: pair 1 of 16", "a: pair 2 of 16", "b: pair 1 of 16", "b: pair 2 of 16", "b: pair 3 of 16"):
         steps.tell(what)
     assert [line.partition("s  ")[2] for line in lines] == ["a: pair 1 of 16", "b: pair 1 of 16", "b: pair 2 of 16"]
+
+
+def test_sentences_are_broken_between_words_and_commands_are_not() -> None:
+    path = "/a/" + "very-long-name/" * 8
+    text = f"Wrong physics: see {path} with the command below, which can be copied as it is:\n    {'word ' * 30}end"
+    lines = folded(text, 40).split("\n")
+    assert lines[-1] == f"    {'word ' * 30}end"
+    assert " ".join(lines[:-1]) == text.split("\n", maxsplit=1)[0]
+    assert [line for line in lines[:-1] if len(line) > 40] == [path]
+    assert folded("short", 40) == "short"
+    assert folded("", 40) == ""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_only_a_terminal_needs_short_lines(terminal: bool) -> None:
+    sentence = "A sentence with more than forty characters in a line."
+    console = Console(width=40, force_terminal=terminal, no_color=True)
+    with console.capture() as captured:
+        say(console, sentence)
+    assert captured.get().count("\n") == (2 if terminal else 1)
+    assert " ".join(captured.get().split()) == sentence

@@ -90,7 +90,7 @@ def refused(found: list[Import], allowed: set[str]) -> list[str]:
 def dependencies() -> set[str]:
     """Import names of the project's dependencies, those of its optional commands included."""
     extras = PYPROJECT["project"]["optional-dependencies"]
-    groups = [*PYPROJECT["project"]["dependencies"], *extras["report"], *extras["export"]]
+    groups = [*PYPROJECT["project"]["dependencies"], *extras["report"], *extras["export"], *extras["cluster"]]
     return {re.split(r"[^A-Za-z0-9_.-]", one)[0].replace("-", "_").lower() for one in groups if isinstance(one, str)}
 
 

@@ -425,3 +425,20 @@ def test_markdown_keeps_names_readable_and_makes_the_rest_literal() -> None:
     assert markdown_table(["a", "b"], [["x|y", "1\n2"]], right=["b"]) == [
         "| a | b |", "| --- | ---: |", "| x\\|y | 1 2 |"
     ]  # fmt: skip
+
+
+def test_errors_in_another_norm_and_a_busy_machine_are_said(store: Store) -> None:
+    found = FieldError(data_set="lite", component="ice_adjust", field="rvs", error=1e-15, tolerance=1e-12, passed=True)
+    name = "ice_adjust/{}/float64/50x50x60"
+    store.measure("numpy-float64", timed(name.format("numpy"), 8.0), accuracy=[found])
+    busy = timed(
+        name.format("gt_cpu_ifirst"), 4.0, busy="wall time 3.6 times the CPU time, 80% of the rounds preempted"
+    )
+    store.measure("gt_cpu_ifirst-float64", busy, accuracy=[found], accuracy_norm=2)
+    told = " ".join(" ".join(shown(store.summary("numpy"), 200)).split())
+    assert "Errors of numpy-float64 are in an earlier norm, not comparable with the others." in told
+    assert "gt_cpu_ifirst-float64: The machine was busy while timing ice_adjust 50x50x60 (wall time 3.6 times" in told
+    row = next(
+        one for one in csv.DictReader(io.StringIO(cells_csv(store.summary("numpy")))) if one["cell"] != "numpy-float64"
+    )
+    assert row["busy_machine"] == "true"

@@ -64,6 +64,8 @@ def above_triad(benchmark: Benchmark, moved: int) -> str:
     share = benchmark.measures.get("bandwidth")
     if share is None or share.value <= 1.0:
         return ""
+    if benchmark.clock == "kernel":
+        return f"{share.value:.0%} of the copies: the device's cache holds a part of its {size(moved)} of fields"
     cache = cache_bytes()
     if cache is None or moved <= cache:
         where = f" of {size(cache)}" if cache else ""

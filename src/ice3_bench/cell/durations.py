@@ -6,8 +6,9 @@ import json
 import math
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from ice3_bench.cell.machine import machine_name
 from ice3_bench.errors import UsageError
 from ice3_bench.files import read_limited, write_atomically
 
@@ -36,6 +37,11 @@ class Durations:
 
     def __post_init__(self) -> None:
         self._known = self._read().get(self.machine, {})
+
+    @classmethod
+    def of_cell(cls, project: Path, cell: str, testbed: str | None) -> Self:
+        """Return what is known of a cell on this machine, whose name ``testbed`` may give."""
+        return cls(project / ".cache" / "durations" / f"{cell}.json", machine_name(testbed))
 
     def of(self, component: str, piece: str) -> float | None:
         """Return the seconds of the last compilation; None if there was none here."""

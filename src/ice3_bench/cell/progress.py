@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ice3_bench.cell.pieces import Pieces
+from ice3_bench.text import folded
 from ice3_probe.messages import Collected, Started
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class Progress:
 
     def say(self, what: str) -> None:
         """Print something that the user must know."""
-        self.console.print(what, style="yellow", soft_wrap=True)
+        text = folded(what, self.console.width) if self.console.is_terminal else what
+        self.console.print(text, style="yellow", soft_wrap=True)
 
     def step(self, name: str) -> None:
         """Show what the pass is working on."""

@@ -17,14 +17,7 @@ from ice3_bench.cell.data import data_benchmarks, said_of
 from ice3_bench.cell.durations import Durations
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.lock import locked
-from ice3_bench.cell.machine import (
-    describe_commit,
-    describe_machine,
-    describe_software,
-    identified,
-    machine_name,
-    unchanged,
-)
+from ice3_bench.cell.machine import describe_commit, describe_machine, describe_software, identified, unchanged
 from ice3_bench.cell.options import parse_arguments
 from ice3_bench.cell.pieces import Pieces
 from ice3_bench.cell.probe import benchmarks_of
@@ -48,7 +41,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ice3_bench.cell.options import Options
-    from ice3_bench.report import Benchmark, FieldError
+    from ice3_bench.report import Benchmark, ClusterJob, FieldError
     from ice3_bench.settings.matrix import Cell, Settings
     from ice3_probe.messages import Message
 
@@ -145,6 +138,7 @@ def run_session(
     arguments: Sequence[str],
     console: Console,
     branches: Mapping[str | None, str] | None = None,
+    job: ClusterJob | None = None,
 ) -> Outcome:
     """Measure one cell and write its report; a partial one replaces no other than a partial one.
 
@@ -158,6 +152,8 @@ def run_session(
         What the user wrote after ``--``.
     branches
         Branches of commits by their hash, where the checkout may not know them; None: the commit is unknown.
+    job
+        The job of a cluster that this session is.
 
     Raises
     ------
@@ -168,7 +164,7 @@ def run_session(
     if options.strict_machine:  # better to find out now than after compiling
         preflight.begin(options.threads, lambda _said: None, strict=True)
     with own_folder(results / cell.id, cell) as folder:
-        known = Durations(project / ".cache" / "durations" / f"{cell.id}.json", machine_name(settings.testbed))
+        known = Durations.of_cell(project, cell.id, settings.testbed)
         progress = Progress(console, PASSES, Pieces(cell.backend.name, known))
         with progress.running("environment"):
             place = prepare(project, folder, results / cell.id, cell, settings, options, progress.step, progress.notify)
@@ -176,7 +172,7 @@ def run_session(
         earlier = [place.results / FULL, place.results / PARTIAL] if options.resume else []
         if done := measured_before(place, protocol_of(place), earlier):
             return Outcome(done, Exit.OK, place.results, place.environment.python, resumed=True)
-        report, problem = _measure(place, progress, branches or {}, strict=options.strict_machine)
+        report, problem = _measure(place, progress, branches or {}, job, strict=options.strict_machine)
         path = place.results / (PARTIAL if report.lacking else FULL)
         _save(report, path)
     code = Exit.FAILED if report.failures or problem else Exit.OK
@@ -225,7 +221,12 @@ def _publish(folder: Path, results: Path) -> None:
 
 
 def _measure(
-    place: Workplace, progress: Progress, branches: Mapping[str | None, str], *, strict: bool
+    place: Workplace,
+    progress: Progress,
+    branches: Mapping[str | None, str],
+    job: ClusterJob | None,
+    *,
+    strict: bool,
 ) -> tuple[Report, Exception | None]:
     """Run the passes; return the report, and what ended the memory pass early, if something did.
 
@@ -276,6 +277,7 @@ def _measure(
         created=datetime.now(UTC),
         commit=commit,
         machine=machine,
+        job=job,
         software=describe_software(place.environment, cell.backend),
         protocol=protocol_of(place),
         passes=[PassRecord(name=name, seconds=seconds) for name, seconds in progress.seconds.items()],

@@ -11,6 +11,7 @@ from ice3_bench.commands import (
     bench,
     bencher,
     cleaning,
+    cluster,
     comparing,
     exporting,
     importing,
@@ -40,6 +41,9 @@ namespace = Collection(
     packing.pack,
 )
 namespace.add_collection(Collection("bencher", bencher.archive, bencher.check, bencher.fork_upload, bencher.setup))
+namespace.add_collection(
+    Collection("cluster", cluster.cancel, cluster.collect_task, cluster.measure, cluster.status, cluster.submit)
+)
 namespace.add_collection(Collection("port", port.check, port.new))
 namespace.add_collection(Collection("reference", reference.make_task))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,10 +29,11 @@ from ice3_bench.reports import FULL, PARTIAL, load_report
 from ice3_bench.settings.matrix import parse_components
 from ice3_bench.show.accuracy import accuracy_table
 from ice3_bench.show.compared import compared_with
-from ice3_bench.show.console import make_console, working
+from ice3_bench.show.console import make_console, say, working
 from ice3_bench.show.explanation import explanation
 from ice3_bench.show.gpu import gpu_table
 from ice3_bench.show.tables import results_table
+from ice3_bench.streams import tell
 from ice3_probe.messages import Started
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def gpu(_context: Context) -> None:
         except BenchError as error:  # wrong physics or a broken pass: the other cells can be measured all the same
             if not reports and isinstance(error, UsageError):
                 raise
-            print(f"Error: {cell.id}: {error}", file=sys.stderr)
+            tell(f"Error: {cell.id}: {error}")
             code = error.code
         else:
             reports.append(report)
@@ -103,7 +103,7 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
     console = make_console(quiet="--quiet" in given)
     surroundings.where()  # complain about a wrong credential before measuring, not after
     if told := mended(surroundings.results / HISTORY):
-        print(f"Warning: {told}", file=sys.stderr)
+        tell(f"Warning: {told}")
     for name in (FULL, PARTIAL):
         _rescue(surroundings, surroundings.results / cell.id / name)
     outcome = run_session(
@@ -130,11 +130,11 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
         console.print(results_table(report, {}))
         raise
     checks = _show(surroundings, outcome, console)
-    _tell(checks, report)
+    tell_beyond(checks, report)
     for benchmark in report.failures:
-        print(f"Error: {benchmark.name} failed: {benchmark.error}", file=sys.stderr)
+        tell(f"Error: {benchmark.name} failed: {benchmark.error}")
     if report.incomplete:
-        print(f"Error: {report.incomplete} The timing is stored.", file=sys.stderr)
+        tell(f"Error: {report.incomplete} The timing is stored.")
     if code is Exit.OK and any(one.violation for one in checks):
         code = Exit.FAILED
     if code is Exit.INTERRUPTED:  # the user wants to stop: the next upload sends it
@@ -150,10 +150,10 @@ def _rescue(surroundings: Surroundings, path: Path) -> None:
     try:
         report = load_report(path)
     except UnreadableError as error:  # somebody else's, who stores it: it is not corrupt
-        print(f"Warning: {error}", file=sys.stderr)
+        tell(f"Warning: {error}")
     except UsageError as error:
         aside = path.replace(path.with_suffix(".json.bad"))
-        print(f"Error: {error} It is kept as {os.path.relpath(aside)}.", file=sys.stderr)
+        tell(f"Error: {error} It is kept as {os.path.relpath(aside)}.")
     else:
         store(surroundings.results, reports=[report], project=surroundings.project)
 
@@ -187,18 +187,16 @@ def _show(surroundings: Surroundings, outcome: Outcome, console: Console) -> lis
         checks = check(report, history, surroundings.settings)
     console.print(results_table(report, previous, checks))
     for line in compared_with(report, previous, other):
-        console.print(line, soft_wrap=True)
+        say(console, line)
     largest = max(report.benchmarks, key=_peak, default=None)
     if largest is not None and largest.memray_dump:
         memray = os.path.relpath(outcome.python.with_name("memray"))
         command = f"{memray} flamegraph '{os.path.relpath(largest.memray_dump)}'"
-        console.print(f"The largest peak is that of {largest.label}. What allocates it: {command}", soft_wrap=True)
+        say(console, f"The largest peak is that of {largest.label}. What allocates it, shows\n    {command}")
     for line in summary(checks):
-        console.print(line, soft_wrap=True)
+        say(console, line)
     if report.commit.dirty and checks:
-        console.print(
-            "With uncommitted changes: checked, but not part of the history that later runs are checked against."
-        )
+        say(console, "With uncommitted changes: checked, but not part of the history that later runs are checked by.")
     console.print(f"Report: {os.path.relpath(outcome.path)}", soft_wrap=True)
     return checks
 
@@ -209,18 +207,17 @@ def _peak(benchmark: Benchmark) -> float:
     return peak.value if peak is not None and benchmark.memray_dump else -1.0
 
 
-def _tell(checks: list[Check], report: Report) -> None:
+def tell_beyond(checks: list[Check], report: Report) -> None:
     """Say what lies beyond its limit, and how to tell the code from the machine."""
     for one in checks:
         if one.violation:
             word = "Regression" if one.verdict == "worse" else "Alert"
-            print(f"{word}: {one.label} {one.measure}: {one.reason}.", file=sys.stderr)
+            tell(f"{word}: {one.label} {one.measure}: {one.reason}.")
     slower = [one for one in checks if one.verdict == "worse" and one.measure == "latency"]
     if slower:
-        print(
+        tell(
             "One run cannot tell the code from the machine. This can:\n    nox -s bench-compare -- "
-            f"--base {slower[0].branch} --cells {report.cell}",
-            file=sys.stderr,
+            f"--base {slower[0].branch} --cells {report.cell}"
         )
 
 

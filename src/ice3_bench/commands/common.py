@@ -25,7 +25,7 @@ from ice3_bench.errors import BenchError, Exit, UsageError
 from ice3_bench.github.actions import Actions, revision_of_event
 from ice3_bench.programs import PARENT, end_with_parent
 from ice3_bench.settings.matrix import Settings, find_project, load_settings
-from ice3_bench.streams import enduring_streams
+from ice3_bench.streams import enduring_streams, tell
 from ice3_bench.text import listed
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def explained(body: Callable[..., None]) -> Callable[..., None]:
 
 def _end(told: str, code: Exit) -> InvokeExit:
     """Print why a task ends, where all is printed, and return what ends it."""
-    print(told, file=sys.stderr)
+    tell(told)
     return InvokeExit(code=int(code))
 
 

@@ -16,7 +16,9 @@ from ice3_bench.arguments import Parser
 from ice3_bench.cell.lock import locked
 from ice3_bench.cell.machine import machine_name
 from ice3_bench.cell.preflight import begin
+from ice3_bench.cluster.submission import choose
 from ice3_bench.commands.common import Surroundings, arguments, explained
+from ice3_bench.commands.jobs import send_comparison
 from ice3_bench.compare import instructions
 from ice3_bench.compare.calibration import Calibration, known, place
 from ice3_bench.compare.calibration import calibrate as run_trials
@@ -25,22 +27,22 @@ from ice3_bench.compare.comparison import Request, compare_revisions
 from ice3_bench.compare.pairs import Protocol
 from ice3_bench.compare.preparation import Workshop
 from ice3_bench.compare.result import FILE, exit_code
-from ice3_bench.compare.revisions import WORKTREE, checked_out
+from ice3_bench.compare.revisions import WORKTREE, checked_out, default_base
 from ice3_bench.compare.sides import Sides
 from ice3_bench.compare.workers import Crew, SideError
 from ice3_bench.errors import Interrupted, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.settings.matrix import parse_components
 from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
-from ice3_bench.show.console import make_console, working
+from ice3_bench.show.console import make_console, say, working
 from ice3_bench.text import listed
 from ice3_bench.usage import add_arrangement, add_strict_machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ice3_bench.compare.result import Comparison
-    from ice3_bench.settings.matrix import Settings
+    from ice3_bench.settings.matrix import Cell, Settings
 
 MARKDOWN = "comparison.md"
 """The comparison as a job summary shows it, in the results folder."""
@@ -92,6 +94,9 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     parser.add_argument(
         "--undecided-exit", type=_whole(0, 255), default=0, help="exit code when something is undecided"
     )
+    parser.add_argument(
+        "--on", metavar="CLUSTER", help="one job of a cluster of pyproject.toml instead of this machine"
+    )
     parser.add_argument("--quiet", action="store_true", help="print the table only")
     return parser.parse_args(given)
 
@@ -112,7 +117,12 @@ def compare(_context: Context) -> None:
         if all(cell.backend.compiler is None for cell in cells):
             named = listed([cell.id for cell in cells])
             raise UsageError(f"--instructions counts those of compiled cells; no backend of {named} has a 'compiler'.")
-        instructions.require_valgrind()
+        if not options.on:
+            instructions.require_valgrind()
+    if options.on:
+        bases = options.base or default_base(surroundings.project), options.contender
+        _compare_there(surroundings, options.on, "compare", bases, cells, options.threads or settings.threads)
+        return
     files = surroundings.results / FILE, surroundings.results / MARKDOWN
     for path in files:  # the last comparison must not be taken for this one
         path.unlink(missing_ok=True)
@@ -134,7 +144,7 @@ def compare(_context: Context) -> None:
         for path, text in zip(files, (comparison.as_json(), comparison_markdown(comparison)), strict=True):
             write_atomically(path, text)
 
-    begin(request.threads, lambda said: console.print(said, soft_wrap=True), strict=options.strict_machine)
+    begin(request.threads, lambda said: say(console, said), strict=options.strict_machine)
     with working(console, "preparing") as notify:
         comparison = compare_revisions(
             surroundings.project,
@@ -149,6 +159,23 @@ def compare(_context: Context) -> None:
     code = exit_code(comparison, options.undecided_exit)
     if code:
         raise InvokeExit(code=code)
+
+
+def _compare_there(
+    surroundings: Surroundings, name: str, what: str, names: tuple[str, str], cells: Sequence[Cell], threads: int
+) -> None:
+    """Make the environments of two revisions here, and compare them in a job of a cluster."""
+    console = make_console()
+    project, settings = surroundings.project, surroundings.settings
+    choose(settings, name)  # complain before anything is installed
+    with (
+        checked_out(project, names[0]) as base,
+        checked_out(project, names[1]) as contender,
+        tempfile.TemporaryDirectory(prefix="ice3-bench-") as scratch,
+        working(console, "making environments"),
+    ):
+        Workshop(project, settings, Sides(base, contender), threads, Path(scratch)).install(cells)
+    send_comparison(surroundings, name, what, arguments(), threads, console)
 
 
 def _calibrations(surroundings: Surroundings, request: Request) -> str:
@@ -172,6 +199,9 @@ def _parse_calibration(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--domain", help="domain instead of the backend's compare-domain")
     add_strict_machine(parser)
     parser.add_argument("--injected", type=_positive, nargs="+", default=[0.02, 0.03], help="known slowdowns")
+    parser.add_argument(
+        "--on", metavar="CLUSTER", help="one job of a cluster of pyproject.toml instead of this machine"
+    )
     options = parser.parse_args(given)
     if len({f"{share:.1%}" for share in options.injected}) < len(options.injected):
         parser.error(f"--injected {options.injected}: slowdowns must differ by at least 0.1 %")
@@ -187,12 +217,16 @@ def calibrate(_context: Context) -> None:
     settings = surroundings.settings
     (cell,) = cpu_cells([settings.cell_by_id(options.cell or default_cell(settings.cells).id)])
     benchmark = select([cell], options.domain, [f"{options.component}/"], arrangement=settings.arrangement)[cell.id][0]
+    if options.on:
+        names = WORKTREE, WORKTREE
+        _compare_there(surroundings, options.on, "calibrate", names, [cell], settings.threads)
+        return
     protocol, machine = Protocol(), machine_name(settings.testbed)
     folder = surroundings.results / "calibrations"
     path = place(folder, machine, benchmark.name, protocol, benchmark.arrangement)
     stored = Calibration.load(path) if path.exists() and not options.fresh else None
     console = make_console()
-    begin(settings.threads, lambda said: console.print(said, soft_wrap=True), strict=options.strict_machine)
+    begin(settings.threads, lambda said: say(console, said), strict=options.strict_machine)
     try:
         with (
             locked(folder / ".lock", "The comparison is being calibrated"),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from ice3_bench.bencher.connection import Missing
 from ice3_bench.bencher.upload import HISTORY, Sent, Stored, send, store
 from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.history.store import History
-from ice3_bench.show.console import working
+from ice3_bench.show.console import say, working
+from ice3_bench.streams import tell
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
@@ -47,14 +47,14 @@ def store_reports(
     """Store reports in the local history, and say what happened; parameters are as in ``store``."""
     stored = store(surroundings.results, paths, reports, surroundings.project)
     if stored.mended:
-        print(f"Warning: {stored.mended}", file=sys.stderr)
+        tell(f"Warning: {stored.mended}")
     console.print(
         f"Stored {count(len(stored.new), 'new report')} in "
         f"{surroundings.results / HISTORY} ({len(stored.known)} known already).",
         soft_wrap=True,
     )
     for problem in stored.problems:
-        print(f"Error: {problem}", file=sys.stderr)
+        tell(f"Error: {problem}")
     return stored
 
 
@@ -71,16 +71,16 @@ def send_queued(
     where = surroundings.where()
     if isinstance(where, Missing):
         if asked or not where.once or not _said(surroundings, where.reason):
-            console.print(where.reason, soft_wrap=True)
+            say(console, where.reason)
         return Exit.OK
     if where.unencrypted:
-        print(f"Warning: the key crosses the network unencrypted to {where.host}.", file=sys.stderr)
+        tell(f"Warning: the key crosses the network unencrypted to {where.host}.")
     ids = {report.id for report in new}
     try:
         with working(console, f"sending to {where.host}"), surroundings.client() as client:
             sent = send(surroundings.results, client, surroundings.settings.bencher, revision, ids)
     except UploadError as error:  # no client can be made
-        print(f"Error: {error}", file=sys.stderr)
+        tell(f"Error: {error}")
         return error.code
     _tell(sent, surroundings, console)
     return sent.code
@@ -111,18 +111,17 @@ def _tell(sent: Sent, surroundings: Surroundings, console: Console) -> None:
             soft_wrap=True,
         )
         for said in outcome.silences(surroundings.settings.bencher):
-            console.print(f"Note: {said}", soft_wrap=True)
+            say(console, f"Note: {said}")
         for line in outcome.lines:
             if line.alert:
                 limit = line.upper_limit if line.alert == "upper" else line.lower_limit
-                print(
+                tell(
                     f"Alert: {line.benchmark} {line.measure} is {line.value:.6g}, {line.alert} limit {limit:.6g} "
-                    f"(baseline {line.baseline if line.baseline is None else format(line.baseline, '.6g')}).",
-                    file=sys.stderr,
+                    f"(baseline {line.baseline if line.baseline is None else format(line.baseline, '.6g')})."
                 )
     if sent.left:
         console.print(f"Not sent, for reasons given before: {count(sent.left, 'older report')} (in the local history).")
     for problem in sent.problems:
-        print(f"Error: {problem}", file=sys.stderr)
+        tell(f"Error: {problem}")
     if sent.failure:
-        print(f"Error: {sent.failure}", file=sys.stderr)
+        tell(f"Error: {sent.failure}")

@@ -58,6 +58,19 @@ class Workshop:
             if len(problems) == len(cells):
                 raise problems[0]
 
+    def install(self, cells: Sequence[Cell]) -> None:
+        """Make the environments of both sides, as ``sides`` finds them: where it runs there may be no network.
+
+        Raises
+        ------
+        UsageError
+            If one cannot be made.
+        """
+        for label in LABELS:
+            for cell in cells:
+                own = _described(self._settings(label, cell)[0], cell)
+                make_environment(own.backend, self.project / ".cache" / "environments")
+
     def sides(
         self, cell: Cell, benchmarks: Sequence[messages.Benchmark], profile: str = "production"
     ) -> tuple[Sides[Side], list[str]]:

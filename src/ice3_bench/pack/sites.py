@@ -40,15 +40,20 @@ def copy_environment(site_packages: Path, target: Path, without: Collection[str]
 
 def copy_harness(target: Path, without: Collection[str]) -> None:
     """Copy the running harness, with everything that it imports to measure a cell."""
-    for package in ("ice3_bench", "ice3_probe"):
-        (module,) = __import__(package).__path__
-        shutil.copytree(module, target / package, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    copy_own_packages(target)
     own = metadata.distribution("ice3-bench")
     described = target / f"ice3_bench-{own.version}.dist-info"
     described.mkdir(parents=True, exist_ok=True)
     (described / "METADATA").write_text(own.read_text("METADATA") or "", encoding="utf-8")
     for distribution in _required("ice3-bench", seen=set(), without=(*without, *LATE)):
         _copy(distribution, target)
+
+
+def copy_own_packages(target: Path) -> None:
+    """Copy the packages of the running harness itself, without what they import."""
+    for package in ("ice3_bench", "ice3_probe"):
+        (module,) = __import__(package).__path__
+        shutil.copytree(module, target / package, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
 
 
 def _required(name: str, seen: set[str], without: Collection[str]) -> Iterator[metadata.Distribution]:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ice3_bench.errors import UsageError
 from ice3_bench.names import domain_text, parse_domain
+from ice3_bench.settings.cluster import Cluster
 from ice3_bench.settings.policy import BencherPolicy, HistoryPolicy
 from ice3_bench.text import quoted
 from ice3_probe.messages import COMPONENTS, STANDARD_ARRANGEMENT, Arrangement, base_of
@@ -191,6 +192,8 @@ class Settings(_Strict):
     """Where the columns of the weather stand in timings."""
     bencher: BencherPolicy = BencherPolicy()
     history: HistoryPolicy = HistoryPolicy()
+    cluster: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")], Cluster] = Field(default_factory=dict)
+    """Clusters that jobs are sent to, by name."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -87,6 +87,10 @@ class Summary:
         said = said if len(by_commit) > 1 else []
         if any(one.benchmark.clock == "kernel" for one in self.results):
             said.append("GPU cells: time and memory of the device, without transfers.")
+        norms = {one.accuracy_norm for one in self.reports if one.accuracy}
+        if len(norms) > 1:
+            old = dict.fromkeys(one.cell for one in self.reports if one.accuracy and one.accuracy_norm < max(norms))
+            said.append(f"Errors of {', '.join(old)} are in an earlier norm, not comparable with the others.")
         marked = dict.fromkeys(one.report.id for one in self.results if marks(one.report, one.benchmark))
         said += [f"{one.cell}: {doubt}" for one in self.reports if one.id in marked for doubt in doubts(one)]
         failures = [one for one in self.results if one.benchmark.error is not None]

@@ -16,6 +16,8 @@ from rich.measure import Measurement
 from rich.padding import Padding
 from rich.text import Text
 
+from ice3_bench.text import folded
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -40,6 +42,11 @@ def make_console(*, quiet: bool = False) -> Console:
         return console
     colours: Literal["256", "auto"] = "256" if os.environ.get("FORCE_COLOR") else "auto"
     return make(width=PLAIN_WIDTH, force_terminal=False, color_system=colours)
+
+
+def say(console: Console, text: str, style: str | None = None) -> None:
+    """Print sentences: a terminal breaks their lines between words, and a file has each in a line."""
+    console.print(folded(text, console.width) if console.is_terminal else text, style=style, soft_wrap=True)
 
 
 @contextmanager

@@ -68,10 +68,11 @@ def _headings(report: Report) -> list[str]:
 
 def _history(checks: Sequence[Check]) -> Text:
     """Name the measures of a benchmark that are beyond their limits, or those that were checked."""
-    beyond = [MEASURES[check.measure].label for check in checks if check.violation]
+    words = {check.measure: MEASURES[check.measure].label.removeprefix("peak ") for check in checks}
+    beyond = [words[check.measure] for check in checks if check.violation]
     if beyond:
         return Text("✗ " + ", ".join(beyond), style="red")
-    made = [MEASURES[check.measure].label for check in checks if check.verdict != "unchecked"]
+    made = [words[check.measure] for check in checks if check.verdict != "unchecked"]
     return Text("✓ " + ", ".join(made), style="green") if made else Text("not checked", style="dim")
 
 

@@ -1,0 +1,1 @@
+"""Jobs of a cluster: what measures a cell, or compares revisions, on a node that a scheduler chooses."""

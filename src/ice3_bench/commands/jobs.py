@@ -1,0 +1,248 @@
+"""What all commands that send jobs to a cluster have in common: sending them, waiting, and collecting."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.exceptions import Exit as InvokeExit
+from rich.live import Live
+
+from ice3_bench.bencher.upload import HISTORY
+from ice3_bench.cell.probe import phyex_checkout
+from ice3_bench.cell.session import program
+from ice3_bench.cluster.following import Follower
+from ice3_bench.cluster.run import COMPARING, Task
+from ice3_bench.cluster.states import State, own_end
+from ice3_bench.cluster.submission import choose, discard, make_run, tidy
+from ice3_bench.commands.bench import tell_beyond
+from ice3_bench.commands.sending import send_queued, store_reports
+from ice3_bench.errors import Exit, UsageError
+from ice3_bench.files import write_atomically
+from ice3_bench.history.checks import check
+from ice3_bench.history.store import History
+from ice3_bench.show.compared import compared_with
+from ice3_bench.show.jobs import explanations, jobs_table, results_of_all, words
+from ice3_bench.text import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from ice3_bench.cluster.following import Look
+    from ice3_bench.cluster.run import Run
+    from ice3_bench.cluster.scheduler import Scheduler
+    from ice3_bench.commands.common import Surroundings
+    from ice3_bench.report import Report
+
+GLANCE = 2.0
+"""Seconds between two looks at the files of the jobs."""
+ON = ("--on", "--o")
+"""The option that names a cluster, and what argparse takes for it."""
+COMPARISON = ("comparison.json", "comparison.md")
+"""Files of a comparison in the results."""
+
+
+def scheduler_of(kind: str) -> Scheduler:
+    """Return a scheduler; raises UsageError if the extra of the package that talks to it is not installed."""
+    try:
+        from ice3_bench.cluster.scheduler import Scheduler  # noqa: PLC0415 (an extra)
+    except ImportError as error:
+        raise UsageError(
+            f"QToolKit, which talks to schedulers, is not installed: {sys.executable} -m pip install "
+            "'ice3-bench[cluster]', or use nox -s bench-cluster, which does."
+        ) from error
+    return Scheduler(kind)
+
+
+def follower_of(run: Run) -> Follower:
+    """Return what looks at a run."""
+    return Follower(run, scheduler_of(run.record.cluster.scheduler))
+
+
+def send(surroundings: Surroundings, name: str | None, tasks: Sequence[Task], *, with_history: bool = False) -> Run:
+    """Submit tasks to a cluster; those that it refuses for now are submitted later.
+
+    Raises
+    ------
+    UsageError
+        If there is no such cluster, or it refuses the first job.
+    """
+    found, cluster = choose(surroundings.settings, name)
+    scheduler_of(cluster.scheduler)  # complain before anything is copied
+    phyex = phyex_checkout(surroundings.project, surroundings.settings)
+    run = make_run(
+        surroundings.project,
+        surroundings.results,
+        found,
+        cluster,
+        tasks,
+        variables={"PHYEX_DIR": str(phyex)} if phyex else {},
+        branches=surroundings.branches(),
+        with_history=with_history,
+    )
+    try:
+        look = follower_of(run).look(submit=True)
+    except KeyboardInterrupt:
+        print(come_back(run), file=sys.stderr)
+        raise
+    if all(one.verdict.state is State.NOT_SUBMITTED for one in look.situations):
+        discard(surroundings.project, run)
+        raise UsageError(
+            f"The scheduler of '{found}' refuses the first job: {look.trouble}. Correct "
+            f"[tool.ice3-bench.cluster.{found}] in pyproject.toml (docs/cluster.md)."
+        )
+    return run
+
+
+def come_back(run: Run) -> str:
+    """Say how to come back to jobs that go on."""
+    command = "invoke" if Path(sys.argv[0]).name in ("invoke", "inv") else program("ice3-bench")
+    return (
+        f"The jobs of run {run.record.id} go on without this program. Come back with\n"
+        f"    {command} cluster.status\n"
+        f"    {command} cluster.collect --wait\n"
+        f"    {command} cluster.cancel --run {run.record.id}"
+    )
+
+
+def wait_for(run: Run, console: Console) -> Look:
+    """Wait until all jobs have ended, showing their table; submit what is to be submitted again.
+
+    On Ctrl-C the jobs go on, and it says how to come back to them.
+    """
+    follower, poll = follower_of(run), run.record.cluster.poll
+    told: dict[str, str] = {}
+    try:
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            asked = float("-inf")
+            while True:
+                ask = time.monotonic() - asked >= poll
+                asked = time.monotonic() if ask else asked
+                look = follower.look(ask=ask, submit=True)
+                if console.is_terminal:
+                    live.update(jobs_table(run, look), refresh=True)
+                else:
+                    _tell_changes(look, told, console)
+                if look.over:
+                    return look
+                time.sleep(GLANCE)
+    except KeyboardInterrupt:
+        print(come_back(run), file=sys.stderr)
+        raise
+
+
+def _tell_changes(look: Look, told: dict[str, str], console: Console) -> None:
+    """Print a line for each job whose state is new, and what the scheduler complains of."""
+    for one in look.situations:
+        now = words(one)
+        if told.get(one.task.name) != now:
+            told[one.task.name] = now
+            console.print(f"{one.task.name}: {now}", soft_wrap=True)
+    if look.trouble and told.get("") != look.trouble:
+        console.print(f"The scheduler says: {look.trouble}. It is asked again.", soft_wrap=True)
+    told[""] = look.trouble or told.get("", "")
+
+
+def collect(surroundings: Surroundings, console: Console, run: Run, look: Look) -> Exit:
+    """Store what the jobs that have ended measured, show it and send it; return the exit code.
+
+    A report is stored once, however often this is called.
+    """
+    measured = [one for one in look.situations if one.over and one.attempt and one.task.name not in COMPARING]
+    found = {one.task.name: one.attempt.report for one in measured if one.attempt is not None}
+    paths = [path for path in found.values() if path is not None]
+    missing = [
+        one.task.name for one in measured if one.verdict.state is State.FINISHED and found[one.task.name] is None
+    ]
+    codes = {Exit.OK if one.verdict.state is State.FINISHED else Exit.FAILED for one in look.situations if one.over}
+    reports: list[Report] = []
+    if paths:
+        stored = store_reports(surroundings, console, paths=paths)
+        reports = [*stored.new, *stored.known]
+        if stored.problems or _checked(surroundings, console, stored.new):
+            codes.add(Exit.FAILED)
+        codes.add(send_queued(surroundings, console, surroundings.revision(), stored.new, asked=False))
+    _bring_home(surroundings, run, look)
+    console.print(jobs_table(run, look))
+    if reports:
+        console.print(results_of_all(reports))
+    for line in explanations(look):
+        print(line, file=sys.stderr)
+    if missing:
+        codes.add(Exit.FAILED)
+        print(f"Error: {listed(missing)} finished, but no report is seen here: collect again later.", file=sys.stderr)
+    if look.over and not missing and not run.closed:
+        with suppress(UsageError):  # a full disk: the next look closes it
+            run.close()
+        tidy(surroundings.project, run)
+    if not look.over:
+        console.print(come_back(run), soft_wrap=True)
+    return next((code for code in (Exit.FAILED, Exit.USAGE, Exit.NOT_UPLOADED) if code in codes), Exit.OK)
+
+
+def _checked(surroundings: Surroundings, console: Console, reports: Sequence[Report]) -> bool:
+    """Check new reports against the history; say what lies beyond its limit, and whether something does."""
+    beyond = False
+    with History(surroundings.results / HISTORY) as history:
+        for report in reports:
+            previous, other = history.previous_of_each(report), history.latest_other(report)
+            checks = check(report, history, surroundings.settings)
+            for line in compared_with(report, previous, other):
+                console.print(f"{report.cell}: {line}", soft_wrap=True)
+            tell_beyond(checks, report)
+            for benchmark in report.failures:
+                print(f"Error: {benchmark.name} failed: {benchmark.error}", file=sys.stderr)
+            beyond = beyond or any(one.violation for one in checks)
+    return beyond
+
+
+def _bring_home(surroundings: Surroundings, run: Run, look: Look) -> None:
+    """Copy what a comparison or a calibration wrote to the results, and print what it said."""
+    for one in look.situations:
+        if one.task.name not in COMPARING or one.attempt is None or not one.over:
+            continue
+        home, folder = surroundings.results, one.attempt.results
+        for path in [folder / name for name in COMPARISON] + sorted((folder / "calibrations").glob("*.json")):
+            here = home / path.relative_to(folder)
+            if path.is_file() and path.stat().st_mtime > run.record.created.timestamp():
+                write_atomically(here, path.read_text(encoding="utf-8"))
+        if own_end(one.attempt.code):
+            print(one.attempt.output.read_text(encoding="utf-8", errors="backslashreplace"), end="")
+
+
+def send_comparison(
+    surroundings: Surroundings, name: str, what: str, words: Sequence[str], threads: int, console: Console
+) -> None:
+    """Compare revisions, or calibrate the comparison, in one job on one node; end with its exit code.
+
+    Parameters
+    ----------
+    what
+        ``compare`` or ``calibrate``.
+    words
+        What the user wrote after ``--``, with the name of the cluster, which is left out.
+
+    Raises
+    ------
+    UsageError
+        If there is no such cluster, or it refuses the job.
+    """
+    given: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        if before not in ON and word.partition("=")[0] not in ON:
+            given.append(word)
+    task = Task(name=what, device="cpu", threads=threads, words=(what, "--", *given))
+    run = send(surroundings, name, [task], with_history=True)
+    console.print(f"Submitted to {name}, run {run.record.id}.")
+    look = wait_for(run, console)
+    code: int = collect(surroundings, console, run, look)
+    attempt = look.situations[0].attempt
+    if attempt is not None and own_end(attempt.code):
+        code = attempt.code or code
+    if code:
+        raise InvokeExit(code=int(code))
