@@ -8,6 +8,8 @@ A noxfile needs two lines::
 
 from __future__ import annotations
 
+import argparse
+import importlib.util
 import os
 import re
 import sys
@@ -23,6 +25,10 @@ PROGRAM = "ice3-bench"
 """The program of the harness that every session runs."""
 PRECISIONS = ("float32", "float64")
 """Precisions of a matrix that names none."""
+ID = r"[a-z0-9_]{1,64}"
+"""Ids of backends."""
+USAGE = 2
+"""Exit code of wrong usage, as in ``ice3_bench.errors``."""
 PATIENCE = 15.0
 """Seconds that a session has to end after Ctrl-C."""
 
@@ -52,12 +58,17 @@ def sessions(pyproject: str = "pyproject.toml") -> None:
     for number, backend in enumerate(table.get("backends", [])):
         if lacking := [key for key in ("name", "id") if key not in backend]:
             sys.exit(f"Error: backend {number + 1} of [tool.ice3-bench] in {pyproject} lacks '{lacking[0]}'.")
+        if not re.fullmatch(ID, str(backend["id"])):
+            sys.exit(
+                f"Error: the id '{backend['id']}' of backend {number + 1} of [tool.ice3-bench] in {pyproject} may have "
+                "at most 64 lower-case letters, digits and _: it is a part of the sessions' names."
+            )
         for precision in table.get("precisions", PRECISIONS):
-            _define_cell(harness, backend, precision)
+            _define_cell(harness, backend, precision, table)
     _define("bench-gpu", GPU, _arguments(harness, "gpu"))
     _define("bench-upload", UPLOAD, _options(harness, "upload"))
     _define("bench-comment", COMMENT, _options(harness, "comment"))
-    _define("bencher", BENCHER, _group(harness, "bencher", "check (or setup, archive, fork-upload)"))
+    _define_group(harness, "bencher", BENCHER, "check (or setup, archive, fork-upload)")
     _define("bench-cluster", CLUSTER, _arguments(harness, "cluster.submit", extra="cluster"), reuse=True)
     _define("bench-compare", COMPARE, _arguments(harness, "compare"), reuse=True)
     _define("bench-calibrate", CALIBRATE, _arguments(harness, "calibrate"), reuse=True)
@@ -66,7 +77,7 @@ def sessions(pyproject: str = "pyproject.toml") -> None:
     _define("bench-report", REPORT, _arguments(harness, "report", extra="report"))
     _define("bench-export", EXPORT, _arguments(harness, "export", extra="export"))
     _define("bench-pack", PACK, _arguments(harness, "pack"))
-    _define("port", PORT, _group(harness, "port", "check --backend ID (or new --id ID)"))
+    _define_group(harness, "port", PORT, "check --backend ID (or new --id ID)")
 
 
 def end(session: nox.Session, code: int) -> NoReturn:
@@ -90,27 +101,82 @@ def run(session: nox.Session, *arguments: str) -> None:
         raise
 
 
+def _usage() -> Any:  # noqa: ANN401 (a module)
+    """Return the module ``usage``, also where the package is not installed beside nox."""
+    path = Path(__file__).with_name("usage.py")
+    spec = importlib.util.spec_from_file_location("ice3_bench_usage", path)
+    assert spec is not None  # noqa: S101 (the file ends with .py)
+    assert spec.loader is not None  # noqa: S101
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def _asked_for_help() -> bool:
+    """Whether the user asks what a session takes: that needs neither an environment nor the harness."""
+    given = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    return not {"-h", "--help"}.isdisjoint(given)
+
+
 def _define(
-    name: str, what: str, body: Callable[[nox.Session], None], tags: tuple[str, ...] = (), *, reuse: bool = False
+    name: str,
+    what: str,
+    body: Callable[[nox.Session], None],
+    tags: tuple[str, ...] = (),
+    *,
+    told: str | None = None,
+    reuse: bool = False,
 ) -> None:
-    """Define a session; ``reuse`` keeps its environment, which jobs of a cluster may still need."""
+    """Define a session.
+
+    Parameters
+    ----------
+    told
+        What it takes, if the user asks for that and it is known here.
+    reuse
+        Whether to keep its environment, which jobs of a cluster may still need.
+    """
 
     def session(session: nox.Session) -> None:
         body(session)
 
-    session.__doc__ = what
-    nox.session(name=name, tags=list(tags), default=False, reuse_venv=reuse or None)(session)
+    def tell(_session: nox.Session) -> None:
+        print(told)
+
+    defined = session if told is None else tell
+    defined.__doc__ = what
+    backend = None if told is None else "none"
+    nox.session(name=name, tags=list(tags), default=False, venv_backend=backend, reuse_venv=reuse or None)(defined)
 
 
-def _define_cell(harness: str, backend: dict[str, Any], precision: str) -> None:
+def _define_cell(harness: str, backend: dict[str, Any], precision: str, table: dict[str, Any]) -> None:
     def measure(session: nox.Session) -> None:
+        try:
+            _parser(table).parse_known_args(session.posargs)
+        except argparse.ArgumentError as error:
+            print(f"Error: {error} (in the arguments {' '.join(session.posargs)}).", file=sys.stderr)
+            end(session, USAGE)
         _install(session, harness)
         options = ["--backend", backend["id"], "--precision", precision]
         run(session, "bench", *options, *(["--", *session.posargs] if session.posargs else []))
 
     tags = dict.fromkeys(("bench", precision, backend.get("device", "cpu"), *backend.get("tags", ())))
     what = f"Measure {backend['name']} in {precision}: accuracy, time and memory."
-    _define(f"bench-{backend['id']}-{precision}", what, measure, tuple(tags))
+    told = _parser(table).format_help() if _asked_for_help() else None
+    _define(f"bench-{backend['id']}-{precision}", what, measure, tuple(tags), told=told)
+
+
+def _parser(table: dict[str, Any]) -> argparse.ArgumentParser:
+    """Return the parser of a bench session, with the defaults of the project."""
+    defaults = {name: table[name] for name in ("threads", "arrangement") if name in table}
+    parser: argparse.ArgumentParser = _usage().bench_parser(**defaults)
+    return parser
+
+
+def _define_group(harness: str, group: str, what: str, usage: str) -> None:
+    told = _usage().group_help(group) if _asked_for_help() else None
+    _define(group, what, _group(harness, group, usage), told=told)
 
 
 def _options(harness: str, command: str) -> Callable[[nox.Session], None]:

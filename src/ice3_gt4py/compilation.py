@@ -7,15 +7,15 @@ import gc
 import hashlib
 import json
 import shlex
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
 from ice3_gt4py.dependencies import used_externals
-from ice3_gt4py.toolchain import import_gt4py, require_compiler, require_gpu
+from ice3_gt4py.toolchain import import_gt4py, import_only_for, require_compiler, require_gpu
 from ice3_probe.contract import Unavailable
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike
 
-    from ice3_probe.contract import Cell
+    from ice3_probe.contract import Cell, Pieces
 
 PRECISIONS = ("float32", "float64")
 INCLUDE = Path(__file__).parent / "include"
@@ -88,6 +88,8 @@ class Build:
         Folder of the compiled stencils; ``None`` is GT4Py's own choice, ``.gt_cache`` in the working directory.
     cached_only
         Raise instead of compiling when a stencil is not in the cache.
+    building
+        Called with the name of each stencil that is compiled; what it returns lasts as long.
     """
 
     backend: str
@@ -102,11 +104,12 @@ class Build:
     threads: int = 1
     cache: Path | None = None
     cached_only: bool = False
+    building: Pieces = field(default=nullcontext, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ValueError(f"Unknown precision '{self.precision}': expected one of {', '.join(PRECISIONS)}.")
-        import_gt4py()
+        import_gt4py(self.backend)
         from gt4py.cartesian.backend import REGISTRY  # noqa: PLC0415 (importing GT4Py takes seconds)
 
         if self.backend not in REGISTRY.names:
@@ -114,7 +117,7 @@ class Build:
             raise ValueError(f"Unknown backend '{self.backend}': GT4Py knows {known}.")
 
     @classmethod
-    def from_cell(cls, cell: Cell) -> Build:
+    def from_cell(cls, cell: Cell, building: Pieces = nullcontext) -> Build:
         """Take a build from a cell of the matrix.
 
         Raises
@@ -136,6 +139,7 @@ class Build:
                 )
         if "compile-args" in settings and "compiler" not in settings:
             raise SettingsError(f"There are compile-args but no compiler in {table}.")
+        import_only_for(settings["backend"])  # a process measures one cell
         try:
             return cls(
                 backend=settings["backend"],
@@ -149,6 +153,7 @@ class Build:
                 compile_args=tuple(shlex.split(settings.get("compile-args", ""))),
                 threads=cell.threads,
                 cache=cell.cache,
+                building=building,
             )
         except ValueError as error:
             raise SettingsError(f"{error} Correct {table}.") from error
@@ -191,6 +196,21 @@ class Build:
         NotCachedError
             If the stencil would have to be compiled and ``cached_only`` is set.
         """
+        # GT4Py's hash sees neither the dtypes nor the externals of the functions that a stencil calls.
+        used = {external: externals[external] for external in sorted(used_externals(definition))}
+        basis = json.dumps([self.precision, used], default=str)
+        name = f"{definition.__name__}_{hashlib.sha256(basis.encode()).hexdigest()[:8]}"
+        with self._locked(name):
+            try:
+                return self._made(definition, used, name, cached_only=True)
+            except NotCachedError:
+                if self.cached_only:
+                    raise
+            with self.building(definition.__name__):
+                return self._made(definition, used, name, cached_only=False)
+
+    def _made(self, definition: Callable[..., None], used: Mapping[str, Any], name: str, *, cached_only: bool) -> Any:  # noqa: ANN401
+        """Call GT4Py, while the lock of the stencil is held."""
         from gt4py.cartesian import gtscript  # noqa: PLC0415
 
         bits = 32 if self.precision == "float32" else 64
@@ -199,16 +219,8 @@ class Build:
             options["cache_settings"] = {"root_path": str(self.cache), "dir_name": ".gt_cache"}
         dtypes: dict[str, DTypeLike] = {"float": self.dtype.type, "int": np.int32}
         annotations = dict(definition.__annotations__)
-        # GT4Py's hash sees neither the dtypes nor the externals of the functions that a stencil calls.
-        used = {external: externals[external] for external in sorted(used_externals(definition))}
-        basis = json.dumps([self.precision, used], default=str)
-        name = f"{definition.__name__}_{hashlib.sha256(basis.encode()).hexdigest()[:8]}"
         try:
-            with (
-                self._locked(name),
-                _compiler_arguments(self.compiler, self.compile_args),
-                _without_garbage_collection(),
-            ):
+            with _compiler_arguments(self.compiler, self.compile_args), _without_garbage_collection():
                 return gtscript.stencil(
                     backend=self.backend,
                     definition=definition,
@@ -217,12 +229,12 @@ class Build:
                     dtypes=dtypes,
                     literal_float_precision=bits,
                     literal_int_precision=32,
-                    raise_if_not_cached=self.cached_only,
+                    raise_if_not_cached=cached_only,
                     format_source=False,  # a third of the time of building a Python stencil
                     **options,
                 )
         except ValueError as failure:
-            if self.cached_only and "not up to date in the cache" in str(failure):
+            if cached_only and "not up to date in the cache" in str(failure):
                 raise NotCachedError(f"Stencil '{definition.__name__}' is not in the cache.") from failure
             raise
         except SystemExit as failure:  # GT4Py raises it when the compiler fails

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ice3_gt4py.storages import State
-    from ice3_probe.contract import Case, Cell, Field, Shape
+    from ice3_probe.contract import Case, Cell, Field, Pieces, Shape
 
 
 class Component(Protocol):
@@ -29,8 +30,13 @@ class Component(Protocol):
         """Advance ``state`` in place by ``timestep`` seconds."""
 
 
-def create(case: Case, cell: Cell) -> Ice3:
+def create(case: Case, cell: Cell, building: Pieces = nullcontext) -> Ice3:
     """Build a component.
+
+    Parameters
+    ----------
+    building
+        Called with the name of each stencil that is compiled.
 
     Raises
     ------
@@ -48,7 +54,7 @@ def create(case: Case, cell: Cell) -> Ice3:
     if case.component not in _COMPONENTS:
         raise UnknownComponent(case.component, tuple(_COMPONENTS))
     make = _COMPONENTS[case.component]
-    build = Build.from_cell(cell)
+    build = Build.from_cell(cell, building)
     build.require_toolchain()
     try:
         return Ice3(make(case, build.from_cache()), case.timestep, cached=True)

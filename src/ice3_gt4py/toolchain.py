@@ -9,20 +9,50 @@ import shlex
 import shutil
 import sys
 import sysconfig
+import warnings
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from ice3_probe.contract import Unavailable
 
+if TYPE_CHECKING:
+    from types import ModuleType
 
-def import_gt4py() -> None:
-    """Import GT4Py, also on a machine without a compiler.
+
+def import_gt4py(backend: str = "") -> None:
+    """Import GT4Py, also on a machine without a compiler, and with the DaCe backends if ``backend`` is one.
 
     GT4Py asks the C++ compiler for its version while it is imported. Without a compiler the import fails, although some
     of GT4Py's backends need none. Meanwhile another program that answers ``--version`` takes the compiler's place.
     """
-    if "gt4py.cartesian" in sys.modules:
+    if "gt4py.cartesian" not in sys.modules:
+        _import()
+    if backend.startswith("dace:"):
+        with suppress(ImportError):  # then it is unknown
+            importlib.import_module("gt4py.cartesian.backend.dace_backend")  # adds itself to the known ones
+
+
+def import_only_for(backend: str) -> None:
+    """Import what one backend of GT4Py needs: importing DaCe takes twice as long as all the rest of GT4Py.
+
+    GT4Py does without DaCe if it cannot be imported, and its other backends do not use it. ``import_gt4py`` adds a DaCe
+    backend later if asked to, but programs that DaCe orchestrates must have imported GT4Py before.
+    """
+    if backend.startswith("dace:") or "gt4py.cartesian" in sys.modules or "dace" in sys.modules:
+        import_gt4py(backend)
         return
+    sys.modules["dace"] = cast("ModuleType", None)  # what makes an import fail
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="GT4Py was unable to load DaCe")
+            _import()
+    finally:
+        del sys.modules["dace"]
+
+
+def _import() -> None:
     if shutil.which(compiler()[0]):
         importlib.import_module("gt4py.cartesian")
         return

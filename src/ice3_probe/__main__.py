@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ice3_probe import device
 from ice3_probe.accuracy import check_all
-from ice3_probe.building import build_all
+from ice3_probe.building import build_all, telling
 from ice3_probe.channel import Channel, read_job
 from ice3_probe.contract import Unavailable
 from ice3_probe.describing import describe_all
@@ -67,7 +67,7 @@ def _run(name: str, job: Job, channel: Channel, options: argparse.Namespace) -> 
     if name == "worker":
         serve(load_port(job.port), job.cell, channel)
         return 0
-    for answer in _answers(name, job, options, lambda what: channel.send(Started(what))):
+    for answer in _answers(name, job, options, channel):
         if isinstance(answer, Failure):
             return _fail(channel, answer)
         channel.send(answer)
@@ -75,12 +75,19 @@ def _run(name: str, job: Job, channel: Channel, options: argparse.Namespace) -> 
     return 0
 
 
-def _answers(name: str, job: Job, options: argparse.Namespace, started: Callable[[str], None]) -> Iterable[Answer]:
-    """Return the results of a pass as they come; ``started`` is called with what it begins with."""
-    if name in ("check", "compile", "data"):
-        return {"check": judge, "compile": build_all, "data": describe_all}[name](job, started)
+def _answers(name: str, job: Job, options: argparse.Namespace, channel: Channel) -> Iterable[Answer]:
+    """Return the results of a pass as they come; what it begins with is sent to the channel."""
+
+    def started(what: str) -> None:
+        channel.send(Started(what))
+
+    if name == "compile":
+        return build_all(job, channel.send)
+    if name in ("check", "data"):
+        looked: Callable[[Job, Callable[[str], None]], Iterable[Answer]] = judge if name == "check" else describe_all
+        return looked(job, started)
     if name == "accuracy":
-        return check_all(job, load_port(job.port), started, options.kept)
+        return check_all(job, telling(load_port(job.port), channel.send), started, options.kept)
     if name == "explain":
         from ice3_probe.explain.explanation import explain_all  # noqa: PLC0415 (only this pass has numpy_ice3)
 

@@ -1,7 +1,9 @@
 """The contract of a port: what an implementation of ICE3 must offer to be measured.
 
-A port is a module with one function, ``create(case: Case, cell: Cell) -> Runnable``. It may import this module, for the
-types, the exceptions, the field tables and the options; the rest of ``ice3_probe`` is not its business.
+A port is a module with one function, ``create(case: Case, cell: Cell) -> Runnable``. One that builds a component in
+pieces, such as stencils, may take a third argument called ``building`` and tell each of them: see ``Pieces``. A port
+may import this module, for the types, the exceptions, the field tables and the options; the rest of ``ice3_probe`` is
+not its business.
 
 One process measures one cell: precision, threads and device may be set globally. The working directory is a scratch
 folder. What a port prints goes to the log of the pass, and its warnings are not errors.
@@ -26,6 +28,7 @@ from ice3_probe.options import IceAdjustOptions, Option, RainIceOptions, from_ph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     import numpy as np
@@ -43,6 +46,7 @@ __all__ = [
     "Field",
     "IceAdjustOptions",
     "Option",
+    "Pieces",
     "RainIceOptions",
     "Runnable",
     "Shape",
@@ -149,6 +153,16 @@ class Runnable(Protocol):
 
     def read(self) -> Mapping[str, NDArray[Any]]:
         """Return the outputs as host arrays in the dtype of the cell, valid until the next call."""
+
+
+class Pieces(Protocol):
+    """Tells which piece of a component is being built: ``with building("sedimentation"): ...`` around its compilation.
+
+    A user who waits sees its name, and how long it took the last time. What is loaded from a cache is not told.
+    """
+
+    def __call__(self, piece: str, /) -> AbstractContextManager[object]:
+        """Return what lasts as long as the piece is built; pieces may be built side by side."""
 
 
 class Unsupported(Exception):  # noqa: N818 (the contract's name)

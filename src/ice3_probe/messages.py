@@ -284,9 +284,10 @@ class Remark:
 
 @dataclass(frozen=True)
 class Collected:
-    """Number of benchmarks that a pass will work through."""
+    """The benchmarks that a pass will work through: their number and names."""
 
     count: int
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -309,6 +310,29 @@ class Failed:
 
     benchmark: str
     message: str
+
+
+@dataclass(frozen=True)
+class Building:
+    """A component begins to be built, or a piece of it that the port tells, such as a stencil.
+
+    Attributes
+    ----------
+    piece
+        Empty: the component as a whole.
+    """
+
+    component: str
+    piece: str = ""
+
+
+@dataclass(frozen=True)
+class PieceBuilt:
+    """A piece of a component was built."""
+
+    component: str
+    piece: str
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -629,8 +653,8 @@ class Device:
 
 
 Answer = (
-    Done | Failure | Remark | Collected | Started | Finished | Failed | Built | Checked | Explained | Deciding
-    | Diagnosis | Judged | Made | DataSetFound | Rounds | Timed | Peak | Prepared | Device
+    Done | Failure | Remark | Collected | Started | Finished | Failed | Building | PieceBuilt | Built | Checked
+    | Explained | Deciding | Diagnosis | Judged | Made | DataSetFound | Rounds | Timed | Peak | Prepared | Device
 )  # fmt: skip
 Message = Job | Recipe | Request | Answer
 Record = TypeVar("Record")

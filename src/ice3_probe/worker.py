@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ice3_probe.building import telling
 from ice3_probe.cases import instance_of, load_everything, weather
 from ice3_probe.messages import (
     CountInstructions,
@@ -182,7 +183,7 @@ class Server:
 
 def serve(port: Port, cell: Cell, channel: Channel) -> None:
     """Answer the requests on standard input, one a line, until it ends."""
-    server = Server(port, cell, channel)
+    server = Server(telling(port, channel.send), cell, channel)
     while _serve(server):
         channel.send(Done())  # an ``End`` without a forked process: that one ended by itself
 

@@ -118,3 +118,21 @@ def test_a_stencil_that_does_not_compile_is_not_wrong_usage(
     with pytest.raises(PortError, match="could not be compiled") as failure:
         check(load(DATA / "ice_adjust_lite.nc"), port, make_cell("numpy"), "ice_adjust")
     assert not failure.value.usage
+
+
+def test_a_cell_without_dace_does_not_import_it_and_a_later_one_has_it() -> None:
+    """It takes twice as long as all the rest of GT4Py."""
+    code = (
+        "import sys\n"
+        "from ice3_gt4py.toolchain import import_gt4py, import_only_for\n"
+        "import_only_for('numpy')\n"
+        "from gt4py.cartesian.backend import REGISTRY\n"
+        "assert 'dace' not in sys.modules\n"
+        "assert 'dace:cpu' not in REGISTRY.names\n"
+        "import_gt4py('dace:cpu')\n"
+        "assert 'dace:cpu' in REGISTRY.names\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -262,6 +262,8 @@ class BencherServer:
         self.version = version
         self.delay = delay
         self.projects = {"ice3": Project("ice3"), "other": Project("other")}
+        self.public = False
+        """Whether projects can be seen without a key."""
         self.fault: Callable[[str, str], str | None] = lambda _method, _path: None
         self.log: list[tuple[str, str, int]] = []
         self.secrets_seen: list[str] = []
@@ -410,6 +412,8 @@ class BencherServer:
     def _readable(self, request: Request) -> Project:
         who, slug = self._who(request), request.path_params["project"]
         project = self.projects.get(slug)
+        if project is not None and who is None and self.public:
+            return project
         if project is None or who is None or (who == OTHER_KEY) != (slug == "other"):
             raise Refusal(404, f"Project {slug} not found; is the request authorised?")
         return project

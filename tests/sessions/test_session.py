@@ -344,18 +344,57 @@ def test_a_results_folder_that_cannot_be_written_is_found_out_first(place: Place
     assert "compile" not in run.stdout
 
 
-def test_a_corrupt_history_is_named_and_the_report_is_kept(place: Place) -> None:
-    place.results.mkdir()
+def test_a_corrupt_history_is_kept_aside_before_anything_else_and_rebuilt(place: Place) -> None:
+    assert place.bench(backend="single").returncode == Exit.OK
+    kept = list(place.results.glob(f"runs/{SINGLE}/*.json"))
+    assert len(kept) == 1
     (place.results / "history.db").write_bytes(b"not a database" * 100)
-    run = place.bench(backend="single")
+    run = place.bench("--no-such-option", backend="single")
     assert run.returncode == Exit.USAGE
-    assert "corrupt" in run.stderr
-    assert "ice_adjust 8x8x16" in run.stdout
-    assert load_report(place.results / SINGLE / "report.json").benchmarks
-    (place.results / "history.db").rename(place.results / "history.db.bad")
-    mended = place.harness("upload")
-    assert mended.returncode == Exit.OK, mended.stderr
-    assert place.stored() == 1
+    assert "history.db was corrupt: it is kept as history.db.bad-" in run.stderr
+    assert "1 run could be stored again" in run.stderr
+    assert len(list(place.results.glob("history.db.bad-*"))) == 1
+    with History(place.results / "history.db") as history:
+        assert history.count() == 1
+    (place.results / "history.db").write_bytes(b"not a database" * 100)
+    assert place.harness("upload").returncode == Exit.OK
+    with History(place.results / "history.db") as history:
+        assert history.count() == 1
+
+
+def test_only_what_pytest_selects_is_built_checked_and_measured(place: Place) -> None:
+    run = place.bench("-k", "ice_adjust")
+    assert run.returncode == Exit.OK, run.stderr
+    assert "ice_adjust for a fake" in run.stdout
+    assert "rain_ice" not in run.stdout
+    refused = place.bench("-k", "ice_adjust and")
+    nothing = place.bench("-k", "hail")
+    for one in (refused, nothing):
+        assert one.returncode == Exit.USAGE
+        assert "compile" not in one.stdout
+    assert "pytest refuses the arguments -k 'ice_adjust and'" in refused.stderr.replace(
+        "--benchmark-max-time=0.01 ", ""
+    )
+    assert "No benchmark is selected by the arguments" in nothing.stderr
+
+
+def test_a_cell_that_was_measured_with_this_commit_is_left_out_by_resume(place: Place) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], cwd=place.project, check=True)
+
+    (place.project / ".gitignore").write_text(".cache/\n__pycache__/\n", encoding="utf-8")
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "one")):
+        git(*words)
+    first = place.bench("--resume", backend="single")
+    assert (first.returncode, "latency" in first.stdout) == (Exit.OK, True), first.stderr
+    second = place.bench("--resume", backend="single")
+    assert second.returncode == Exit.OK, second.stderr
+    assert "with this commit and configuration: not measured again" in second.stdout
+    assert "latency" not in second.stdout
+    other = place.bench("--resume", "--arrangement", "shuffled", backend="single")
+    assert "latency" in other.stdout
+    (place.project / "new.txt").touch()  # uncommitted: nobody knows what was measured
+    assert "latency" in place.bench("--resume", "--arrangement", "shuffled", backend="single").stdout
 
 
 def test_a_corrupt_last_report_does_not_disturb_a_new_run(place: Place) -> None:

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from ice3_bench.show.console import Fitting, make_console, say, working
+from ice3_bench.show.console import PULSE, Fitting, Steps, make_console, say, working
 from ice3_bench.text import folded
 
 
@@ -39,6 +39,26 @@ def test_names_and_paths_are_printed_as_they_are(capsys: pytest.CaptureFixture[s
     with working(console, text) as notify:
         notify(text)
     assert capsys.readouterr().out.count(text) == 4
+
+
+def test_a_log_gets_a_line_for_each_step_apart_from_the_results(capsys: pytest.CaptureFixture[str]) -> None:
+    with working(make_console(), "preparing") as notify:
+        notify("environments of a cell")
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.splitlines() == ["    0 s  preparing", "    0 s  environments of a cell"]
+    with working(make_console(quiet=True), "preparing"):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_steps_that_differ_in_numbers_only_are_told_now_and_then() -> None:
+    lines: list[str] = []
+    times = iter([0.0, 1.0, 2.0, 3.0, 3.0 + PULSE, 4.0 + PULSE])
+    steps = Steps(lines.append, lambda: next(times))
+    for what in ("a: pair 1 of 16", "a: pair 2 of 16", "b: pair 1 of 16", "b: pair 2 of 16", "b: pair 3 of 16"):
+        steps.tell(what)
+    assert [line.partition("s  ")[2] for line in lines] == ["a: pair 1 of 16", "b: pair 1 of 16", "b: pair 2 of 16"]
 
 
 def test_sentences_are_broken_between_words_and_commands_are_not() -> None:

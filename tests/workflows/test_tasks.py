@@ -116,6 +116,26 @@ def test_check_explains_what_is_wrong(runner: Runner, bencher: BencherServer) ->
     assert "within 10 s" in down.stderr  # it does not wait as long as an upload does
 
 
+def test_without_a_key_what_can_be_checked_is_checked(
+    runner: Runner, bencher: BencherServer, make_report: Callable[..., Report]
+) -> None:
+    with History(runner.folder / "results/history.db") as history:
+        history.add(make_report())
+    checked = runner.run("bencher.check", "--testbed", "node", key=None)
+    assert checked.returncode == 2
+    for line in (
+        "credential missing",
+        f"server     {bencher.version}",
+        "access     to read",
+        "missing    testbed node",
+    ):
+        assert line in checked.stdout
+    assert "There is no key" in checked.stderr
+    assert "1 run waits to be sent." in checked.stderr
+    bencher.public = False
+    assert "access     no (404)" in runner.run("bencher.check", "--testbed", "node", key=None).stdout
+
+
 @pytest.mark.parametrize("branch", ["main", "release/2"])
 def test_protected_branches_are_not_archived(runner: Runner, branch: str) -> None:
     done = runner.run("bencher.archive", "--branch", branch)

@@ -218,7 +218,8 @@ class Bencher:
         return f"/v0/projects/{self.where.project}"
 
     def _authorise(self, request: httpx.Request) -> httpx.Request:
-        request.headers["Authorization"] = f"Bearer {self.where.credential.get_secret_value()}"
+        if self.where.kind != "none":
+            request.headers["Authorization"] = f"Bearer {self.where.credential.get_secret_value()}"
         return request
 
     def _retrying(self, deadline: float) -> Retrying:
@@ -295,7 +296,8 @@ class Bencher:
         return message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}..."
 
     def _redacted(self, text: str) -> str:
-        return text.replace(self.where.credential.get_secret_value(), "***")
+        secret = self.where.credential.get_secret_value()
+        return text.replace(secret, "***") if secret else text
 
     def _remedy(self, status: int) -> str:
         if status in (301, 302, 303, 307, 308):

@@ -26,7 +26,7 @@ class Connection:
     host: str
     project: str
     credential: SecretStr
-    kind: Literal["user key", "project key", "token"]
+    kind: Literal["user key", "project key", "token", "none"]
 
     @property
     def place(self) -> str:
@@ -47,6 +47,17 @@ class Missing:
     reason: str
     once: bool = False
     """Whether it is enough to say it once, as users may not want to send anything."""
+
+
+def anonymous(host: str | None, project: str | None) -> Connection:
+    """Make a connection without a credential, which can look at a server and at public projects.
+
+    Raises
+    ------
+    UsageError
+        If a value is set but is not valid.
+    """
+    return Connection(_server(host), _slug(project) if project else "", SecretStr(""), "none")
 
 
 def connection(host: str | None, project: str | None, key: str | None, token: str | None) -> Connection | Missing:
@@ -84,12 +95,20 @@ def connection(host: str | None, project: str | None, key: str | None, token: st
             raise UsageError(f"BENCHER_API_TOKEN is not a token (three parts separated by dots).{hint}")
     if not project:
         raise UsageError("A Bencher key is set, but BENCHER_PROJECT is not: set it to the project's slug.")
+    return Connection(_server(host), _slug(project), SecretStr(secret), kind)  # type: ignore[arg-type]
+
+
+def _slug(project: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", project):
         hint = " It looks like a credential." if any(p.fullmatch(project) for p in (KEY_PATTERN, TOKEN_PATTERN)) else ""
         raise UsageError(
             f"BENCHER_PROJECT is not a slug or UUID, which has letters, digits and hyphens.{hint} The project's page "
             "shows its slug."
         )
+    return project
+
+
+def _server(host: str | None) -> str:
     host = (host or CLOUD).rstrip("/")
     try:
         parts = httpx.URL(host)
@@ -97,4 +116,4 @@ def connection(host: str | None, project: str | None, key: str | None, token: st
         parts = httpx.URL()
     if parts.scheme not in ("http", "https") or not parts.host or parts.userinfo or parts.query or parts.fragment:
         raise UsageError("BENCHER_HOST is not an address: write it like https://api.bencher.dev, without credentials.")
-    return Connection(host, project, SecretStr(secret), kind)  # type: ignore[arg-type]
+    return host

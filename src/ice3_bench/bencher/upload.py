@@ -16,6 +16,8 @@ from ice3_bench.bencher.document import Body, draft
 from ice3_bench.cell.lock import locked
 from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.git import commit_places
+from ice3_bench.history.kept import keep
+from ice3_bench.history.rebuilding import mended
 from ice3_bench.history.store import History
 from ice3_bench.measures import MEASURES
 from ice3_bench.reports import load_report, report_files
@@ -43,6 +45,8 @@ class Stored:
     known: list[Report] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """Reports that could not be read, each with its remedy."""
+    mended: str = ""
+    """What was done about a corrupt history."""
 
 
 @dataclass
@@ -75,7 +79,7 @@ class Sent:
 def store(
     results: Path, paths: list[Path] | None = None, reports: Sequence[Report] = (), project: Path | None = None
 ) -> Stored:
-    """Store reports in the local history; a report is stored once.
+    """Store reports in the local history, and each in a file of its own; a report is stored once.
 
     Parameters
     ----------
@@ -97,6 +101,7 @@ def store(
         raise UsageError(
             f"There are no results in {results}: measure a cell first, for example nox -s bench-numpy-float64."
         )
+    stored.mended = mended(results / HISTORY)
     with History(results / HISTORY) as history:
         for report in reports:
             (stored.new if history.add(report) else stored.known).append(report)
@@ -109,6 +114,7 @@ def store(
                 stored.problems.append(str(error))
         if project is not None:
             history.place(lambda commits: commit_places(project, commits))
+    keep(results, [*stored.new, *stored.known])
     return stored
 
 

@@ -13,7 +13,8 @@ from ice3_bench.cell.passes import STABILISING_FLAGS
 from ice3_bench.errors import UsageError
 from ice3_bench.names import PRESETS, parse_domain
 from ice3_bench.settings.matrix import parse_components
-from ice3_probe.messages import ARRANGEMENTS, STANDARD_ARRANGEMENT
+from ice3_bench.usage import bench_parser
+from ice3_probe.messages import STANDARD_ARRANGEMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,8 @@ class Options:
 
     Attributes
     ----------
+    resume
+        Whether a cell that was measured with this commit and configuration is left out.
     domains
         Domains that replace those of the cell; empty: those of the cell.
     device
@@ -58,6 +61,7 @@ class Options:
     """
 
     quiet: bool = False
+    resume: bool = False
     threads: int = 1
     device: int | None = None
     profile: Literal["production", "strict"] = "production"
@@ -77,23 +81,6 @@ class Options:
         return bool(self.domains or self.components or self.data or selecting)
 
 
-def add_arrangement(parser: argparse.ArgumentParser, settings: Settings) -> None:
-    """Add the option ``--arrangement``, which all commands that time have in common."""
-    parser.add_argument(
-        "--arrangement",
-        choices=ARRANGEMENTS,
-        default=settings.arrangement,
-        help="columns of the weather: similar ones side by side, or anywhere (default: %(default)s)",
-    )
-
-
-def add_strict_machine(parser: argparse.ArgumentParser) -> None:
-    """Add the option ``--strict-machine``, which all commands that time have in common."""
-    parser.add_argument(
-        "--strict-machine", action="store_true", help="time nothing if the machine is busy, throttled or swapping"
-    )
-
-
 def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     """Split what the user wrote after ``--`` into the session's own options and pytest's.
 
@@ -102,27 +89,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     UsageError
         If an option of the session has a bad value, or an option for pytest is one that only the session may set.
     """
-    parser = Parser(
-        prog="nox -s bench-CELL --",
-        epilog="-k ice_adjust and other options reach pytest and pytest-benchmark.",
-        exit_on_error=False,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--quiet", action="store_true", help="print errors only")
-    parser.add_argument("--threads", type=int, default=settings.threads, help="OpenMP threads")
-    parser.add_argument("--device", type=int, help="which GPU, in nvidia-smi's order")
-    parser.add_argument("--profile", choices=("production", "strict"), default="production", help="compiler flags")
-    parser.add_argument(
-        "--domain", action="append", default=[], help="16x16x30, or phyex, instead of the cell's; repeatable"
-    )
-    parser.add_argument(
-        "--components", type=parse_components, default=(), help="ice_adjust,ice_adjust:modular instead of the cell's"
-    )
-    add_arrangement(parser, settings)
-    add_strict_machine(parser)
-    parser.add_argument("--data", action="append", default=[], help="PHYEX's data to time: folder or file; repeatable")
-    parser.add_argument("--namelist", help="file with the options of PHYEX's data instead of the one beside them")
-    parser.add_argument("--columns", type=int, help="repeat the columns of PHYEX's data until there are so many")
+    parser = bench_parser(settings.threads, settings.arrangement, Parser)
     try:
         given, rest = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
@@ -142,11 +109,12 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
     domains = tuple(dict.fromkeys(parse_domain(domain) for domain in given.domain))
     return Options(
         given.quiet,
+        given.resume,
         given.threads,
         given.device,
         given.profile,
         domains,
-        given.components,
+        parse_components(",".join(given.components)) if given.components else (),
         given.arrangement,
         given.strict_machine,
         tuple(str(Path(one).absolute()) for one in given.data),

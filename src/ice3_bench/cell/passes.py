@@ -292,7 +292,7 @@ def _run_pytest(
     count = 0
     while True:
         log = name if not done else f"{name}-{len(done)}"
-        answers = _run_selected(place, log, [*flags, *(f"--leave-out={one}" for one in done)], variables)
+        answers = run_performance_tests(place, log, [*flags, *(f"--leave-out={one}" for one in done)], variables)
         whole.code = answers.code
         whole.messages += answers.messages
         for failed in answers.of(messages.Failed):  # what fails after it, in the teardown, is a consequence
@@ -316,7 +316,21 @@ def _run_pytest(
     return whole
 
 
-def _run_selected(place: Workplace, log: str, flags: Sequence[str], variables: Mapping[str, str] | None) -> Answers:
+def run_performance_tests(
+    place: Workplace, log: str, flags: Sequence[str], variables: Mapping[str, str] | None = None
+) -> Answers:
+    """Run pytest over the performance tests, with the user's arguments.
+
+    Parameters
+    ----------
+    log
+        Name of the log.
+
+    Raises
+    ------
+    UsageError
+        If the arguments select no benchmark or pytest refuses them.
+    """
     tests = place.interpreter.path[0] / "ice3_probe" / "performance"
     answers = run_pass(place, log, ["-m", "pytest", str(tests), *flags, *place.pytest_args], variables)
     if answers.code == NO_TESTS_COLLECTED and not answers.of(messages.Started):

@@ -1,4 +1,4 @@
-"""What the user sees while a session runs: the pass, what it is working on, and the time left."""
+"""What the user sees while a session runs: the pass, what it is working on, and the time left if it is known."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ice3_bench.cell.pieces import Pieces
 from ice3_bench.text import folded
-from ice3_probe.messages import Built, Collected, Started
+from ice3_probe.messages import Collected, Started
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import Console, RenderableType
 
@@ -27,23 +29,30 @@ PULSE = 30.0
 
 
 class Progress:
-    """Live display of the passes: one line that moves in a terminal, plain lines elsewhere.
+    """Live display of the passes: lines that move in a terminal, plain lines elsewhere.
 
     Parameters
     ----------
     console
         Where to print.
-    expected
-        Seconds that each pass took last time, in the order of the passes; the time left is counted from these.
+    passes
+        Names of the passes, in their order.
+    pieces
+        Follows what is compiled.
     pulse
         Seconds between the lines that say that a pass goes on, where no display moves.
     """
 
-    def __init__(self, console: Console, expected: dict[str, float], pulse: float = PULSE) -> None:
+    def __init__(
+        self, console: Console, passes: Sequence[str], pieces: Pieces | None = None, pulse: float = PULSE
+    ) -> None:
         self.console, self.pulse = console, pulse
-        self.expected = expected
+        self.passes = tuple(passes)
+        self.expected: Mapping[str, float] = {}
+        """Seconds that each pass took the last time, if the same was measured; the time left is counted from these."""
         self.seconds: dict[str, float] = {}
         """Time that each pass took."""
+        self.pieces = Pieces() if pieces is None else pieces
         self._current = ""
         self._since = 0.0
         self._benchmark = ""
@@ -54,12 +63,11 @@ class Progress:
         """Show that pass ``name`` runs."""
         self._current, self._since = name, time.monotonic()
         self._benchmark, self._done, self._count = "", 0, 0
-        number = list(self.expected).index(name) + 1
         live = Live(self, console=self.console, refresh_per_second=8, transient=True)
         if self.console.is_terminal:
             live.start()
         else:
-            self.console.print(f"[{number}/{len(self.expected)}] {name} ...")
+            self.console.print(f"[{self.passes.index(name) + 1}/{len(self.passes)}] {name} ...")
         succeeded, over = False, threading.Event()
         if not self.console.is_terminal:
             threading.Thread(target=self._show_that_it_goes_on, args=(over,), daemon=True).start()
@@ -81,10 +89,8 @@ class Progress:
         elif isinstance(message, Started):
             self._done += 1
             self.step(message.benchmark)
-        elif isinstance(message, Built):
-            how = "loaded" if message.cached else "compiled"
-            self.console.print(f"      {message.component}: {how} in {message.seconds:.1f} s", soft_wrap=True)
-            self._benchmark = ", ".join(one for one in self._benchmark.split(", ") if one != message.component)
+        elif line := self.pieces.take(message):
+            self.console.print(f"      {line}", soft_wrap=True)
 
     def say(self, what: str) -> None:
         """Print something that the user must know."""
@@ -98,27 +104,34 @@ class Progress:
             number = f"{self._done} of {self._count}: " if self._count else ""
             self.console.print(f"      {number}{name}", soft_wrap=True)
 
+    def left(self, elapsed: float) -> str:
+        """Say how long the passes still take if they take as long as the last time; what to compile is told apart."""
+        names = [*self.passes[self.passes.index(self._current) + 1 :]]
+        if self.pieces.under_way or self._current not in self.expected or any(n not in self.expected for n in names):
+            return ""
+        last = self.expected[self._current]
+        if elapsed > last:
+            return f", longer than the {last:.0f} s of the last time"
+        return f", about {last - elapsed + sum(self.expected[name] for name in names):.0f} s left"
+
     def _show_that_it_goes_on(self, over: threading.Event) -> None:
         """Print a line now and then, where no display moves."""
         while not over.wait(self.pulse):
-            working = f": {self._benchmark}" if self._benchmark else ""
+            working = self.pieces.under_way or ([self._benchmark] if self._benchmark else [])
             elapsed = time.monotonic() - self._since
-            self.console.print(f"      {self._current}, {elapsed:.0f} s{working}", soft_wrap=True)
+            said = f": {'; '.join(working)}" if working else ""
+            self.console.print(f"      {self._current}, {elapsed:.0f} s{said}", soft_wrap=True)
 
     def __rich__(self) -> RenderableType:
         elapsed = time.monotonic() - self._since
-        names = list(self.expected)
-        later = names[names.index(self._current) + 1 :]
-        finished = sum(self.expected[name] for name in names[: names.index(self._current)])
-        in_pass = min(elapsed, self.expected[self._current])
-        left = max(self.expected[self._current] - elapsed, 0.0) + sum(self.expected[name] for name in later)
-        row = Table.grid(padding=(0, 1))
-        text = f"{self._current} {names.index(self._current) + 1}/{len(names)}"
+        number = self.passes.index(self._current)
+        text = f"{self._current} {number + 1}/{len(self.passes)}"
         if self._benchmark:
             text += f" · {self._benchmark}" + (f" ({self._done} of {self._count})" if self._count else "")
+        row = Table.grid(padding=(0, 1))
         row.add_row(
-            ProgressBar(total=sum(self.expected.values()), completed=finished + in_pass, width=24),
+            ProgressBar(total=len(self.passes), completed=number, width=24),
             Text(text, style="bold"),
-            Text(f"{elapsed:.0f} s, about {left:.0f} s left", style="dim"),
+            Text(f"{elapsed:.0f} s{self.left(elapsed)}", style="dim"),
         )
-        return row
+        return Group(row, *(Text(f"      {line}", style="dim", overflow="ellipsis") for line in self.pieces.under_way))

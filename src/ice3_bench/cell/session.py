@@ -13,20 +13,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ice3_bench.cell import passes, preflight, records
-from ice3_bench.cell.data import data_benchmarks, digests, said_of
+from ice3_bench.cell.data import data_benchmarks, said_of
+from ice3_bench.cell.durations import Durations
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.lock import locked
 from ice3_bench.cell.machine import describe_commit, describe_machine, describe_software, identified, unchanged
 from ice3_bench.cell.options import parse_arguments
-from ice3_bench.cell.probe import benchmarks_of, fixed_variables
+from ice3_bench.cell.pieces import Pieces
+from ice3_bench.cell.probe import benchmarks_of
 from ice3_bench.cell.progress import Progress
-from ice3_bench.cell.toolchain import build_variables, stencil_cache
+from ice3_bench.cell.resuming import last_passes, measured_before, protocol_of
+from ice3_bench.cell.selection import selected
+from ice3_bench.cell.toolchain import stencil_cache
 from ice3_bench.cell.workplace import Workplace
 from ice3_bench.errors import BenchError, Exit, Interrupted, PassError, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.names import parse_domain
-from ice3_bench.report import PassRecord, Protocol, Report
-from ice3_bench.reports import FULL, PARTIAL, load_report, save_report
+from ice3_bench.report import PassRecord, Report
+from ice3_bench.reports import FULL, PARTIAL, save_report
+from ice3_bench.storage import touch
 from ice3_bench.text import count
 from ice3_probe.messages import NORM
 
@@ -42,8 +47,6 @@ if TYPE_CHECKING:
 
 PASSES = ("environment", "compile", "accuracy", "timing", "memory")
 PROBE_BYTES = 2**20  # what a report, its logs and its part of the history take at most
-FIRST_GUESS = {"environment": 2.0, "compile": 30.0, "accuracy": 6.0, "timing": 15.0, "memory": 8.0}
-"""Seconds that each pass is expected to take in the first session."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,15 @@ class Outcome:
         ``FAILED`` if a benchmark or the memory pass failed, ``INTERRUPTED`` if Ctrl-C ended the memory pass.
     python
         Interpreter that was measured.
+    resumed
+        Whether nothing was measured, as the report of an earlier session says it all.
     """
 
     report: Report
     code: Exit
     path: Path
     python: Path
+    resumed: bool = False
 
 
 def prepare(
@@ -74,7 +80,7 @@ def prepare(
     notify: Callable[[str], None] = lambda _what: None,
     take: Callable[[Message], None] = lambda _message: None,
 ) -> Workplace:
-    """Make the environment of a cell, and find the places where its passes work.
+    """Make the environment of a cell, find the places where its passes work, and what is to be measured.
 
     Parameters
     ----------
@@ -88,7 +94,7 @@ def prepare(
     Raises
     ------
     UsageError
-        If the environment cannot be made, or data of PHYEX cannot be used.
+        If the environment cannot be made, data of PHYEX cannot be used, or pytest refuses the arguments for it.
     """
     cache = project / ".cache"
     environment = make_environment(cell.backend, cache / "environments", notify)
@@ -115,10 +121,13 @@ def prepare(
         pytest_args=options.pytest_args,
         notify=take,
     )
-    if not options.data:
-        return place
-    found = passes.describe_data(place)
-    return replace(place, found=found, benchmarks=data_benchmarks(cell, found, options))
+    if options.data:
+        found = passes.describe_data(place)
+        place = replace(place, found=found, benchmarks=data_benchmarks(cell, found, options))
+    for used in (environment.python.parents[1], place.stencils, place.interpreter.path[0]):
+        if cache in used.parents:
+            touch(used)
+    return replace(place, benchmarks=selected(place))
 
 
 def run_session(
@@ -155,10 +164,14 @@ def run_session(
     if options.strict_machine:  # better to find out now than after compiling
         preflight.begin(options.threads, lambda _said: None, strict=True)
     with own_folder(results / cell.id, cell) as folder:
-        last = _last_durations(results / cell.id)
-        progress = Progress(console, {name: last.get(name, FIRST_GUESS[name]) for name in PASSES})
+        known = Durations.of_cell(project, cell.id, settings.testbed)
+        progress = Progress(console, PASSES, Pieces(cell.backend.name, known))
         with progress.running("environment"):
             place = prepare(project, folder, results / cell.id, cell, settings, options, progress.step, progress.notify)
+            progress.expected = last_passes(place)
+        earlier = [place.results / FULL, place.results / PARTIAL] if options.resume else []
+        if done := measured_before(place, protocol_of(place), earlier):
+            return Outcome(done, Exit.OK, place.results, place.environment.python, resumed=True)
         report, problem = _measure(place, progress, branches or {}, job, strict=options.strict_machine)
         path = place.results / (PARTIAL if report.lacking else FULL)
         _save(report, path)
@@ -266,14 +279,7 @@ def _measure(
         machine=machine,
         job=job,
         software=describe_software(place.environment, cell.backend),
-        protocol=Protocol(
-            profile=place.profile,
-            compile_args=list(place.compile_args),
-            threads=place.threads,
-            environment={**build_variables(), **fixed_variables(cell.backend, place.threads)},
-            arrangement=place.arrangement,
-            data=digests(place.found, place.namelist),
-        ),
+        protocol=protocol_of(place),
         passes=[PassRecord(name=name, seconds=seconds) for name, seconds in progress.seconds.items()],
         stencils=builds,
         accuracy=accuracy,
@@ -288,13 +294,6 @@ def _measure(
         incomplete=timing.incomplete or (None if problem is None else str(problem)),
     )
     return report, problem or (PassError(timing.incomplete) if timing.incomplete else None)
-
-
-def _last_durations(folder: Path) -> dict[str, float]:
-    try:
-        return {record.name: record.seconds for record in load_report(folder / FULL).passes}
-    except UsageError:  # no report, or an unreadable one: only the estimate of the time left needs it
-        return {}
 
 
 def program(name: str) -> str:

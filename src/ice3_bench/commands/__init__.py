@@ -10,6 +10,7 @@ from invoke.program import Program
 from ice3_bench.commands import (
     bench,
     bencher,
+    cleaning,
     cluster,
     comparing,
     exporting,
@@ -29,6 +30,7 @@ namespace = Collection(
     bench.gpu,
     bench.upload,
     bencher.comment_task,
+    cleaning.clean,
     comparing.calibrate,
     comparing.compare,
     exporting.export_task,

@@ -16,12 +16,14 @@ from invoke.tasks import task
 from ice3_bench.bencher.upload import HISTORY, store
 from ice3_bench.cell.options import Options, parse_arguments
 from ice3_bench.cell.passes import check_accuracy, explain_accuracy
+from ice3_bench.cell.pieces import Pieces
 from ice3_bench.cell.session import own_folder, prepare, run_session
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.commands.sending import discard_submission, send_queued, store_reports, upload_reports
 from ice3_bench.errors import BenchError, Exit, UnreadableError, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.history.checks import check, summary
+from ice3_bench.history.rebuilding import mended
 from ice3_bench.history.store import History
 from ice3_bench.reports import FULL, PARTIAL, load_report
 from ice3_bench.settings.matrix import parse_components
@@ -32,6 +34,7 @@ from ice3_bench.show.explanation import explanation
 from ice3_bench.show.gpu import gpu_table
 from ice3_bench.show.tables import results_table
 from ice3_bench.streams import tell
+from ice3_probe.messages import Started
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,10 +49,11 @@ if TYPE_CHECKING:
 
 
 @task(
+    positional=[],
     help={
         "backend": "name or id of the backend, such as gt_cpu_ifirst",
         "precision": "float32 or float64",
-    }
+    },
 )
 @explained
 def bench(_context: Context, backend: str, precision: str) -> None:
@@ -98,6 +102,8 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
     given = arguments()
     console = make_console(quiet="--quiet" in given)
     surroundings.where()  # complain about a wrong credential before measuring, not after
+    if told := mended(surroundings.results / HISTORY):
+        tell(f"Warning: {told}")
     for name in (FULL, PARTIAL):
         _rescue(surroundings, surroundings.results / cell.id / name)
     outcome = run_session(
@@ -110,6 +116,14 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
         surroundings.branches(),
     )
     report, code = outcome.report, outcome.code
+    if outcome.resumed:
+        console.print(
+            f"{cell.id} was measured at {report.created:%Y-%m-%d %H:%M} UTC, with this commit and configuration: not "
+            "measured again, as --resume asks.",
+            soft_wrap=True,
+        )
+        store(surroundings.results, reports=[report], project=surroundings.project)
+        return report, Exit.OK
     try:
         stored = store_reports(surroundings, console, reports=[report])
     except UsageError:  # the history cannot be used: what was measured is shown all the same
@@ -208,6 +222,7 @@ def tell_beyond(checks: list[Check], report: Report) -> None:
 
 
 @task(
+    positional=[],
     iterable=["file", "components"],
     help={
         "backend": "name or id of the backend, such as gt_cpu_ifirst",
@@ -245,7 +260,13 @@ def accuracy(
     results = surroundings.results / cell.id
     console = make_console(quiet=as_json)
     with own_folder(results, cell) as folder, working(console, "checking the accuracy") as notify:
-        place = prepare(surroundings.project, folder, results, cell, settings, options, notify)
+        pieces = Pieces(cell.backend.name)
+
+        def take(message: Message) -> None:
+            if line := message.benchmark if isinstance(message, Started) else pieces.take(message):
+                notify(line)
+
+        place = prepare(surroundings.project, folder, results, cell, settings, options, notify, take)
         data_sets = tuple(str(Path(path).absolute()) for path in file or ())
         place = replace(place, data_sets=data_sets)
         kept = folder / "kept" if explain else None

@@ -12,6 +12,7 @@ from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
 from ice3_bench.bencher.answer import Outcome
+from ice3_bench.bencher.client import Bencher, BencherError, Patience
 from ice3_bench.bencher.connection import Missing
 from ice3_bench.bencher.document import in_weather
 from ice3_bench.bencher.project import foreign_units, missing
@@ -21,7 +22,7 @@ from ice3_bench.commands.common import Surroundings, explained
 from ice3_bench.commands.sending import send_queued
 from ice3_bench.compare.result import FILE as COMPARISON
 from ice3_bench.compare.result import load_comparison
-from ice3_bench.errors import Exit, UsageError
+from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.github.actions import revision_of_pull_request
 from ice3_bench.github.client import GitHub
 from ice3_bench.github.comment import MARKER, SUMMARY_LIMIT, Content, comment
@@ -29,47 +30,97 @@ from ice3_bench.github.fork_reports import read_reports
 from ice3_bench.history.store import History
 from ice3_bench.reports import load_report, report_files
 from ice3_bench.show.console import make_console
+from ice3_bench.text import count
+from ice3_bench.usage import BENCHER
 
 if TYPE_CHECKING:
     from ice3_bench.bencher.document import Revision
+    from ice3_bench.bencher.project import Step
     from ice3_bench.compare.result import Comparison
     from ice3_bench.github.actions import Actions
 
-TESTBED_HELP = "name of the testbed (default: those of the reports in results/, or this machine)"
 KNOWN_VERSION = (0, 6, 12)
+NO_KEY = (
+    "There is no key, so nothing can be sent: sign up at https://bencher.dev or on a server of your own, create a "
+    "project and a key, export BENCHER_API_KEY=... BENCHER_PROJECT=... and check again (docs/bencher.md)."
+)
 CHECK_SECONDS = 10.0  # a user waits for a check, but not for an upload
 
 
-@task(help={"testbed": TESTBED_HELP})
+@task(help=BENCHER["check"].options)
 @explained
 def check(_context: Context, testbed: str | None = None) -> None:
     """Check the connection to Bencher: host, key, project, measures, testbed, thresholds; say how to fix it."""
     surroundings = Surroundings.read()
     where = surroundings.where()
     if isinstance(where, Missing):
-        raise UsageError(where.reason)
+        _look(surroundings, testbed)
+        raise UsageError(f"{NO_KEY} {_waiting(surroundings)}".rstrip())
     print(f"host       {where.host}")
     print(f"project    {where.project}")
     print(f"credential {where.kind}" + (": deprecated, create a key instead" if where.kind == "token" else ""))
     with surroundings.client(CHECK_SECONDS) as client:
-        version = client.version()
-        print(f"server     {version}")
-        if tuple(int(part) for part in version.split(".") if part.isdecimal()) < KNOWN_VERSION:
-            print("           older than 0.6.12: limits of t-test and z-score may differ from a local check")
+        _tell_version(client)
         client.project()
         print("access     yes")
-        for said in foreign_units(client):
-            print(f"note       {said}")
-        steps = missing(client, surroundings.settings.bencher, _testbeds(surroundings, testbed))
-    for step in steps:
-        print(f"missing    {step.said}")
+        steps = _tell_missing(client, surroundings, testbed)
     if steps:
         named = f" --testbed {shlex.quote(testbed)}" if testbed else ""
         raise InvokeExit(f"Create what is missing with: nox -s bencher -- setup{named}", code=int(Exit.USAGE))
     print("Nothing is missing.")
 
 
-@task(help={"testbed": TESTBED_HELP, "dry-run": "print what would be created"})
+def _look(surroundings: Surroundings, testbed: str | None) -> None:
+    """Check what can be checked without a key: the server, and a project that is public."""
+    where = surroundings.anonymous()
+    print(f"host       {where.host}")
+    print(f"project    {where.project or 'missing: set BENCHER_PROJECT to its slug'}")
+    print("credential missing")
+    try:
+        with Bencher(where, Patience(deadline=CHECK_SECONDS)) as client:
+            _tell_version(client)
+            if not where.project:
+                return
+            try:
+                client.project()
+            except BencherError as error:
+                private = f"no ({error.status}): without a key only public projects can be seen, and there is none"
+                print(f"access     {private} of this name")
+                return
+            print("access     to read, as the project is public")
+            _tell_missing(client, surroundings, testbed)
+    except UploadError as error:
+        print(f"server     {error}")
+
+
+def _tell_version(client: Bencher) -> None:
+    version = client.version()
+    print(f"server     {version}")
+    if tuple(int(part) for part in version.split(".") if part.isdecimal()) < KNOWN_VERSION:
+        print("           older than 0.6.12: limits of t-test and z-score may differ from a local check")
+
+
+def _tell_missing(client: Bencher, surroundings: Surroundings, testbed: str | None) -> list[Step]:
+    """Print what a project lacks, and return it."""
+    for said in foreign_units(client):
+        print(f"note       {said}")
+    steps = missing(client, surroundings.settings.bencher, _testbeds(surroundings, testbed))
+    for step in steps:
+        print(f"missing    {step.said}")
+    return steps
+
+
+def _waiting(surroundings: Surroundings) -> str:
+    """Say how many runs of the local history wait to be sent; empty if there are none, or no history."""
+    path = surroundings.results / HISTORY
+    if not path.exists():
+        return ""
+    with History(path) as history:
+        number = len(history.queue.pending())
+    return f"{count(number, 'run waits', 'runs wait')} to be sent." if number else ""
+
+
+@task(help=BENCHER["setup"].options)
 @explained
 def setup(_context: Context, testbed: str | None = None, dry_run: bool = False) -> None:
     """Create the measures, the base branch, the testbed and the thresholds, unless they exist."""
@@ -84,7 +135,7 @@ def setup(_context: Context, testbed: str | None = None, dry_run: bool = False) 
     print("Nothing is missing." if not steps else "Nothing was changed." if dry_run else "Next: nox -s bench-upload")
 
 
-@task(help={"branch": "branch to archive (default: that of the closed pull request)"})
+@task(help=BENCHER["archive"].options)
 @explained
 def archive(_context: Context, branch: str | None = None) -> None:
     """Archive the branch of a closed pull request; a protected branch is refused."""
@@ -110,7 +161,7 @@ def archive(_context: Context, branch: str | None = None) -> None:
     print(f"Archived branch '{branch}'." if done else f"Bencher has no branch '{branch}' to archive.")
 
 
-@task(name="fork-upload", help={"folder": "folder with the reports of the fork, <cell>/report.json"})
+@task(name="fork-upload", positional=[], help=BENCHER["fork-upload"].options)
 @explained
 def fork_upload(_context: Context, folder: str) -> None:
     """Send the reports that the workflow run of a fork measured, and comment; the event names the commit."""

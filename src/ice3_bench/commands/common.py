@@ -10,6 +10,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from invoke.exceptions import Exit as InvokeExit
 
 from ice3_bench.arguments import repeated
 from ice3_bench.bencher.client import Bencher, Patience
-from ice3_bench.bencher.connection import KEY_PATTERN, Connection, Missing, connection
+from ice3_bench.bencher.connection import KEY_PATTERN, Connection, Missing, anonymous, connection
 from ice3_bench.bencher.document import Revision
 from ice3_bench.cell.machine import describe_commit
 from ice3_bench.errors import BenchError, Exit, UsageError
@@ -25,6 +26,7 @@ from ice3_bench.github.actions import Actions, revision_of_event
 from ice3_bench.programs import PARENT, end_with_parent
 from ice3_bench.settings.matrix import Settings, find_project, load_settings
 from ice3_bench.streams import enduring_streams, tell
+from ice3_bench.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,6 +64,10 @@ class Surroundings:
         """Return where to send; raises UsageError if a variable of Bencher's is wrong."""
         names = ("BENCHER_HOST", "BENCHER_PROJECT", "BENCHER_API_KEY", "BENCHER_API_TOKEN")
         return connection(*(self._variables.get(name) for name in names))
+
+    def anonymous(self) -> Connection:
+        """Return where to look without a credential; raises UsageError if a variable of Bencher's is wrong."""
+        return anonymous(self._variables.get("BENCHER_HOST"), self._variables.get("BENCHER_PROJECT"))
 
     def revision(self) -> Revision | None:
         """Return what continuous integration knows about the commit; None outside of it."""
@@ -124,12 +130,20 @@ def interruptible() -> Iterator[None]:
 
 
 def explained(body: Callable[..., None]) -> Callable[..., None]:
-    """End a task with the message and exit code of the error, not with a traceback."""
+    """End a task with the message and exit code of the error, not with a traceback.
+
+    Its options without a default must be given by name: Invoke would take ``--help`` for one that is given by position.
+    """
+    given = signature(body).parameters.values()
+    required = [one.name for one in given if one.default is one.empty and not one.name.startswith("_")]
 
     @wraps(body)
     def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
         with enduring_streams():
             try:
+                if missing := [name for name in required if options.get(name) is None]:
+                    names = listed([f"--{name.replace('_', '-')}" for name in missing])
+                    raise UsageError(f"{names} must be given: --help lists the options.")
                 with interruptible():
                     end_with_parent(os.environ.get(PARENT))
                     if name := repeated(_own_words(), options):

@@ -15,7 +15,6 @@ from invoke.tasks import task
 from ice3_bench.arguments import Parser
 from ice3_bench.cell.lock import locked
 from ice3_bench.cell.machine import machine_name
-from ice3_bench.cell.options import add_arrangement, add_strict_machine
 from ice3_bench.cell.preflight import begin
 from ice3_bench.cluster.submission import choose
 from ice3_bench.commands.common import Surroundings, arguments, explained
@@ -37,6 +36,7 @@ from ice3_bench.settings.matrix import parse_components
 from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
 from ice3_bench.show.console import make_console, say, working
 from ice3_bench.text import listed
+from ice3_bench.usage import add_arrangement, add_strict_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,7 +85,7 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
         help="ice_adjust,ice_adjust:modular instead of each backend's",
     )
     parser.add_argument("--domain", help="domain instead of each backend's compare-domain, such as 100x100x90")
-    add_arrangement(parser, settings)
+    add_arrangement(parser, settings.arrangement)
     add_strict_machine(parser)
     parser.add_argument("--threads", type=_whole(1, 4096), help="OpenMP threads (default: those of pyproject.toml)")
     parser.add_argument("--budget", type=_positive, default=75.0, help="seconds for each benchmark")
@@ -238,7 +238,7 @@ def calibrate(_context: Context) -> None:
                 surroundings.project, settings, Sides(revision, revision), settings.threads, Path(scratch)
             )
             result = run_trials(
-                Crew(workshop.sides(cell, [benchmark])[0], folder / "logs"),
+                Crew(workshop.sides(cell, [benchmark])[0], folder / "logs", notify),
                 benchmark,
                 stored or Calibration(machine, benchmark.name, protocol, arrangement=benchmark.arrangement),
                 injected=(0.0, *options.injected),

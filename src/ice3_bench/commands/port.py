@@ -20,6 +20,7 @@ from ice3_bench.port.new import NewPort, write_port
 from ice3_bench.settings.matrix import find_project
 from ice3_bench.show.console import make_console, working
 from ice3_bench.text import count
+from ice3_bench.usage import PORT
 from ice3_probe.messages import Judged, Started
 
 if TYPE_CHECKING:
@@ -34,13 +35,7 @@ MARKS = {"kept": ("✓", "green"), "broken": ("✗", "bold red"), "open": ("–"
 """Sign and style of each verdict."""
 
 
-@task(
-    help={
-        "id": "id of the new backend: lower-case letters, digits and _",
-        "component": "ice_adjust (default), rain_ice, microphysics or a part such as rain_ice:sedimentation",
-        "path": "file of the port (default: bench/port_<id>.py)",
-    }
-)
+@task(positional=[], help=PORT["new"].options)
 @explained
 def new(_context: Context, id: str, component: str = "ice_adjust", path: str | None = None) -> None:  # noqa: A002 (the option's name)
     """Write a port file to fill in, its table in pyproject.toml and its test; nothing is overwritten."""
@@ -50,12 +45,7 @@ def new(_context: Context, id: str, component: str = "ice_adjust", path: str | N
     print(f"Next: {program('ice3-bench')} port.check --backend {id}")
 
 
-@task(
-    help={
-        "backend": "name or id of the backend",
-        "precision": "float32 or float64 (default: all of pyproject.toml)",
-    }
-)
+@task(positional=[], help=PORT["check"].options)
 @explained
 def check(_context: Context, backend: str, precision: str | None = None) -> None:
     """Hold a port to every rule of the contract on a tiny domain, and say line by line what is wrong."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 @task(
     name="make",
+    positional=[],
     iterable=["option"],
     help={
         "phyex": "checkout of PHYEX (default: the variable PHYEX_DIR, or 'phyex' in pyproject.toml)",

@@ -46,6 +46,8 @@ def store_reports(
 ) -> Stored:
     """Store reports in the local history, and say what happened; parameters are as in ``store``."""
     stored = store(surroundings.results, paths, reports, surroundings.project)
+    if stored.mended:
+        tell(f"Warning: {stored.mended}")
     console.print(
         f"Stored {count(len(stored.new), 'new report')} in "
         f"{surroundings.results / HISTORY} ({len(stored.known)} known already).",

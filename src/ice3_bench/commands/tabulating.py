@@ -11,7 +11,6 @@ from invoke.tasks import task
 from ice3_bench.arguments import Parser
 from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.cell.machine import machine_name
-from ice3_bench.cell.options import add_arrangement
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.errors import UsageError
 from ice3_bench.history.newest import Conditions, newest
@@ -21,6 +20,7 @@ from ice3_bench.names import is_wanted
 from ice3_bench.show.cells import Summary, cells_csv, cells_markdown, cells_table
 from ice3_bench.show.console import make_console
 from ice3_bench.text import quoted
+from ice3_bench.usage import add_arrangement
 
 if TYPE_CHECKING:
     import argparse
@@ -42,7 +42,7 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     parser.add_argument("--machine", default=machine_name(settings.testbed), help="its results (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=settings.threads, help="results with so many threads")
     parser.add_argument("--profile", choices=("production", "strict"), default="production", help="compiler flags")
-    add_arrangement(parser, settings)
+    add_arrangement(parser, settings.arrangement)
     return parser.parse_args(given)
 
 

@@ -197,7 +197,7 @@ class _Cell:
 
     def _measure(self, result: CellComparison, sides: Sides[Side], protocol: Protocol) -> None:
         """Measure memory and time."""
-        crew = Crew(sides, self.folder)
+        crew = Crew(sides, self.folder, self.notify)
         group = [Pairs(benchmark) for benchmark in self.benchmarks]
         threads = sides.contender.job.cell.threads
         peaks = measure_memory(replace(crew, sides=sides.map(traced)), group, self.notify)

@@ -18,7 +18,7 @@ from ice3_bench.errors import PassError
 from ice3_probe import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from ice3_bench.cell.processes import Interpreter, Process
@@ -27,6 +27,10 @@ PATIENCE = 1800.0
 """Seconds to wait for an answer: even compiling all stencils takes less."""
 
 Answer = TypeVar("Answer", bound=messages.Answer)
+
+
+def _ignore(_what: str) -> None:
+    pass
 
 
 class SideError(PassError):
@@ -69,10 +73,20 @@ class Worker:
         What port and libraries print; named in errors.
     remarks
         Takes the remarks.
+    notify
+        Called with what is compiled.
     """
 
-    def __init__(self, label: Label, process: Process, log: Path, remarks: Remarks, patience: float = PATIENCE) -> None:
-        self.label, self.remarks = label, remarks
+    def __init__(
+        self,
+        label: Label,
+        process: Process,
+        log: Path,
+        remarks: Remarks,
+        patience: float = PATIENCE,
+        notify: Callable[[str], None] = _ignore,
+    ) -> None:
+        self.label, self.remarks, self._notify = label, remarks, notify
         self.failed = False
         """Whether an answer was an error, or did not come."""
         self._process, self._log, self._patience = process, log, patience
@@ -87,6 +101,7 @@ class Worker:
         *,
         prefix: Sequence[str] = (),
         patience: float = PATIENCE,
+        notify: Callable[[str], None] = _ignore,
     ) -> Iterator[Self]:
         """Start a worker; on leaving, also by an error, end it and everything that it started.
 
@@ -99,7 +114,7 @@ class Worker:
         """
         command = ("-m", "ice3_probe", "worker")
         with started(side.interpreter, command, side.job, log, prefix=prefix, requests=True) as process:
-            worker = cls(side.label, process, log, Remarks() if remarks is None else remarks, patience)
+            worker = cls(side.label, process, log, Remarks() if remarks is None else remarks, patience, notify)
             yield worker
         if not worker.failed:
             log.unlink(missing_ok=True)
@@ -127,6 +142,10 @@ class Worker:
                 return message
             if isinstance(message, messages.Remark):
                 self.remarks.add(message)
+            elif isinstance(message, messages.Building):
+                self._notify(f"{self.label}: compiling {message.component}, {message.piece}")
+            elif isinstance(message, messages.PieceBuilt):
+                pass
             elif isinstance(message, messages.Failure):
                 raise self._error(message.message)
             else:
@@ -172,10 +191,13 @@ class Crew:
     ----------
     folder
         For the logs of workers that fail.
+    notify
+        Called with what is compiled.
     """
 
     sides: Sides[Side]
     folder: Path
+    notify: Callable[[str], None] = _ignore
     remarks: Sides[Remarks] = field(default_factory=lambda: Sides(Remarks(), Remarks()))
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -186,8 +208,10 @@ class Crew:
         self.folder.mkdir(parents=True, exist_ok=True)
         logs = Sides.of(lambda label: self.folder / f"{label}-{number}.log")
         with (
-            Worker.started(self.sides.base, logs.base, self.remarks.base) as base,
-            Worker.started(self.sides.contender, logs.contender, self.remarks.contender) as contender,
+            Worker.started(self.sides.base, logs.base, self.remarks.base, notify=self.notify) as base,
+            Worker.started(
+                self.sides.contender, logs.contender, self.remarks.contender, notify=self.notify
+            ) as contender,
         ):
             yield Sides(base, contender)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ice3_bench.history.schema import Database
     from ice3_bench.report import Report
@@ -124,6 +124,12 @@ class Queue:
                 "UPDATE submission SET state = 'sent', outcome = ? WHERE number = ?", (outcome, number)
             )
             self._database.connection.execute("UPDATE run SET sent = ? WHERE submission = ?", (now, number))
+
+    def note_sent(self, runs: Iterable[str]) -> None:
+        """Note that runs were sent from another history, by their ids."""
+        now = datetime.now(UTC).isoformat()
+        with self._database.explained(), self._database.transaction():
+            self._database.connection.executemany("UPDATE run SET sent = ? WHERE id = ?", [(now, run) for run in runs])
 
     def discard(self, number: int) -> bool:
         """Take a submission out of the queue for good; return False if it is not in the queue."""

@@ -94,9 +94,13 @@ KEY = "trim(comparability || ' ' || basis)"
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 60.0
 _REMEDY = (
-    "Move it away (mv {path} {path}.bad) and run nox -s bench-upload: it stores the last report of each cell again. "
-    "What can be saved of the earlier runs, sqlite3 {path}.bad .recover prints."
+    "The next bench session, or nox -s bench-upload, keeps it aside and rebuilds it from the files of all runs. If "
+    "they are lost too: mv {path} {path}.bad, and sqlite3 {path}.bad .recover prints what can be saved."
 )
+
+
+class CorruptError(UsageError):
+    """A history that is not a database any more, or not a history."""
 
 
 class Database:
@@ -131,6 +135,13 @@ class Database:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.connection.close()
+
+    def require_sound(self) -> None:
+        """Raise CorruptError if SQLite finds damage anywhere in the file."""
+        with self.explained():
+            found = [str(row[0]) for row in self.connection.execute("PRAGMA quick_check(1)")]
+            if found != ["ok"]:
+                raise sqlite3.DatabaseError(" ".join(found))
 
     def parsed(self, run_id: object, text: object) -> Report | None:
         """Read the report of a run; None if it is not valid, which ``set_aside`` explains."""
@@ -184,7 +195,7 @@ class Database:
             yield
         except (sqlite3.DatabaseError, UnicodeDecodeError, OverflowError) as error:
             if not isinstance(error, sqlite3.OperationalError) or str(error).startswith("Could not decode"):
-                raise UsageError(
+                raise CorruptError(
                     f"The history {self.path} is corrupt ({plain(str(error))[:200]}). " + _REMEDY.format(path=self.path)
                 ) from error
             raise UsageError(

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from scipy import special
-
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
@@ -133,6 +131,8 @@ def _z_score(model: Threshold, values: Sequence[float]) -> Boundary:
 
 def _t_test(model: Threshold, values: Sequence[float]) -> Boundary:
     """Compute the limits of Student's prediction interval for one more value."""
+    from scipy import special  # noqa: PLC0415 (takes a second, and most policies need no quantile)
+
     mean, deviation, count = _mean(values), _deviation(values), len(values)
     if deviation is None:
         return _skipped(values, _NO_SPREAD)
@@ -222,6 +222,8 @@ def _deviation(values: Sequence[float]) -> float | None:
 
 
 def _normal_quantile(mean: float, deviation: float, p: float) -> float:
+    from scipy import special  # noqa: PLC0415 (as above)
+
     return mean - deviation * math.sqrt(2.0) * float(special.erfcinv(2.0 * p))
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
+import time
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 PLAIN_WIDTH = 200
 """Columns of the output if it is not a terminal (a file, a CI log)."""
+
+PULSE = 30.0
+"""Seconds between the lines of a log that tell of like steps."""
 
 
 def make_console(*, quiet: bool = False) -> Console:
@@ -45,9 +51,42 @@ def say(console: Console, text: str, style: str | None = None) -> None:
 
 @contextmanager
 def working(console: Console, what: str) -> Iterator[Callable[[str], None]]:
-    """Show what is being done while it lasts; yields the function that shows something else."""
-    with console.status(Text(what)) as status:
-        yield lambda now: status.update(Text(now))
+    """Show what is being done while it lasts; yields the function that shows something else.
+
+    Where no display can move, each step is a line of the error stream, so that a log tells it and the results stay
+    apart. A step that differs from an earlier one in numbers only is told every ``PULSE`` seconds.
+    """
+    if console.is_terminal or console.quiet:
+        with console.status(Text(what)) as status:
+            yield lambda now: status.update(Text(now))
+        return
+    steps = Steps(partial(print, file=sys.stderr, flush=True))
+    steps.tell(what)
+    yield steps.tell
+
+
+class Steps:
+    """Lines that say what is being done, for a log.
+
+    Parameters
+    ----------
+    write
+        Takes a line.
+    """
+
+    def __init__(self, write: Callable[[str], object], clock: Callable[[], float] = time.monotonic) -> None:
+        self._write, self._clock = write, clock
+        self._told: set[str] = set()
+        self._start = self._last = clock()
+
+    def tell(self, what: str) -> None:
+        """Write a step, with the seconds since the beginning, unless the same was told a short while ago."""
+        now, kind = self._clock(), re.sub(r"\d+", "", what)
+        if kind in self._told and now - self._last < PULSE:
+            return
+        self._told.add(kind)
+        self._last = now
+        self._write(f"{now - self._start:5.0f} s  {what}")
 
 
 class Fitting:

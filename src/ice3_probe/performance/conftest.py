@@ -93,7 +93,10 @@ def port(request: pytest.FixtureRequest) -> Port:
 
 @pytest.fixture(scope="session")
 def alone(cell: Cell, port: Port, request: pytest.FixtureRequest) -> bool:
-    """Return whether forked processes must load everything themselves, since the port starts threads when it loads."""
+    """Return whether forked processes must load everything themselves, since the port starts threads when it loads.
+
+    Otherwise the process that tried it goes on, so that nothing is loaded twice.
+    """
     first = request.config.stash[JOB].benchmarks[0]
     return bool(request.config.getoption("isolate")) and starts_threads(lambda: load_everything(port, cell, first))
 
@@ -104,8 +107,9 @@ def _name(item: pytest.Item) -> str | None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Say how many benchmarks there are."""
-    Channel(session.config.getoption("--channel")).send(Collected(len(session.items)))
+    """Say how many benchmarks there are, and which."""
+    names = tuple(filter(None, map(_name, session.items)))
+    Channel(session.config.getoption("--channel")).send(Collected(len(session.items), names))
 
 
 @pytest.hookimpl(wrapper=True)

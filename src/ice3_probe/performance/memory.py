@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,21 +42,36 @@ def peak_of(item: pytest.Item, benchmark: str) -> Peak | None:
 
 
 def starts_threads(load: Callable[[], None]) -> bool:
-    """Tell whether loading a port starts threads; it is tried in a process of its own.
+    """Tell whether loading a port starts threads: True in this process, if it does; otherwise False in its copy.
 
-    A process that is forked afterwards would lack them, and wait for them for ever. Where threads cannot be counted,
-    they are assumed.
+    A process that is forked from one with threads would lack them, and wait for them for ever. So a copy of this
+    process loads the port. If that starts no threads, the copy goes on with everything loaded, and this process only
+    waits for it and ends as it does. Where threads cannot be counted, they are assumed.
     """
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()  # otherwise both would write it
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        code = 1
+        goes_on = False
         try:
             before = _threads()
             load()
-            code = int(_threads() > before)
+            goes_on = _threads() == before
         finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
+            if not goes_on:
+                os._exit(0)
+        os.write(writer, b"1")
+        os.close(writer)
+        return False
+    os.close(writer)
+    goes_on = bool(os.read(reader, 1))
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if not goes_on:
+        return True
+    if code < 0:
+        os.kill(os.getpid(), -code)
+    os._exit(abs(code))
 
 
 def _threads() -> int:
