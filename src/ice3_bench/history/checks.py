@@ -73,9 +73,8 @@ def check(report: Report, history: History, settings: Settings) -> list[Check]:
         If the history cannot be read.
     """
     branches = filter(None, dict.fromkeys((settings.bencher.base_branch, report.commit.branch)))
-    histories = {
-        branch: history.series(branch, key=report.comparability, before=report.id, trusted=True) for branch in branches
-    }
+    which = {"key": report.comparability, "cell": report.cell, "before": report.id}
+    histories = {branch: history.series(branch, **which, trusted=True) for branch in branches}
     return [
         _judge(report, benchmark, measure, model, histories, settings.history.least_change.get(measure, 0.0))
         for benchmark in report.benchmarks
