@@ -13,7 +13,7 @@ from ice3_bench.measures import MEASURES, written
 from ice3_bench.text import changed, count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from ice3_bench.history.store import History, Point
@@ -141,7 +141,7 @@ class Timed(NamedTuple):
 
 
 def limits(
-    model: Threshold, histories: Mapping[str, Sequence[tuple[datetime, Timed]]], now: datetime
+    model: Threshold, histories: Mapping[str, Collection[tuple[datetime, Timed]]], now: datetime
 ) -> tuple[str, Boundary]:
     """Compute the limits from the first branch with enough runs, or say what the one with most runs lacks.
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Literal, TypeVar
-
-from scipy import special
 
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
     from ice3_bench.settings.policy import Threshold
@@ -60,12 +58,14 @@ class Boundary:
         return None
 
 
-def selected(model: Threshold, history: Sequence[tuple[datetime, Value]], now: datetime) -> list[Value]:
+def selected(model: Threshold, history: Collection[tuple[datetime, Value]], now: datetime) -> list[Value]:
     """Return the values that a model uses, from pairs of time and value, newest first.
 
     ``window`` counts back from ``now``, then ``max_sample_size`` keeps the newest.
     """
-    values = [value for time, value in history if model.window is None or (now - time).total_seconds() <= model.window]
+    if model.window is None:
+        return [value for _, value in islice(history, model.max_sample_size)]
+    values = [value for time, value in history if (now - time).total_seconds() <= model.window]
     return values[: model.max_sample_size]
 
 
@@ -133,6 +133,8 @@ def _z_score(model: Threshold, values: Sequence[float]) -> Boundary:
 
 def _t_test(model: Threshold, values: Sequence[float]) -> Boundary:
     """Compute the limits of Student's prediction interval for one more value."""
+    from scipy import special  # noqa: PLC0415 (importing it takes longer than all other tests)
+
     mean, deviation, count = _mean(values), _deviation(values), len(values)
     if deviation is None:
         return _skipped(values, _NO_SPREAD)
@@ -222,6 +224,8 @@ def _deviation(values: Sequence[float]) -> float | None:
 
 
 def _normal_quantile(mean: float, deviation: float, p: float) -> float:
+    from scipy import special  # noqa: PLC0415 (importing it takes longer than all other tests)
+
     return mean - deviation * math.sqrt(2.0) * float(special.erfcinv(2.0 * p))
 
 
