@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ice3_bench.cell.data import named
 from ice3_bench.cell.machine import host_name
 from ice3_bench.errors import UsageError
 from ice3_bench.history.checks import change
@@ -61,9 +62,10 @@ class Conditions:
             f"in {self.arrangement} weather"
         )
 
-    def command(self, sessions: Iterable[str], settings: Settings) -> str:
-        """Return the command that measures under these conditions; the machine is not in it."""
+    def command(self, sessions: Iterable[str], settings: Settings, *words: str) -> str:
+        """Return the command that measures under these conditions, with more ``words``; the machine is not in it."""
         options = [
+            *words,
             *(["--threads", str(self.threads)] if self.threads != settings.threads else []),
             *(["--profile", self.profile] if self.profile != "production" else []),
             *(["--arrangement", self.arrangement] if self.arrangement != settings.arrangement else []),
@@ -87,7 +89,7 @@ class Conditions:
             return "threads", str(protocol.threads)
         if cell.backend.compiler is not None and protocol.profile != self.profile:
             return "profile", protocol.profile
-        if protocol.arrangement != self.arrangement:
+        if not protocol.data and protocol.arrangement != self.arrangement:
             return "weather", protocol.arrangement
         return None
 
@@ -111,6 +113,12 @@ class Result:
             return f"{self.name.backend}-{self.name.precision}" == self.report.cell
         except UsageError:
             return False
+
+    @property
+    def digest(self) -> str | None:
+        """Digest of the data of PHYEX that were timed; None: the weather."""
+        data = self.report.protocol.data
+        return next((digest for name, digest in data.items() if named(name) == self.name.mix), None)
 
     @property
     def per_point(self) -> float | None:
