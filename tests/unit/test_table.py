@@ -476,8 +476,8 @@ def test_what_the_reference_lacks_is_said_with_the_command_that_measures_it(stor
     assert summary.reference is not None
     assert hints(summary.reference, summary.results, summary.ratios, HERE, settings) == [
         (
-            "The reference fortran was not measured in ice_adjust 8x8x30: nox -s bench-fortran-float64 -- --domain 8x8x30 "
-            "--arrangement shuffled."
+            "The reference fortran was not measured in ice_adjust 8x8x30: nox -s bench-fortran-float64 -- "
+            "--domain 8x8x30 --arrangement shuffled."
         ),
         (
             "The reference fortran was not measured in ice_adjust 2500x60 data:my_set: nox -s bench-fortran-float64 -- "

@@ -95,11 +95,11 @@ def table(_context: Context) -> None:
             f"No benchmark is selected: there are {quoted([one.benchmark.name for one in found.results])}."
         )
     ratios = reference.ratios(found.results) if reference else {}
-    hints = [lacking] if reference is None else hints(reference, shown, ratios, conditions, settings)
+    said = [lacking] if reference is None else hints(reference, shown, ratios, conditions, settings)
     summary = Summary(shown, conditions, reference, ratios)
     if options.format == "terminal":
         make_console().print(cells_table(summary))
     else:
         print(cells_markdown(summary) if options.format == "markdown" else cells_csv(summary), end="")
-    for line in (*hints, *found.left_out):
+    for line in (*said, *found.left_out):
         print(line, file=sys.stderr)
