@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -28,8 +29,6 @@ from ice3_bench.show.tables import history_table
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
-    import argparse
-
     from ice3_bench.history.series import Series
     from ice3_bench.settings.matrix import Settings
 

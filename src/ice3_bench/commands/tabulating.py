@@ -24,7 +24,7 @@ from ice3_bench.text import listed, quoted
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from ice3_bench.history.newest import Result
     from ice3_bench.history.reference import Reference
@@ -65,7 +65,7 @@ def _reference(
 
 
 def hints(
-    reference: Reference, shown: list[Result], ratios: Collection[str], conditions: Conditions, settings: Settings
+    reference: Reference, shown: Sequence[Result], ratios: Collection[str], conditions: Conditions, settings: Settings
 ) -> list[str]:
     """Say what the reference was not measured in, though others were, and the command that measures it."""
     said = []

@@ -12,7 +12,7 @@ import statistics
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from ice3_bench.history.thresholds import boundary, selected
+from ice3_bench.history.checks import Timed, limits
 from ice3_bench.measures import MEASURES
 from ice3_bench.text import changed, suited
 
@@ -103,16 +103,16 @@ def _limit(values: Values) -> Values | None:
 
 
 def _limits(one: Series, model: Threshold) -> tuple[Values, Values]:
-    """Lower and upper limit of every run, each computed from the runs before it."""
+    """Lower and upper limit of every run, each computed from the runs before it as the check does."""
     lower: Values = []
     upper: Values = []
-    before: list[tuple[datetime, float]] = []  # newest first
+    before: list[tuple[datetime, Timed]] = []  # newest first
     for point in one.points:
-        drawn = boundary(model, selected(model, before, point.created))
+        _, drawn = limits(model, {one.branch: before}, point.created)
         lower.append(drawn.lower)
         upper.append(drawn.upper)
         if point.trusted:
-            before.insert(0, (point.created, point.metric.value))
+            before.insert(0, (point.created, Timed(point.metric.value, point.busy)))
             if model.window is None and model.max_sample_size is not None:
                 del before[model.max_sample_size :]
     return lower, upper
