@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import contextmanager, suppress
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 
 SPACE = "Free space or choose another folder with the variable ICE3_BENCH_RESULTS."
 """What to do if results cannot be written."""
+SHARED = (
+    "Its owner can allow it to the group, as in chmod -R g+rwX FOLDER, and umask 002 lets new files be shared; the "
+    "variable ICE3_BENCH_RESULTS chooses another folder for results."
+)
+"""What to do with what belongs to another user."""
+
+
+def is_forbidden(error: OSError) -> bool:
+    """Tell whether this user may not do it."""
+    return error.errno in (errno.EACCES, errno.EPERM)
 
 
 def write_atomically(path: Path, text: str, remedy: str = SPACE) -> None:
@@ -60,7 +71,8 @@ def replaced(path: Path, remedy: str = SPACE) -> Iterator[BinaryIO]:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}. {remedy}") from error
+        mended = SHARED if is_forbidden(error) and remedy == SPACE else remedy
+        raise UsageError(f"{path} cannot be written: {error.strerror}. {mended}") from error
 
 
 def read_limited(path: Path, most: int) -> str:

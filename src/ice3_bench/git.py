@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ice3_bench.programs import finished
+from ice3_bench.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,18 @@ HASH = r"[0-9a-f]{40}|[0-9a-f]{64}"
 """Pattern of the hash of a commit."""
 PATIENCE = 60.0
 """Seconds that git may take."""
+_URL = re.compile(
+    r"(?P<scheme>https?|ssh|git)://([^@/]*@)?(?P<host>[\w.-]+)(?P<port>:\d+)?/(?P<path>[\w./~-]+?)(\.git)?/?"
+)
+_REMOTE_PATH = re.compile(r"([\w.-]+@)?(?P<host>[\w-]+(\.[\w-]+)+):(?P<path>[\w./~-]+?)(\.git)?/?")
+
+
+class Told(NamedTuple):
+    """What the author of a commit says about it."""
+
+    subject: str
+    date: str
+    """Date and time of the author, in the author's time zone."""
 
 
 def run_git(
@@ -90,3 +103,44 @@ def commit_places(folder: Path, commits: Sequence[str]) -> dict[str, tuple[float
     except (OSError, ValueError, subprocess.TimeoutExpired):  # they keep the place that the time gives them
         return found
     return found
+
+
+def commits_told(folder: Path, commits: Sequence[str]) -> dict[str, Told]:
+    """Return what the authors say of the commits that the repository has."""
+    wanted = [name for name in commits if re.fullmatch(HASH, name)]
+    if not wanted:
+        return {}
+    form = ("--format=%ad%x09%s", "--date=format:%Y-%m-%d %H:%M", "--encoding=UTF-8")
+    try:
+        done = run_git(
+            *(folder, "rev-list", "--no-walk=unsorted", "--ignore-missing", *form, "--stdin"),
+            timeout=PATIENCE,
+            given="\n".join(wanted).encode(),
+        )
+    except (OSError, subprocess.TimeoutExpired):  # the commits have their hashes
+        return {}
+    lines = iter(told(done.stdout).split("\n"))
+    found = {}
+    for heading, line in zip(lines, lines, strict=False):
+        date, _, subject = line.partition("\t")
+        found[heading.removeprefix("commit ")] = Told(plain(subject)[:200], date)
+    return found
+
+
+def web_address(folder: Path) -> str | None:
+    """Return the address of the pages of the repository that a clone has as ``origin``; None if that is not on the web.
+
+    User names and passwords in the remote's address are left out.
+    """
+    try:
+        done = run_git(folder, "remote", "get-url", "origin", timeout=PATIENCE)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    remote = told(done.stdout)
+    found = _URL.fullmatch(remote) or _REMOTE_PATH.fullmatch(remote)
+    if found is None:
+        return None
+    parts = {"scheme": "https", "port": "", **{name: text or "" for name, text in found.groupdict().items()}}
+    if not parts["scheme"].startswith("http"):
+        parts |= {"scheme": "https", "port": ""}
+    return "{scheme}://{host}{port}/{path}".format(**parts)

@@ -22,7 +22,7 @@ from tests.servers.bencher_server import OTHER_KEY, PROJECT_KEY, TOKEN, USER_KEY
 from ice3_bench.bencher.client import Bencher, BencherError, Patience
 from ice3_bench.bencher.connection import Connection, Missing, connection
 from ice3_bench.bencher.document import Body, Revision, draft, merge, pull_request_branch
-from ice3_bench.bencher.upload import HISTORY, Sent, send
+from ice3_bench.bencher.upload import HISTORY, MOST_REFUSED, Sent, send
 from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.history.store import History
 from ice3_bench.measures import MEASURES
@@ -529,7 +529,7 @@ def test_an_answer_for_another_branch_or_testbed_is_an_error(
     monkeypatch.setattr(Bencher, "_request", other)
     sent = uploader.send(make_report(commit=commit(2)))
     assert sent.code is Exit.NOT_UPLOADED
-    assert f"{what} 'elsewhere'" in str(sent.failure)
+    assert f"{what} 'elsewhere'" in sent.refused[0]
     assert uploader.queued() == 1
 
 
@@ -745,19 +745,52 @@ def test_t8_only_what_the_history_holds_is_sent_and_once(
     assert server.runs == [201]
 
 
-def test_a_discarded_submission_no_longer_blocks(
+def test_a_refused_submission_is_set_aside_alone(
     make_report: Callable[..., Report], uploader: Uploader, server: BencherServer
 ) -> None:
     server.fault = lambda _method, path: "400" if path == "/v0/run" else None
     sent = uploader.send(make_report(commit=commit(1)))
-    assert "--discard" in str(sent.failure)
-    assert "number 1" in str(sent.failure)
+    (said,) = sent.refused
+    assert said.startswith("Submission 1 (testbed 'laptop', branch 'main') is set aside")
+    assert said.endswith("-- --discard 1 gives it up.")
+    assert (sent.code, sent.failure) == (Exit.NOT_UPLOADED, None)
+    refusals = iter(["400"])
+    server.fault = lambda _method, path: next(refusals, None) if path == "/v0/run" else None
+    again = uploader.send(make_report(2.0, commit=commit(2)))
+    assert again.code is Exit.NOT_UPLOADED
+    assert values(server) == [[2.0]]
     with History(uploader.results / HISTORY) as history:
+        assert [one.number for one in history.queue.queued()] == [1]
         assert history.queue.discard(1)
         assert not history.queue.discard(1)
-    server.fault = lambda _method, _path: None
-    assert uploader.send(make_report(2.0, commit=commit(2))).code is Exit.OK
-    assert values(server) == [[2.0]]
+    assert uploader.send().code is Exit.OK
+
+
+def test_what_is_refused_every_time_is_not_tried_for_ever(
+    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer
+) -> None:
+    server.fault = lambda _method, path: "400" if path == "/v0/run" else None
+    sent = uploader.send(*(make_report(commit=commit(number)) for number in range(1, 9)))
+    assert len(sent.refused) == MOST_REFUSED
+    assert uploader.queued() == 8
+
+
+def test_a_queued_submission_that_cannot_be_read_or_is_too_large_is_set_aside(
+    make_report: Callable[..., Report], uploader: Uploader, server: BencherServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploader.send(make_report())  # the measures are there
+    for number, body in ((2, "[]"), (3, None)):
+        uploader.add(make_report(commit=commit(number)))
+        with History(uploader.results / HISTORY) as history:
+            history.queue.enqueue(lambda reports: draft(reports, uploader.policy, None, {}))
+            if body is not None:
+                history.connection.execute("UPDATE submission SET body = ? WHERE number = ?", (body, number))
+    monkeypatch.setattr("ice3_bench.bencher.client.BODY_LIMIT", 100)
+    sent = uploader.send()
+    assert ["It cannot be read" in sent.refused[0], "more than the 100 that" in sent.refused[1]] == [True, True]
+    monkeypatch.undo()
+    assert len(uploader.send().outcomes) == 1
+    assert len(server.project.reports) == 2
 
 
 def test_a_pull_request_takes_thresholds_and_history_of_its_base(
@@ -832,6 +865,7 @@ def test_no_secret_in_messages_logs_representations_or_queue(
     for fault in ("drop", "500", "429", "truncate", "400", "401", "307"):
         server.fault = lambda _method, path, fault=fault: fault if path == "/v0/run" else None  # type: ignore[misc]
         sent = uploader.send(make_report(), patience=IMPATIENT)
+        texts += sent.refused
         error: BaseException | None = sent.failure
         while error is not None:
             texts += [str(error), repr(error)]

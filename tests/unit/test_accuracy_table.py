@@ -77,3 +77,12 @@ def test_the_table_is_whole_at_any_width_and_ends_with_the_sentence(width: int) 
         assert said in told
     assert "rain_ice: not checked" not in told
     assert told.endswith("it is largest at column 7, level 42.")
+
+
+def test_what_a_data_set_lacks_is_added_by_a_whole_command() -> None:
+    one = Checked("dump", "ice_adjust:modular", (field("rvs", 0.0),), lacking="no mask")
+    console = Console(width=300, no_color=True)
+    with console.capture() as captured:
+        console.print(accuracy_table([one]))
+    command = "invoke reference.make --component ice_adjust --inputs FILE --out NEW.nc, where FILE is the path of dump."
+    assert f"no mask. This adds it: {command}" in captured.get()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ice3_bench.cell.machine import PACKED_COMMIT, describe_commit, identified
-from ice3_bench.git import commit_places, is_branch_name
+from ice3_bench.git import Told, commit_places, commits_told, is_branch_name, web_address
 from ice3_bench.provenance import Commit
 
 if TYPE_CHECKING:
@@ -137,3 +137,36 @@ def test_names_of_branches_are_those_that_git_takes(name: str) -> None:
     taken = subprocess.run(["git", "check-ref-format", f"refs/heads/{name}"], check=False).returncode == 0
     assert is_branch_name(name) == (name in NAMES)
     assert taken == (name in NAMES) or name == "@"  # git takes it as a part of a name only
+
+
+def test_authors_tell_of_the_commits_that_are_there(tmp_path: Path) -> None:
+    first = make_repository(tmp_path)
+    subject = "fix: <b>ice</b>, 'snow'\t\N{SNOWFLAKE} \x1b[31m"
+    dated = ("--allow-empty", "--quiet", "--date=2026-05-03T10:00:00+0200", f"--message={subject}\n\nBody")
+    git(tmp_path, "commit", *dated)
+    second = git(tmp_path, "rev-parse", "HEAD")
+    told = commits_told(tmp_path, [second, "f" * 40, "--all", first])
+    assert told[second] == Told("fix: <b>ice</b>, 'snow'\t\N{SNOWFLAKE} \\x1b[31m", "2026-05-03 10:00")
+    assert set(told) == {first, second}
+    assert commits_told(tmp_path, []) == {}
+    assert commits_told(tmp_path / "none", [first]) == {}
+
+
+@pytest.mark.parametrize(
+    ("remote", "address"),
+    [
+        ("https://github.com/a/b.git", "https://github.com/a/b"),
+        ("https://x-access-token:secret@github.com/a/b", "https://github.com/a/b"),
+        ("git@gitlab.com:a/b/c.git", "https://gitlab.com/a/b/c"),
+        ("ssh://git@example.org:2222/a/b.git/", "https://example.org/a/b"),
+        ("https://example.org:8443/a/b", "https://example.org:8443/a/b"),
+        ("/work/a", None),
+        ("file:///work/a", None),
+        ('https://example.org/a"><script>', None),
+    ],
+)
+def test_the_address_of_a_repository_is_without_secrets(tmp_path: Path, remote: str, address: str | None) -> None:
+    make_repository(tmp_path)
+    assert web_address(tmp_path) is None
+    git(tmp_path, "remote", "add", "origin", remote)
+    assert web_address(tmp_path) == address

@@ -21,11 +21,13 @@ from ice3_bench.foreign.bmf import read_bmf
 from ice3_bench.foreign.pytest_benchmark import read_pytest_benchmark
 from ice3_bench.foreign.results import Place, as_report, component_of
 from ice3_bench.history.checks import check
+from ice3_bench.history.newest import last_of_each
 from ice3_bench.history.series import collect
 from ice3_bench.history.store import History
 from ice3_bench.names import BenchmarkName
 from ice3_bench.report import Commit, Report
-from ice3_bench.show.page import Latest, page
+from ice3_bench.show.page.commits import Commits
+from ice3_bench.show.page.document import Latest, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +139,8 @@ def test_imported_runs_are_series_with_checks_changes_page_export_and_upload(
             }
         found = collect(history, None, "main", measures=["latency"])
         assert [[change.index for change in one.detection.changes] for one in found] == [[20]] * 3
-        text = page(found, [Latest(report, check(report, history, settings))], {}, start)
+        latest = [Latest(report, check(report, history, settings))]
+        text = page(found, last_of_each(history), latest, {}, Commits(), start)
         assert "sorting-float64" in text
         assert {row.component for row in rows(history, settings, Selection())} == {
             "test_sorting:test_list-10", "test_sorting:test_list-100", "test_sorting:test_sum",

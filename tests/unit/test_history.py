@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ice3_bench.cell.lock import locked
 from ice3_bench.errors import UsageError
+from ice3_bench.files import write_atomically
 from ice3_bench.history import schema as history_module
 from ice3_bench.history.schema import SCHEMA_VERSION
 from ice3_bench.history.store import DETACHED, History, SeriesKey
@@ -170,8 +172,32 @@ def test_a_failing_transaction_leaves_nothing_behind(make_report: Callable[..., 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder_is_said(path: Path) -> None:
     path.parent.mkdir(mode=0o500)
-    with pytest.raises(UsageError, match="cannot be used"), History(path):
+    with pytest.raises(UsageError, match=r"cannot be used.*umask 002"), History(path):
         pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_what_belongs_to_a_colleague_is_said_with_how_it_is_shared(
+    make_report: Callable[..., Report], path: Path
+) -> None:
+    with History(path) as history:
+        history.add(make_report())
+    path.chmod(0o444)
+    with History(path) as history:
+        assert len(history.latest_of_each()) == 1
+        with pytest.raises(UsageError, match=r"cannot be used.*chmod -R g\+rwX FOLDER"):
+            history.add(make_report())
+    path.parent.chmod(0o555)
+    try:
+        with pytest.raises(UsageError, match=r"cannot be written: Permission denied\. .*umask 002"):
+            write_atomically(path.parent / "report.json", "{}")
+        with (
+            pytest.raises(UsageError, match=r"cannot be written: Permission denied\. .*umask 002"),
+            locked(path.parent / ".lock"),
+        ):
+            pass
+    finally:
+        path.parent.chmod(0o755)
 
 
 def test_a_folder_that_cannot_be_made_is_said(path: Path) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ice3_bench.cell.device import device_record
 from ice3_bench.cell.machine import describe_machine, host_name, machine_name
+from ice3_bench.commands.tabulating import hints
 from ice3_bench.errors import UsageError
 from ice3_bench.history.newest import Conditions, Newest, newest
 from ice3_bench.history.reference import Ratio, reference_of
@@ -442,3 +443,50 @@ def test_errors_in_another_norm_and_a_busy_machine_are_said(store: Store) -> Non
         one for one in csv.DictReader(io.StringIO(cells_csv(store.summary("numpy")))) if one["cell"] != "numpy-float64"
     )
     assert row["busy_machine"] == "true"
+
+
+def on_data(store: Store, cell: str, per_point: float, digest: str) -> None:
+    protocol = store.make_report().protocol.model_copy(update={"data": {"my set": digest}, "arrangement": "coherent"})
+    benchmark = timed(f"ice_adjust/{cell.rpartition('-')[0]}/float64/50x50x60", per_point)
+    benchmark.name = benchmark.name.replace("50x50x60", "data:my_set/2500x60")
+    benchmark.domain = (2500, 1, 60)
+    store.measure(cell, benchmark, protocol=protocol)
+
+
+def test_data_are_no_weather_and_compared_if_they_are_the_same(store: Store) -> None:
+    on_data(store, "fortran-float64", 4.0, "a")
+    on_data(store, "numpy-float64", 8.0, "a")
+    assert "data of PHYEX" in store.summary().caption
+    assert "weather" not in store.summary().caption
+    assert store.ratios("fortran") == {"ice_adjust/numpy/float64/data:my_set/2500x60": "0.50x"}
+    on_data(store, "debug-float64", 8.0, "b")
+    assert list(store.ratios("fortran")) == ["ice_adjust/numpy/float64/data:my_set/2500x60"]
+    store.measure("numpy-float64", timed("ice_adjust/numpy/float64/50x50x60", 3.0))
+    assert "shuffled weather and data of PHYEX" in store.summary().caption
+
+
+def test_what_the_reference_lacks_is_said_with_the_command_that_measures_it(store: Store, settings: Settings) -> None:
+    store.measure("fortran-float64", timed("ice_adjust/fortran/float64/50x50x60", 3.0))
+    on_data(store, "numpy-float64", 8.0, "a")
+    mixes = ("ice_adjust/numpy/float64/50x50x60", "rain_ice/numpy/float64/50x50x60/rich")
+    store.measure("numpy-float64", *(timed(name, 3.0) for name in mixes))
+    store.measure("numpy_port-float64", timed("ice_adjust/numpy_port/float64/8x8x30", 3.0))
+    store.measure("debug-float64", timed("tridiagonal/debug/float64/8x8x30", 3.0))  # of no component of the reference
+    summary = store.summary("fortran")
+    assert summary.reference is not None
+    assert hints(summary.reference, summary.results, summary.ratios, HERE, settings) == [
+        (
+            "The reference fortran was not measured in ice_adjust 8x8x30: nox -s bench-fortran-float64 -- "
+            "--domain 8x8x30 --arrangement shuffled."
+        ),
+        (
+            "The reference fortran was not measured in ice_adjust 2500x60 data:my_set: nox -s bench-fortran-float64 -- "
+            "--data FOLDER --arrangement shuffled."
+        ),
+        (
+            "The reference fortran was not measured in rain_ice 50x50x60 rich: nox -s bench-fortran-float64 -- "
+            "--arrangement shuffled."
+        ),
+    ]
+    store.measure("fortran-float64", timed("rain_ice/fortran/float64/50x50x60/rich"))  # failed
+    assert len(hints(summary.reference, store.summary("fortran").results, {}, HERE, settings)) == 3

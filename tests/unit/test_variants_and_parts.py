@@ -14,7 +14,8 @@ from ice3_bench.history.series import collect
 from ice3_bench.history.store import History
 from ice3_bench.names import BenchmarkName
 from ice3_bench.show.comparison import comparison_markdown
-from ice3_bench.show.page import page
+from ice3_bench.show.page.commits import Commits
+from ice3_bench.show.page.document import page
 from ice3_bench.show.tables import results_table
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def test_history_and_page_have_a_series_for_each(report: Report, settings: Setti
         names = dict.fromkeys(key.benchmark for key in history.series())
         series = collect(history, None, settings.bencher.base_branch, measures=list(settings.history.thresholds))
     assert [BenchmarkName.parse(name).label for name in names] == sorted(labels)
-    text = page(series, [], settings.history.thresholds, datetime(2026, 5, 4, tzinfo=UTC))
+    text = page(series, [], [], settings.history.thresholds, Commits(), datetime(2026, 5, 4, tzinfo=UTC))
     assert all(f"<h3>{name} on laptop</h3>" in text for name in names)
 
 

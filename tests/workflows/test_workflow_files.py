@@ -16,6 +16,7 @@ ACTIONS = sorted((PROJECT / ".github/actions").glob("*/action.yml"))
 RUN = re.compile(
     r'python3? -m (pip install "nox\[uv\]"|venv .venv && .venv/bin/python -m pip install "nox\[uv\]")'
     r"|(\.venv/bin/)?nox -[st] [^&|;\n]*"
+    r"|sudo apt-get update && sudo apt-get install --yes --no-install-recommends \$PACKAGES"
     r'|echo "sessions=\$\(nox -l --json .*|cat results/(comparison|gpu)\.md >> "\$GITHUB_STEP_SUMMARY"'
 )
 USED = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+|\./\.github/actions/[\w-]+")

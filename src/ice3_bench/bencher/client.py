@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 BODY_LIMIT = 4 * 2**20
 LONGEST_MESSAGE = 300  # Bencher quotes the whole document in its message when it refuses one
 
+OF_CONTENT = (400, 409, 413, 422)
+"""Statuses by which Bencher refuses the content of a request."""
+
 
 class BencherError(UploadError):
     """Bencher refused a request; ``status`` is the HTTP status."""
@@ -38,6 +41,15 @@ class BencherError(UploadError):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+    @property
+    def of_content(self) -> bool:
+        """Whether the content of the request was refused, not the credential or the project."""
+        return self.status in OF_CONTENT
+
+
+class RefusedError(UploadError):
+    """Something is wrong with a submission itself, so that others may be taken."""
 
 
 class NoResultsError(UploadError):
@@ -104,6 +116,8 @@ class Bencher:
         ------
         BencherError
             If Bencher refused it (4xx): the idempotency key is used up.
+        RefusedError
+            If the submission is too large, or Bencher's answer is for another branch or testbed.
         NoResultsError
             If Bencher holds a report of this key without its results: the key is used up.
         UploadError
@@ -111,18 +125,17 @@ class Bencher:
         """
         whole = body.complete(self.where.project, key)
         if len(whole) > BODY_LIMIT:
-            raise UploadError(
+            raise RefusedError(
                 f"The results of testbed '{body.testbed}' are {len(whole)} bytes, more than the {BODY_LIMIT} that "
-                "Bencher takes: drop this submission with nox -s bench-upload -- --discard NUMBER."
+                "Bencher takes."
             )
         reply = self._request("POST", "/v0/run", content=whole)
         outcome = read_outcome(reply, body.start_point, console)
         if (outcome.branch, outcome.testbed) != (body.branch, body.testbed):
-            raise UploadError(
+            raise RefusedError(
                 f"Bencher answered for branch '{outcome.branch}', testbed '{outcome.testbed}', and was asked for "
                 f"branch '{body.branch}', testbed '{body.testbed}': another one there has this name as its short name, "
-                "or its results came under this key. Rename that one, or drop this submission with "
-                "nox -s bench-upload -- --discard NUMBER."
+                "or its results came under this key. Rename that one."
             )
 
         def missing() -> int:
@@ -274,7 +287,7 @@ class Bencher:
         if not reply.is_success:
             raise BencherError(
                 f"Bencher at {self.where.host} refused {method} {path} with status {reply.status_code}: "
-                f"{self._message(reply)} {self._remedy(reply.status_code)}",
+                f"{self._message(reply)} {self._remedy(reply.status_code)}".rstrip(),
                 reply.status_code,
             )
         if reply.headers.get("Content-Type", "").startswith("text/html"):
@@ -305,7 +318,7 @@ class Bencher:
         if status == 400 and self.where.kind == "token":
             return "An expired token is refused like this: create a key and set BENCHER_API_KEY."
         return {
-            400: "If the report itself is refused: nox -s bench-upload -- --discard NUMBER takes it out of the queue.",
+            **dict.fromkeys(OF_CONTENT, ""),
             401: "The key is unknown, expired, revoked or of another project: create one and set BENCHER_API_KEY.",
             402: "Private projects need a plan: make the project public or subscribe.",
             403: f"The {self.where.kind} may not do this in project '{self.where.project}'.",

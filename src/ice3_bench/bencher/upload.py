@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ice3_bench.bencher.client import BencherError, NoResultsError
+import httpx
+
+from ice3_bench.bencher.client import BencherError, NoResultsError, RefusedError
 from ice3_bench.bencher.document import Body, draft
 from ice3_bench.cell.lock import locked
 from ice3_bench.errors import Exit, UploadError, UsageError
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from ice3_bench.settings.policy import BencherPolicy
 
 HISTORY = "history.db"
+MOST_REFUSED = 5
+"""Submissions that may be refused one after the other before the upload stops."""
 
 
 @dataclass
@@ -60,8 +64,10 @@ class Sent:
     """New reports that cannot be sent, each with its remedy."""
     left: int = 0
     """Number of older reports that cannot be sent either; their remedies were given when they were new."""
+    refused: list[str] = field(default_factory=list)
+    """What is wrong with submissions that are set aside, and how to give them up."""
     failure: UploadError | None = None
-    """Why submissions stay queued."""
+    """Why all submissions stay queued that are left."""
 
     @property
     def alerts(self) -> int:
@@ -73,7 +79,7 @@ class Sent:
         """Exit code; a regression outranks a failed upload."""
         if self.alerts:
             return Exit.FAILED
-        return Exit.NOT_UPLOADED if self.failure or self.problems else Exit.OK
+        return Exit.NOT_UPLOADED if self.failure or self.refused or self.problems else Exit.OK
 
 
 def store(
@@ -134,7 +140,10 @@ def send(
     revision: Revision | None = None,
     new: Collection[str] = (),
 ) -> Sent:
-    """Send what is queued, oldest first; stop at the first submission that cannot be sent, to keep the order.
+    """Send what is queued, oldest first; stop if Bencher cannot be reached or refuses the credential.
+
+    A submission that is refused for what it holds is set aside: it stays queued, and the others are sent. After
+    ``MOST_REFUSED`` of them with none accepted, none is tried any more, since it cannot be the fault of each.
 
     Parameters
     ----------
@@ -162,7 +171,13 @@ def send(
         try:
             console = _prepare(history, bencher, sent) if queue else None
             for submission in queue:
-                outcome = _submit(history, bencher, submission, console)
+                try:
+                    outcome = _submit(history, bencher, submission, console)
+                except RefusedError as error:
+                    sent.refused.append(_set_aside(submission, error))
+                    if len(sent.refused) == MOST_REFUSED and not sent.outcomes:
+                        break
+                    continue
                 history.queue.accept(submission.number, outcome.model_dump_json())
                 sent.outcomes.append(outcome)
         except UploadError as error:
@@ -175,6 +190,14 @@ def send(
     return sent
 
 
+def _set_aside(submission: Submission, error: RefusedError) -> str:
+    return (
+        f"Submission {submission.number} (testbed '{submission.testbed}', branch '{submission.branch}') is set aside, "
+        f"and the others are not affected: {error} The next nox -s bench-upload tries it again; nox -s bench-upload -- "
+        f"--discard {submission.number} gives it up."
+    )
+
+
 def _submit(history: History, bencher: Bencher, submission: Submission, console: str | None) -> Outcome:
     """Send a submission; if Bencher holds its report without results, send it again at once under a new key.
 
@@ -184,22 +207,27 @@ def _submit(history: History, bencher: Bencher, submission: Submission, console:
     try:
         body = Body(submission.body)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise UploadError(
-            f"The queued submission {submission.number} cannot be read ({type(error).__name__}): give it up with "
-            f"nox -s bench-upload -- --discard {submission.number}."
-        ) from error
+        raise RefusedError(f"It cannot be read ({type(error).__name__}).") from error
     try:
         return bencher.submit(submission.key, body, console)
     except NoResultsError:
         key = history.queue.new_key(submission.number)
-    except BencherError:
-        history.queue.new_key(submission.number)
-        raise
+    except BencherError as error:
+        raise _refused(history, bencher, submission, error) from error
     try:
         return bencher.submit(key, body, console)
-    except (BencherError, NoResultsError):
+    except NoResultsError:
         history.queue.new_key(submission.number)
         raise
+    except BencherError as error:
+        raise _refused(history, bencher, submission, error) from error
+
+
+def _refused(history: History, bencher: Bencher, submission: Submission, error: BencherError) -> UploadError:
+    """Give a refused submission a new key; return what to raise: an expired token looks like wrong content."""
+    history.queue.new_key(submission.number)
+    expired = error.status == httpx.codes.BAD_REQUEST and bencher.where.kind == "token"
+    return RefusedError(str(error)) if error.of_content and not expired else error
 
 
 def _prepare(history: History, bencher: Bencher, sent: Sent) -> str | None:

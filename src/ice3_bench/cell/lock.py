@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ice3_bench.errors import UsageError
+from ice3_bench.files import SHARED, is_forbidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,8 @@ def locked(path: Path, busy: str = "") -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}. Its folder must be writable.") from error
+        remedy = SHARED if is_forbidden(error) else "Its folder must be writable."
+        raise UsageError(f"{path} cannot be written: {error.strerror}. {remedy}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))

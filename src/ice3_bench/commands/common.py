@@ -22,6 +22,7 @@ from ice3_bench.bencher.connection import KEY_PATTERN, Connection, Missing, anon
 from ice3_bench.bencher.document import Revision
 from ice3_bench.cell.machine import describe_commit
 from ice3_bench.errors import BenchError, Exit, UsageError
+from ice3_bench.files import SHARED, SPACE, is_forbidden
 from ice3_bench.github.actions import Actions, revision_of_event
 from ice3_bench.programs import PARENT, end_with_parent
 from ice3_bench.settings.matrix import Settings, find_project, load_settings
@@ -170,12 +171,8 @@ def _end(told: str, code: Exit) -> InvokeExit:
 
 def _remedy(error: OSError) -> str | None:
     """Say what happened to a file, and what mends it; None if a user cannot."""
-    elsewhere = "choose another folder with the variable ICE3_BENCH_RESULTS."
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-        return f"cannot be written: {error.strerror}. Free space or {elsewhere}"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return (
-            f"may not be read or written: {error.strerror}. Its owner can allow it to the group, as in chmod -R g+rwX "
-            f"FOLDER, and umask 002 lets new files be shared; or {elsewhere}"
-        )
+        return f"cannot be written: {error.strerror}. {SPACE}"
+    if is_forbidden(error):
+        return f"may not be read or written: {error.strerror}. {SHARED}"
     return None

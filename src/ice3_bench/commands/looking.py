@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +19,9 @@ from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.errors import UsageError
 from ice3_bench.files import write_atomically
+from ice3_bench.git import commits_told, web_address
 from ice3_bench.history.checks import check
+from ice3_bench.history.newest import last_of_each
 from ice3_bench.history.series import collect, opened
 from ice3_bench.measures import MEASURES
 from ice3_bench.show.console import make_console
@@ -25,8 +29,6 @@ from ice3_bench.show.tables import history_table
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
-    import argparse
-
     from ice3_bench.history.series import Series
     from ice3_bench.settings.matrix import Settings
 
@@ -42,6 +44,12 @@ def _parser(session: str, what: str, settings: Settings) -> argparse.ArgumentPar
         "--older", action="store_true", help="also series that ended with other settings, such as a compiler"
     )
     return parser
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s\"'<>]+", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not an address: write https://github.com/OWNER/NAME")
+    return text.rstrip("/")
 
 
 def _collect(surroundings: Surroundings, options: argparse.Namespace) -> list[Series]:
@@ -84,18 +92,33 @@ def history_task(_context: Context) -> None:
 def report_task(_context: Context) -> None:
     """Write the local history as one page, results/report.html. Arguments after --: see -- --help."""
     try:
-        from ice3_bench.show.page import Latest, page  # noqa: PLC0415 (bench environments have no Plotly)
+        from ice3_bench.show.page.commits import Commits  # noqa: PLC0415
+        from ice3_bench.show.page.document import Latest, page  # noqa: PLC0415 (bench environments have no Jinja)
     except ModuleNotFoundError as error:
         raise UsageError(f"The page needs {error.name}, which is not installed: run nox -s bench-report.") from error
     surroundings = Surroundings.read()
     settings = surroundings.settings
     parser = _parser("bench-report", "Write the local history as one page.", settings)
     parser.add_argument("--output", type=Path, default=surroundings.results / "report.html", help="file to write")
+    parser.add_argument(
+        "--repository",
+        type=_address,
+        metavar="URL",
+        help="pages of the repository, to link commits to (default: those of the remote origin)",
+    )
     options = parser.parse_args(arguments())
     series = _collect(surroundings, options)
     with opened(surroundings.results / HISTORY) as history:
         reports = {report.cell: report for report in reversed(history.latest_of_each())}
         latest = [Latest(reports[cell], check(reports[cell], history, settings)) for cell in sorted(reports)]
-    text = page(series, latest, settings.history.thresholds, datetime.now(UTC))
+        newest = last_of_each(history)
+    hashes = {point.commit for one in series for point in one.points} | {
+        one.result.report.commit.hash for one in newest
+    }
+    commits = Commits(
+        options.repository or web_address(surroundings.project),
+        commits_told(surroundings.project, sorted(filter(None, hashes))),
+    )
+    text = page(series, newest, latest, settings.history.thresholds, commits, datetime.now(UTC))
     write_atomically(options.output, text)
     print(f"Wrote {os.path.relpath(options.output)}: {count(len(latest), 'cell')}, {len(series)} series.")

@@ -121,7 +121,7 @@ def _tell(sent: Sent, surroundings: Surroundings, console: Console) -> None:
                 )
     if sent.left:
         console.print(f"Not sent, for reasons given before: {count(sent.left, 'older report')} (in the local history).")
-    for problem in sent.problems:
+    for problem in (*sent.problems, *sent.refused):
         tell(f"Error: {problem}")
     if sent.failure:
         tell(f"Error: {sent.failure}")

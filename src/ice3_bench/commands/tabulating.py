@@ -19,11 +19,12 @@ from ice3_bench.history.series import opened
 from ice3_bench.names import is_wanted
 from ice3_bench.show.cells import Summary, cells_csv, cells_markdown, cells_table
 from ice3_bench.show.console import make_console
-from ice3_bench.text import quoted
+from ice3_bench.text import listed, quoted
 from ice3_bench.usage import add_arrangement
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection, Sequence
 
     from ice3_bench.history.newest import Result
     from ice3_bench.history.reference import Reference
@@ -63,6 +64,20 @@ def _reference(
     return None, f"Nothing is compared. {lacking}"
 
 
+def hints(
+    reference: Reference, shown: Sequence[Result], ratios: Collection[str], conditions: Conditions, settings: Settings
+) -> list[str]:
+    """Say what the reference was not measured in, though others were, and the command that measures it."""
+    said = []
+    for words, results in reference.lacking(shown, ratios).items():
+        labels = list(dict.fromkeys(result.name.label for result in results))
+        precisions = {reference.precision or result.name.precision for result in results}
+        sessions = [one for one in reference.sessions if one.rpartition("-")[2] in precisions]
+        command = conditions.command(sessions, settings, *words)
+        said.append(f"The reference {reference.text} was not measured in {listed(labels)}: {command}.")
+    return said
+
+
 @task
 @explained
 def table(_context: Context) -> None:
@@ -79,10 +94,12 @@ def table(_context: Context) -> None:
         raise UsageError(
             f"No benchmark is selected: there are {quoted([one.benchmark.name for one in found.results])}."
         )
-    summary = Summary(shown, conditions, reference, reference.ratios(found.results) if reference else {})
+    ratios = reference.ratios(found.results) if reference else {}
+    said = [lacking] if reference is None else hints(reference, shown, ratios, conditions, settings)
+    summary = Summary(shown, conditions, reference, ratios)
     if options.format == "terminal":
         make_console().print(cells_table(summary))
     else:
         print(cells_markdown(summary) if options.format == "markdown" else cells_csv(summary), end="")
-    for line in filter(None, (lacking, *found.left_out)):
+    for line in (*said, *found.left_out):
         print(line, file=sys.stderr)

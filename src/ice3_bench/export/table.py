@@ -1,7 +1,7 @@
 """The local history as one tidy table: a row for each run, benchmark and measure, in the order of the runs.
 
-Rows are made one by one. What is kept meanwhile are the numbers of the runs (8 bytes each), and for each series the
-values that its limits are computed from.
+A hundred runs are read at a time. What is kept meanwhile are the numbers of all runs (8 bytes each), and for each
+series the values that its limits are computed from.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from array import array
 from collections import deque
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ice3_bench.errors import UsageError
 from ice3_bench.history.checks import Timed, judged, limits
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from ice3_bench.history.store import History
     from ice3_bench.settings.matrix import Settings
+
+AT_ONCE = 100
+"""Runs that are read at once."""
 
 
 class Row(NamedTuple):
@@ -186,13 +189,15 @@ def _all_rows(history: History, judge: _Judge) -> Iterator[Row]:
     where = testbeds(history)
     with history.explained():
         numbers = array("q", (n for (n,) in history.connection.execute(f"SELECT number FROM run ORDER BY {ORDER}")))  # noqa: S608
-    for number in numbers:
-        run, metrics = _read(history, number)
-        for benchmark, measure, value, lower, upper, trusted, basis, busy in metrics:
+    for start in range(0, len(numbers), AT_ONCE):
+        for run, benchmark, measure, value, lower, upper, trusted, basis, busy in _read(
+            history, numbers[start : start + AT_ONCE]
+        ):
             if measure not in MEASURES:  # of a newer version
                 continue
-            gated = bool(trusted) and judge.gates(measure)
-            verdict = "unchecked" if judge.gates(measure) else None
+            gates = judge.gates(measure)
+            gated = bool(trusted) and gates
+            verdict = "unchecked" if gates else None
             if gated:
                 key = f"{run.comparability} {basis}"
                 verdict = judge.verdict(run, benchmark, measure, key, value)
@@ -219,20 +224,31 @@ def _all_rows(history: History, judge: _Judge) -> Iterator[Row]:
 
 
 def _read(
-    history: History, number: int
-) -> tuple[_Run, list[tuple[str, str, float, float | None, float | None, int, str, int]]]:
-    """Read a run and its values."""
+    history: History, numbers: array[int]
+) -> Iterator[tuple[_Run, str, str, float, float | None, float | None, int, str, int]]:
+    """Yield the values of runs in the order of their numbers, each with its run."""
+    some = ", ".join(map(str, numbers))
     with history.explained():
-        run = history.connection.execute(
-            "SELECT id, created, cell, commit_hash, branch, comparability, dirty FROM run WHERE number = ?", (number,)
-        ).fetchone()
-        metrics = history.connection.execute(
-            "SELECT benchmark, measure, value, lower_value, upper_value, trusted, basis, busy FROM metric"
-            " WHERE run = ?",
-            (number,),
+        runs = history.connection.execute(
+            "SELECT number, id, created, cell, commit_hash, branch, comparability, dirty FROM run"  # noqa: S608
+            f" WHERE number IN ({some})"
         ).fetchall()
-    name, created, cell, commit, branch, comparability, dirty = run
-    return _Run(name, time_of(created), cell, commit, branch, comparability, bool(dirty)), metrics
+        metrics = history.connection.execute(
+            "SELECT run, benchmark, measure, value, lower_value, upper_value, trusted, basis, busy FROM metric"  # noqa: S608
+            f" WHERE run IN ({some})"
+        ).fetchall()
+        read = {
+            number: (_Run(name, time_of(created), cell, commit, branch, comparability, bool(dirty)), list[Any]())
+            for number, name, created, cell, commit, branch, comparability, dirty in runs
+        }
+    for number, *metric in metrics:
+        if number in read:  # otherwise it was stored between the two queries
+            read[number][1].append(metric)
+    for number in numbers:
+        if number in read:  # otherwise it was removed meanwhile
+            run, values = read[number]
+            for value in values:
+                yield run, *value
 
 
 def testbeds(history: History) -> dict[str, str | None]:

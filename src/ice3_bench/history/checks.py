@@ -13,7 +13,7 @@ from ice3_bench.measures import MEASURES, written
 from ice3_bench.text import changed, count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from ice3_bench.history.store import History, Point
@@ -73,9 +73,8 @@ def check(report: Report, history: History, settings: Settings) -> list[Check]:
         If the history cannot be read.
     """
     branches = filter(None, dict.fromkeys((settings.bencher.base_branch, report.commit.branch)))
-    histories = {
-        branch: history.series(branch, key=report.comparability, before=report.id, trusted=True) for branch in branches
-    }
+    which = {"key": report.comparability, "cell": report.cell, "before": report.id}
+    histories = {branch: history.series(branch, **which, trusted=True) for branch in branches}
     return [
         _judge(report, benchmark, measure, model, histories, settings.history.least_change.get(measure, 0.0))
         for benchmark in report.benchmarks
@@ -142,7 +141,7 @@ class Timed(NamedTuple):
 
 
 def limits(
-    model: Threshold, histories: Mapping[str, Sequence[tuple[datetime, Timed]]], now: datetime
+    model: Threshold, histories: Mapping[str, Collection[tuple[datetime, Timed]]], now: datetime
 ) -> tuple[str, Boundary]:
     """Compute the limits from the first branch with enough runs, or say what the one with most runs lacks.
 

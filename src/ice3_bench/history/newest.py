@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ice3_bench.cell.data import named
 from ice3_bench.cell.machine import host_name
 from ice3_bench.errors import UsageError
+from ice3_bench.history.checks import change
 from ice3_bench.names import BenchmarkName
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ice3_bench.history.checks import Change
     from ice3_bench.history.store import History
     from ice3_bench.report import Benchmark, Report
     from ice3_bench.settings.matrix import Cell, Settings
@@ -59,9 +62,10 @@ class Conditions:
             f"in {self.arrangement} weather"
         )
 
-    def command(self, sessions: Iterable[str], settings: Settings) -> str:
-        """Return the command that measures under these conditions; the machine is not in it."""
+    def command(self, sessions: Iterable[str], settings: Settings, *words: str) -> str:
+        """Return the command that measures under these conditions, with more ``words``; the machine is not in it."""
         options = [
+            *words,
             *(["--threads", str(self.threads)] if self.threads != settings.threads else []),
             *(["--profile", self.profile] if self.profile != "production" else []),
             *(["--arrangement", self.arrangement] if self.arrangement != settings.arrangement else []),
@@ -85,7 +89,7 @@ class Conditions:
             return "threads", str(protocol.threads)
         if cell.backend.compiler is not None and protocol.profile != self.profile:
             return "profile", protocol.profile
-        if protocol.arrangement != self.arrangement:
+        if not protocol.data and protocol.arrangement != self.arrangement:
             return "weather", protocol.arrangement
         return None
 
@@ -109,6 +113,12 @@ class Result:
             return f"{self.name.backend}-{self.name.precision}" == self.report.cell
         except UsageError:
             return False
+
+    @property
+    def digest(self) -> str | None:
+        """Digest of the data of PHYEX that were timed; None: the weather."""
+        data = self.report.protocol.data
+        return next((digest for name, digest in data.items() if named(name) == self.name.mix), None)
 
     @property
     def per_point(self) -> float | None:
@@ -135,6 +145,38 @@ class Newest:
 
     results: list[Result]
     left_out: list[str]
+
+
+@dataclass(frozen=True)
+class Last:
+    """The newest result of a benchmark on a machine, whatever its settings.
+
+    Attributes
+    ----------
+    change
+        Change of its latency against the last comparable run that timed it; None if there is none.
+    """
+
+    result: Result
+    change: Change | None
+
+
+def last_of_each(history: History) -> list[Last]:
+    """Return the newest result of every benchmark on every machine, in the order of the table."""
+    found: dict[tuple[str, str], Result] = {}
+    for report in history.latest_of_each_benchmark():
+        for benchmark in report.benchmarks:
+            found.setdefault((benchmark.name, report.machine.testbed), Result(report, benchmark))
+    ordered = sorted(found.values(), key=lambda result: result.order)
+    return [Last(result, _change(history, result)) for result in ordered]
+
+
+def _change(history: History, result: Result) -> Change | None:
+    name = result.benchmark.name
+    before = history.previous(result.report, name)
+    if before is None:
+        return None
+    return change(result.benchmark, next(one for one in before.benchmarks if one.name == name))
 
 
 def newest(history: History, settings: Settings, conditions: Conditions) -> Newest:

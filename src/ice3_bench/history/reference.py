@@ -7,14 +7,16 @@ from math import floor, hypot, log10
 from typing import TYPE_CHECKING
 
 from ice3_bench.errors import UsageError
+from ice3_bench.names import parse_domain
 from ice3_bench.text import quoted, significant
 from ice3_probe.messages import base_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from ice3_bench.history.newest import Result
-    from ice3_bench.settings.matrix import Settings
+    from ice3_bench.names import Domain
+    from ice3_bench.settings.matrix import Backend, Settings
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,17 @@ class Reference:
         Compare everything with this precision; None compares each precision with itself.
     sessions
         Sessions of nox that measure it.
+    components
+        What it has.
+    domains
+        Those that it is measured on if no others are asked for.
     """
 
     backend: str
     precision: str | None
     sessions: tuple[str, ...]
+    components: tuple[str, ...]
+    domains: tuple[Domain, ...]
 
     @property
     def text(self) -> str:
@@ -73,8 +81,8 @@ class Reference:
     def ratios(self, results: Sequence[Result]) -> dict[str, Ratio]:
         """Compare results with those of the reference among them; return what could be compared, by benchmark.
 
-        Component, mix and domain are the same. A variant is compared with the plain component if the reference has no
-        such variant.
+        Component, mix or data, and domain are the same. A variant is compared with the plain component if the reference
+        has no such variant.
         """
         own = {_key(one, one.name.component, one.name.precision): one for one in results if self.holds(one)}
         found = {}
@@ -88,13 +96,29 @@ class Reference:
                 found[result.benchmark.name] = Ratio(twin.report.cell, twin.per_point / result.per_point, spread)
         return found
 
+    def lacking(self, results: Iterable[Result], ratios: Collection[str]) -> dict[tuple[str, ...], list[Result]]:
+        """Return the results that it could be compared with if it were measured, by the words of a session for that."""
+        found: dict[tuple[str, ...], list[Result]] = {}
+        for result in results:
+            name = result.name
+            base = base_of(name.component)
+            if self.holds(result) or name.text in ratios or not result.per_point or base not in self.components:
+                continue
+            usual: tuple[str, ...] = () if name.domain in self.domains else ("--domain", name.extent)
+            found.setdefault(("--data", "FOLDER") if name.is_data else usual, []).append(result)
+        return found
+
     def measured(self, results: Iterable[Result]) -> bool:
         """Tell whether results of the reference are among these."""
         return any(self.holds(result) and result.per_point for result in results)
 
 
 def _key(result: Result, component: str, precision: str) -> tuple[object, ...]:
-    return component, precision, result.name.domain, result.name.mix
+    return component, precision, result.name.domain, result.name.mix, result.digest
+
+
+def _extent(backend: Backend) -> tuple[tuple[str, ...], tuple[Domain, ...]]:
+    return tuple(map(base_of, backend.components)), tuple(map(parse_domain, backend.domains))
 
 
 def reference_of(settings: Settings, name: str) -> Reference:
@@ -107,11 +131,11 @@ def reference_of(settings: Settings, name: str) -> Reference:
     """
     for cell in settings.cells:
         if name == cell.id:
-            return Reference(cell.backend.id, cell.precision, (cell.session,))
+            return Reference(cell.backend.id, cell.precision, (cell.session,), *_extent(cell.backend))
     for backend in settings.backends:
         if name in (backend.id, backend.name):
             sessions = tuple(cell.session for cell in settings.cells if cell.backend == backend)
-            return Reference(backend.id, None, sessions)
+            return Reference(backend.id, None, sessions, *_extent(backend))
     ids = [backend.id for backend in settings.backends]
     raise UsageError(
         f"Unknown reference '{name}': expected a backend, one of {quoted(ids)}, or a cell such as "

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 from ice3_bench.errors import UsageError
+from ice3_bench.files import SHARED, SPACE, is_forbidden
 from ice3_bench.reports import parse_report
 from ice3_bench.text import plain
 
@@ -198,9 +199,17 @@ class Database:
                 raise CorruptError(
                     f"The history {self.path} is corrupt ({plain(str(error))[:200]}). " + _REMEDY.format(path=self.path)
                 ) from error
-            raise UsageError(
-                f"The history {self.path} cannot be used: {error}. Make its folder writable or free space, or choose "
-                "another folder with the variable ICE3_BENCH_RESULTS, then run nox -s bench-upload."
-            ) from error
+            raise UsageError(f"The history {self.path} cannot be used: {error}. {self._remedy()}") from error
         except OSError as error:
-            raise UsageError(f"The history {self.path} cannot be created: {error.strerror}.") from error
+            remedy = SHARED if is_forbidden(error) else SPACE
+            raise UsageError(f"The history {self.path} cannot be created: {error.strerror}. {remedy}") from error
+
+    def _remedy(self) -> str:
+        """Say what to do if SQLite cannot use the file or its folder."""
+        folder = self.path.parent
+        if all(os.access(one, os.R_OK | os.W_OK) for one in (folder, self.path) if one.exists()):
+            return (
+                "Make its folder writable or free space, or choose another folder with the variable "
+                "ICE3_BENCH_RESULTS, then run nox -s bench-upload."
+            )
+        return f"{SHARED} Then run nox -s bench-upload."

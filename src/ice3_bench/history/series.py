@@ -66,6 +66,8 @@ class Series:
             return f"not tested: {found.skipped}"
         changes = len(found.changes)
         changed_so_often = count(changes, "change")
+        if found.count < len(self.points):
+            changed_so_often += f" in the newest {found.count} runs"
         if (found.scatter or 0.0) <= RESOLUTION * abs(found.level or 0.0):
             return f"{changed_so_often}, otherwise always the same" if changes else "always the same"
         return (

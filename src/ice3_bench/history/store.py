@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ice3_bench.errors import UsageError
@@ -191,6 +191,7 @@ class History(Database):
         branch: str | None = None,
         *,
         key: str | None = None,
+        cell: str | None = None,
         before: str | None = None,
         trusted: bool = False,
     ) -> dict[SeriesKey, list[Point]]:
@@ -204,6 +205,8 @@ class History(Database):
             Name of the branch; ``DETACHED`` for runs on none.
         key
             Only runs of this comparability.
+        cell
+            Only runs of this cell.
         before
             Only runs before the run of this id, in the order of runs.
         trusted
@@ -216,6 +219,9 @@ class History(Database):
         if key is not None:
             conditions.append("comparability = ?")
             parameters.append(key)
+        if cell is not None:
+            conditions.append("cell = ?")
+            parameters.append(cell)
         if before is not None:
             condition, position = self._before(before)
             conditions.append(condition)
@@ -238,7 +244,7 @@ class History(Database):
                 metric = Metric.model_validate(
                     {"value": value, "lower_value": lower, "upper_value": upper}, strict=True
                 )
-                series = SeriesKey(BenchmarkName.parse(benchmark).text, MEASURES[measure].name, str(comparability))
+                series = _series_key(benchmark, measure, comparability)
                 time = time_of(str(created))
                 point = Point(time, _hash(commit), metric, trusted=bool(reliable), busy=bool(busy), rank=rank)
             except (UsageError, ValueError, KeyError, TypeError, OverflowError):
@@ -290,6 +296,12 @@ class History(Database):
         with self.explained():
             rows = self.connection.execute(query, parameters)
             return next((report for row in rows if (report := self.parsed(*row)) is not None), None)
+
+
+@lru_cache(maxsize=10_000)
+def _series_key(benchmark: str, measure: str, comparability: object) -> SeriesKey:
+    """Return the key of a series as it is stored; raises UsageError, KeyError or TypeError if there is none."""
+    return SeriesKey(BenchmarkName.parse(benchmark).text, MEASURES[measure].name, str(comparability))
 
 
 def time_of(created: str) -> datetime:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 UNNEEDED = ("pip", "wheel")
 """Packages of every environment that no measurement imports."""
-LATE = ("scipy", "plotly")
-"""Packages that the harness imports for comparisons and pages only, which are made at home."""
+LATE = ("scipy",)
+"""Packages that the harness imports for comparisons only, which are made at home."""
 _DEAD_WEIGHT = re.compile(r"(^|/)(__pycache__|tests?|docs?|examples)/|\.(pyc|pyi|pyx|a)$|(^|/)\.\.")
 
 

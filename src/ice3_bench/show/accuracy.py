@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ice3_bench.show.console import Fitting
 from ice3_bench.text import count, listed, significant
+from ice3_probe.messages import base_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,10 @@ def accuracy_table(checked: Sequence[Checked], asked: Sequence[str] = ()) -> Ren
         if one.not_produced:
             said.append(f"{where}: not produced: {listed(one.not_produced)}.")
         if one.lacking:
-            said.append(f"{where}: {one.lacking}. reference.make --inputs {one.data_set} adds what it lacks.")
+            said.append(
+                f"{where}: {one.lacking}. This adds it: invoke reference.make --component {base_of(one.component)} "
+                f"--inputs FILE --out NEW.nc, where FILE is the path of {one.data_set}."
+            )
         if one.not_compared:
             said.append(f"{where}: not compared, since the data set does not hold them: {listed(one.not_compared)}.")
         said += [f"{one.data_set}: {remark}" for remark in one.remarks if f"{one.data_set}: {remark}" not in said]

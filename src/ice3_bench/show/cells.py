@@ -64,11 +64,18 @@ class Summary:
                 f"{self.conditions.machine} ({'; '.join([*machines, *devices])})",
                 count(self.conditions.threads, "thread"),
                 *([] if self.conditions.profile == "production" else [f"profile {self.conditions.profile}"]),
-                f"{self.conditions.arrangement} weather",
+                " and ".join(self.weather),
                 " to ".join(dict.fromkeys((dates[0], dates[-1]))),
                 f"commit {commits.pop()}" if len(commits) == 1 else "several commits",
             ]
         )
+
+    @property
+    def weather(self) -> list[str]:
+        """What was timed, in words."""
+        found = {result.name.is_data for result in self.results}
+        words = {False: f"{self.conditions.arrangement} weather", True: "data of PHYEX"}
+        return [word for is_data, word in words.items() if is_data in found]
 
     @property
     def ratio(self) -> str:

@@ -1,0 +1,1 @@
+"""The local history as one self-contained HTML page."""
