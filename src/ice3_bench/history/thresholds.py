@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ice3_bench.text import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
     from ice3_bench.settings.policy import Threshold
@@ -58,12 +58,14 @@ class Boundary:
         return None
 
 
-def selected(model: Threshold, history: Sequence[tuple[datetime, Value]], now: datetime) -> list[Value]:
+def selected(model: Threshold, history: Collection[tuple[datetime, Value]], now: datetime) -> list[Value]:
     """Return the values that a model uses, from pairs of time and value, newest first.
 
     ``window`` counts back from ``now``, then ``max_sample_size`` keeps the newest.
     """
-    values = [value for time, value in history if model.window is None or (now - time).total_seconds() <= model.window]
+    if model.window is None:
+        return [value for _, value in islice(history, model.max_sample_size)]
+    values = [value for time, value in history if (now - time).total_seconds() <= model.window]
     return values[: model.max_sample_size]
 
 
