@@ -74,6 +74,26 @@ def changes(folder: Path) -> str:
     return "\n".join(filter(None, said))
 
 
+def nearest(folder: Path, branches: Sequence[str]) -> str | None:
+    """Return the branch that HEAD is most probably meant for; None if the repository has none of them.
+
+    It is the one that lacks fewest commits of HEAD, then the one of which HEAD lacks fewest, then the first. A branch
+    of ``origin`` counts before the local one, which may be old.
+    """
+    found: dict[tuple[int, int], str] = {}
+    for branch in branches:
+        for name in (f"refs/remotes/origin/{branch}", f"refs/heads/{branch}"):
+            try:
+                done = run_git(folder, "rev-list", "--left-right", "--count", f"{name}...HEAD", "--", timeout=PATIENCE)
+            except (OSError, subprocess.TimeoutExpired):
+                return None
+            if not done.returncode:
+                behind, ahead = map(int, done.stdout.split())
+                found.setdefault((ahead, behind), branch)
+                break
+    return found[min(found)] if found else None
+
+
 def told(output: bytes) -> str:
     """Read what git prints for people."""
     return output.decode("utf-8", "backslashreplace").strip()

@@ -186,7 +186,7 @@ def test_an_answer_that_is_lost_is_exit_3_and_the_job_run_again_doubles_nothing(
     repository = Repository(tmp_path / "runner", bencher, github)
     description = repository.checkout / "pyproject.toml"
     text = description.read_text(encoding="utf-8")
-    description.write_text(text.replace('base-branch = "main"', 'base-branch = "main"\ndeadline = 1'), encoding="utf-8")
+    description.write_text(text.replace("[tool.ice3-bench.bencher]", "[tool.ice3-bench.bencher]\ndeadline = 1"))
     repository.prepare(make_report, settings, A, 1.0)
     bencher.fault = lambda _method, path: "lose" if path == "/v0/run" else None
     played = repository.play("benchmarks.yml", "push", {}, A)

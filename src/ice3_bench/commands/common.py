@@ -23,6 +23,7 @@ from ice3_bench.bencher.document import Revision
 from ice3_bench.cell.machine import describe_commit
 from ice3_bench.errors import BenchError, Exit, UsageError
 from ice3_bench.files import SHARED, SPACE, is_forbidden
+from ice3_bench.git import nearest
 from ice3_bench.github.actions import Actions, revision_of_event
 from ice3_bench.programs import PARENT, end_with_parent
 from ice3_bench.settings.matrix import Settings, find_project, load_settings
@@ -31,6 +32,8 @@ from ice3_bench.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from ice3_bench.provenance import Commit
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,10 @@ class Surroundings:
         project = find_project(Path.cwd())
         if KEY_PATTERN.search(variables.get("BENCHER_BRANCH", "")):
             raise UsageError("BENCHER_BRANCH holds a key instead of the name of a branch.")
+        bases = variables.get("ICE3_BENCH_BASE_BRANCHES", "").replace(",", " ").split()
         return cls(
             project=project,
-            settings=load_settings(project),
+            settings=load_settings(project).with_bases(bases),
             results=Path(os.path.expanduser(variables.get("ICE3_BENCH_RESULTS") or project / "results")).absolute(),  # noqa: PTH111
             branch=variables.get("BENCHER_BRANCH") or None,
             actions=Actions.read(variables),
@@ -87,6 +91,15 @@ class Surroundings:
         if revision is not None:
             return {revision.hash: revision.branch}
         return {None: self.branch} if self.branch else {}
+
+    def placed(self, commit: Commit) -> Commit:
+        """Return a commit with its branch and that branch's base, as far as the environment or git knows them."""
+        policy, revision = self.settings.bencher, self.revision()
+        branch = self.branches().get(commit.hash, commit.branch)
+        told = revision.base if revision is not None and revision.hash == commit.hash else None
+        if told is None and branch not in policy.base_branches and len(policy.base_branches) > 1:
+            told = nearest(self.project, policy.base_branches)
+        return commit.model_copy(update={"branch": branch, "base": told})
 
     def client(self, deadline: float | None = None) -> Bencher:
         """Return a client of Bencher; raises UsageError if no credential is set."""

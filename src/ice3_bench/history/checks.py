@@ -61,7 +61,7 @@ class Check:
 def check(report: Report, history: History, settings: Settings) -> list[Check]:
     """Check a report against the comparable runs before it, by the table ``[tool.ice3-bench.history]``.
 
-    The history is that of the base branch, so that a slowdown cannot hide among the earlier runs of its own branch.
+    The history is that of its base branch, so that a slowdown cannot hide among the earlier runs of its own branch.
     If the base branch has too few comparable runs, it is that of the report's own branch. Runs on no known branch are
     nobody's history. Runs with uncommitted changes are checked, but are not part of any history. Doubtful values are
     neither checked nor part of a history: marked timings, and all values of a report whose physics differs. The report
@@ -72,7 +72,8 @@ def check(report: Report, history: History, settings: Settings) -> list[Check]:
     UsageError
         If the history cannot be read.
     """
-    branches = filter(None, dict.fromkeys((settings.bencher.base_branch, report.commit.branch)))
+    base = settings.bencher.base_of(report.commit.branch, report.commit.base)
+    branches = filter(None, dict.fromkeys((base, report.commit.branch)))
     which = {"key": report.comparability, "cell": report.cell, "before": report.id}
     histories = {branch: history.series(branch, **which, trusted=True) for branch in branches}
     return [
