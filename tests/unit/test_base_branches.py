@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,8 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def commit(folder: Path) -> str:
-    git(folder, "commit", "--quiet", "--allow-empty", "--message=more")
+    # Commits of one second with the same parent and message would be the same commit.
+    git(folder, "commit", "--quiet", "--allow-empty", f"--message={uuid.uuid4()}")
     return git(folder, "rev-parse", "HEAD")
 
 
