@@ -40,6 +40,8 @@ class Check:
         Change against the baseline; None without a baseline or with one of zero.
     reason
         The rule and its numbers, or what would decide.
+    near
+        Whether a fine value lies in the last fifth before a limit. It is shown, and fails nothing.
     """
 
     benchmark: str
@@ -51,6 +53,7 @@ class Check:
     boundary: Boundary
     relative: float | None
     reason: str
+    near: bool = False
 
     @property
     def violation(self) -> bool:
@@ -105,8 +108,16 @@ def _judge(
     relative = value / drawn.baseline - 1.0 if drawn.baseline else None
     side = drawn.crossed(value)
     verdict = judged(measure, value, drawn, least_change)
+    counts = drawn.at_least(least_change)
+    close = counts.near(value) if verdict == "fine" else None
     if drawn.skipped is not None:
         reason = f"{drawn.skipped} on '{branch}'"
+    elif close is not None:
+        limit = counts.upper if close == "upper" else counts.lower
+        reason = (
+            f"{written(measure, value)} is in the last fifth before {written(measure, limit or 0.0)}, the limit by "
+            f"{_rule(model, drawn, measure, branch)}"
+        )
     elif side is None:
         reason = f"within {_rule(model, drawn, measure, branch)}"
     else:
@@ -121,7 +132,18 @@ def _judge(
                 reason += f", less than the {least_change:.0%} that count"
         if benchmark.busy and MEASURES[measure].timing:
             reason += f"; the machine was busy: {benchmark.busy}"
-    return Check(benchmark.name, benchmark.label, measure, value, verdict, branch, drawn, relative, reason)
+    return Check(
+        benchmark.name,
+        benchmark.label,
+        measure,
+        value,
+        verdict,
+        branch,
+        drawn,
+        relative,
+        reason,
+        near=close is not None,
+    )
 
 
 def judged(measure: str, value: float, drawn: Boundary, least_change: float) -> Verdict:
@@ -189,7 +211,7 @@ def _rule(model: Threshold, drawn: Boundary, measure: str, branch: str) -> str:
 
 
 def summary(checks: Sequence[Check]) -> list[str]:
-    """Return sentences on a run's checks: how many of each verdict, and what the unchecked ones lack."""
+    """Return sentences on a run's checks: how many of each verdict, what is near a limit, what the unchecked lack."""
     if not checks:
         return []
     counts = Counter(one.verdict for one in checks)
@@ -200,6 +222,7 @@ def summary(checks: Sequence[Check]) -> list[str]:
         "unchecked": "not checked",
     }
     lines = ["Against the history: " + ", ".join(f"{counts[v]} {w}" for v, w in words.items() if counts[v]) + "."]
+    lines += [f"Near a limit: {one.label} {one.measure}: {one.reason}." for one in checks if one.near]
     lacking = Counter((one.measure, one.reason) for one in checks if one.verdict == "unchecked")
     for (measure, reason), number in lacking.items():
         lines.append(f"Not checked: {measure} of {count(number, 'benchmark')}, {reason}.")
