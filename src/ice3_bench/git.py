@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
@@ -92,6 +93,28 @@ def nearest(folder: Path, branches: Sequence[str]) -> str | None:
                 found.setdefault((ahead, behind), branch)
                 break
     return found[min(found)] if found else None
+
+
+def changed_lines(folder: Path, base: str, head: str, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return the first and last line of the first change of each file that ``head`` adds or changes.
+
+    The names are those from the root of the repository, only of files below ``paths`` of the folder. Empty if git does
+    not know one of the commits.
+    """
+    options = ("--unified=0", "--no-color", "--no-ext-diff", "--no-renames", "--diff-filter=AM")
+    try:
+        done = run_git(folder, "-c", "core.quotePath=off", "diff", *options, base, head, "--", *paths, timeout=PATIENCE)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    found: dict[str, tuple[int, int]] = {}
+    name = ""
+    for line in os.fsdecode(done.stdout).splitlines() if not done.returncode else ():
+        if line.startswith("+++ b/"):
+            name = line.removeprefix("+++ b/").rstrip("\t")
+        elif (hunk := re.match(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@", line)) and name not in found:
+            start = max(int(hunk[1]), 1)
+            found[name] = start, start + max(int(hunk[2] or 1), 1) - 1
+    return found
 
 
 def told(output: bytes) -> str:

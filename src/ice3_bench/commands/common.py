@@ -25,6 +25,7 @@ from ice3_bench.errors import BenchError, Exit, UsageError
 from ice3_bench.files import SHARED, SPACE, is_forbidden
 from ice3_bench.git import nearest
 from ice3_bench.github.actions import Actions, revision_of_event
+from ice3_bench.gitlab.pipeline import Pipeline
 from ice3_bench.programs import PARENT, end_with_parent
 from ice3_bench.settings.matrix import Settings, find_project, load_settings
 from ice3_bench.streams import enduring_streams, tell
@@ -46,6 +47,9 @@ class Surroundings:
     branch: str | None
     """Branch to upload to, if the checkout does not know it (``BENCHER_BRANCH``)."""
     actions: Actions | None
+    pipeline: Pipeline | None
+    jobs_failed: bool
+    """Whether a job that measures failed, as the workflow says (``ICE3_BENCH_JOBS_FAILED``)."""
     _variables: dict[str, str] = field(repr=False)
 
     @classmethod
@@ -62,6 +66,8 @@ class Surroundings:
             results=Path(os.path.expanduser(variables.get("ICE3_BENCH_RESULTS") or project / "results")).absolute(),  # noqa: PTH111
             branch=variables.get("BENCHER_BRANCH") or None,
             actions=Actions.read(variables),
+            pipeline=Pipeline.read(variables),
+            jobs_failed=variables.get("ICE3_BENCH_JOBS_FAILED") == "true",
             _variables=variables,
         )
 
@@ -82,7 +88,7 @@ class Surroundings:
             return Revision(branch=self.branch, hash=commit) if commit else None
         run = self.actions
         if run is None:
-            return None
+            return self.pipeline.revision(policy) if self.pipeline else None
         return revision_of_event(run.event_name, run.event, run.repository, run.ref, run.sha, policy, again=run.again)
 
     def branches(self) -> dict[str | None, str]:
@@ -96,7 +102,7 @@ class Surroundings:
         """Return a commit with its branch and that branch's base, as far as the environment or git knows them."""
         policy, revision = self.settings.bencher, self.revision()
         branch = self.branches().get(commit.hash, commit.branch)
-        told = revision.base if revision is not None and revision.hash == commit.hash else None
+        told = revision.base if revision is not None and revision.hash == commit.hash else commit.base
         if told is None and branch not in policy.base_branches and len(policy.base_branches) > 1:
             told = nearest(self.project, policy.base_branches)
         return commit.model_copy(update={"branch": branch, "base": told})

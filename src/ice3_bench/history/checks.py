@@ -113,10 +113,11 @@ def _judge(
     if drawn.skipped is not None:
         reason = f"{drawn.skipped} on '{branch}'"
     elif close is not None:
-        limit = counts.upper if close == "upper" else counts.lower
+        limit, own = (counts.upper, drawn.upper) if close == "upper" else (counts.lower, drawn.lower)
+        widened = "" if limit == own else f" (widened to the {least_change:.0%} that count)"
         reason = (
             f"{written(measure, value)} is in the last fifth before {written(measure, limit or 0.0)}, the limit by "
-            f"{_rule(model, drawn, measure, branch)}"
+            f"{_rule(model, drawn, measure, branch)}{widened}"
         )
     elif side is None:
         reason = f"within {_rule(model, drawn, measure, branch)}"
