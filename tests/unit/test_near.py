@@ -88,8 +88,8 @@ def test_the_table_and_the_page_show_it_and_it_is_no_violation(
     assert any(line.startswith("Near a limit: ice_adjust 50x50x60 peak-memory: 36.6 MB") for line in summary(checks))
     console = make_console()
     with console.capture() as captured:
-        console.print(results_table(report, None, checks))
-    assert "near a limit: " in " ".join(captured.get().replace("│", " ").split())
+        console.print(results_table(report, {}, checks))
+    assert "near a limit" in " ".join(captured.get().replace("│", " ").split())
     row = _row(report, report.benchmarks[0], (), checks)
     assert (row["colour"], row["history"]) == ("near", "✓ 2 of 3, near a limit: peak-memory")
     assert _row(report, report.benchmarks[0], (), [])["colour"] == "soft"

@@ -28,8 +28,9 @@ PERMISSIONS = {
     ("actions", "read"),
     ("checks", "write"),
     ("pull-requests", "write"),
+    ("id-token", "write"),
 }
-FIRST = ("$/.github/actions/setup", "actions/checkout@")
+FIRST = ("$/.github/actions/setup", "actions/checkout@", "actions/download-artifact@")
 
 
 def read(path: Path) -> dict[Any, Any]:
@@ -97,6 +98,9 @@ def test_no_code_of_a_fork_meets_a_secret(path: Path) -> None:
             assert first["with"]["ref"] == "${{ github.event.repository.default_branch }}"
             assert not first["with"].keys() & {"cache", "stencils"}
             assert not [step for step in steps if "/checkout@" in step.get("uses", "")]
+        elif path.stem == "release":
+            assert described[True] == {"push": {"tags": ["v*"]}}
+            assert job["if"] == "vars.PYPI_ENVIRONMENT != ''"  # nothing without configuration
         else:
             assert triggers <= {"schedule", "workflow_dispatch"}
 
