@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from pathlib import Path
 
 import nox
@@ -45,6 +46,28 @@ def tests(session: nox.Session) -> None:
     _install(session, "tests")
     options = ["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder", "--durations=15"]
     session.run("pytest", *options, *session.posargs)
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Measure which lines the tests reach, in subprocesses too; coverage.xml is for Codecov and GitLab."""
+    _install(session, "coverage")
+    session.run("coverage", "erase")
+    options = ["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder"]
+    session.run("coverage", "run", "-m", "pytest", *options, *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "xml")
+    session.run("coverage", "report")
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Build the distributions in dist/, check their metadata, and try the wheel in an empty environment."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "build"))
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build")
+    session.run("twine", "check", "--strict", *sorted(map(str, Path("dist").iterdir())))
+    session.run("python", ".ci/check_wheel.py")
 
 
 @nox.session(name="gpu-build", default=False)

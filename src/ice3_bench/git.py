@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
@@ -72,6 +73,48 @@ def changes(folder: Path) -> str:
             return f"git cannot say: {told(done.stderr)}"
         said.append(told(done.stdout))
     return "\n".join(filter(None, said))
+
+
+def nearest(folder: Path, branches: Sequence[str]) -> str | None:
+    """Return the branch that HEAD is most probably meant for; None if the repository has none of them.
+
+    It is the one that lacks fewest commits of HEAD, then the one of which HEAD lacks fewest, then the first. A branch
+    of ``origin`` counts before the local one, which may be old.
+    """
+    found: dict[tuple[int, int], str] = {}
+    for branch in branches:
+        for name in (f"refs/remotes/origin/{branch}", f"refs/heads/{branch}"):
+            try:
+                done = run_git(folder, "rev-list", "--left-right", "--count", f"{name}...HEAD", "--", timeout=PATIENCE)
+            except (OSError, subprocess.TimeoutExpired):
+                return None
+            if not done.returncode:
+                behind, ahead = map(int, done.stdout.split())
+                found.setdefault((ahead, behind), branch)
+                break
+    return found[min(found)] if found else None
+
+
+def changed_lines(folder: Path, base: str, head: str, paths: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return the first and last line of the first change of each file that ``head`` adds or changes.
+
+    The names are those from the root of the repository, only of files below ``paths`` of the folder. Empty if git does
+    not know one of the commits.
+    """
+    options = ("--unified=0", "--no-color", "--no-ext-diff", "--no-renames", "--diff-filter=AM")
+    try:
+        done = run_git(folder, "-c", "core.quotePath=off", "diff", *options, base, head, "--", *paths, timeout=PATIENCE)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    found: dict[str, tuple[int, int]] = {}
+    name = ""
+    for line in os.fsdecode(done.stdout).splitlines() if not done.returncode else ():
+        if line.startswith("+++ b/"):
+            name = line.removeprefix("+++ b/").rstrip("\t")
+        elif (hunk := re.match(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@", line)) and name not in found:
+            start = max(int(hunk[1]), 1)
+            found[name] = start, start + max(int(hunk[2] or 1), 1) - 1
+    return found
 
 
 def told(output: bytes) -> str:

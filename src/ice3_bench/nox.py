@@ -33,7 +33,7 @@ PATIENCE = 15.0
 """Seconds that a session has to end after Ctrl-C."""
 
 UPLOAD = "Store what was measured in the local history and send it to Bencher if a key is set."
-COMMENT = "Write the job summary and the comment of the pull request."
+COMMENT = "Write the job summary, and the comment and check of the pull request (or the note on GitLab)."
 GPU = "Measure all GPU cells, then write the table results/gpu.md."
 COMPARE = "Compare two revisions on this machine: faster, slower, same or undecided."
 CALIBRATE = "Prove bench-compare on this machine: false alarms and power, with known slowdowns."

@@ -22,6 +22,8 @@ class Commit(Record):
     hash: Hash | None = None
     branch: Annotated[Line, Field(min_length=1)] | None = None
     dirty: bool = False
+    base: Annotated[Line, Field(min_length=1)] | None = None
+    """Base branch that this branch goes to, where continuous integration or git tells it."""
 
 
 class Gpu(Record):

@@ -2,61 +2,38 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-import uvicorn
-from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from tests.servers.local import LocalServer
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from starlette.requests import Request
 
 TOKEN = "ghs_" + "t" * 36
 READ_TOKEN = "ghs_" + "r" * 36
-"""Token of a job without the permission to write to pull requests."""
+"""Token of a job without the permission to write to pull requests and checks."""
 Json = dict[str, Any]
 
 
-class GitHubServer:
+class GitHubServer(LocalServer):
     """The server of one repository, ``org/ice3``, as a context manager."""
 
     def __init__(self) -> None:
         self.comments: dict[int, list[Json]] = {}
         self.pulls: list[Json] = []
+        self.checks: list[Json] = []
         self.log: list[tuple[str, str, int]] = []
         base = "/repos/org/ice3"
         routes = [
             Route(base + "/issues/{number:int}/comments", self._list, methods=["GET"]),
             Route(base + "/issues/{number:int}/comments", self._create, methods=["POST"]),
             Route(base + "/issues/comments/{id:int}", self._update, methods=["PATCH"]),
+            Route(base + "/check-runs", self._check, methods=["POST"]),
             Route(base + "/pulls", self._pulls, methods=["GET"]),
         ]
-        self._server = uvicorn.Server(
-            uvicorn.Config(Starlette(routes=routes), port=0, log_level="critical", lifespan="off", ws="none")
-        )
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.005)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.should_exit = True
-        self._server.force_exit = True
-        self._thread.join(10)
+        super().__init__(routes)
 
     def write(self, number: int, author: str, body: str) -> None:
         """Somebody comments."""
@@ -92,6 +69,16 @@ class GitHubServer:
                     comment["body"] = body
                     return self._answer(request, comment)
         return self._answer(request, {"message": "Not Found"}, 404)
+
+    async def _check(self, request: Request) -> JSONResponse:
+        asked = await request.json()
+        output = asked["output"]
+        if not output["title"] or len(output["summary"]) > 65535 or len(output["annotations"]) > 50:
+            return self._answer(request, {"message": "Validation Failed"}, 422)
+        reply = self._answer(request, {"id": 7000 + len(self.checks), **asked}, 201)
+        if reply.status_code == 201:
+            self.checks.append(asked)
+        return reply
 
     async def _pulls(self, request: Request) -> JSONResponse:
         owner, _, ref = request.query_params["head"].partition(":")

@@ -12,9 +12,11 @@ PROJECT = Path(__file__).parents[2]
 
 def test_the_citation_agrees_with_the_package() -> None:
     citation = yaml.safe_load((PROJECT / "CITATION.cff").read_text(encoding="utf-8"))
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    described = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = described["project"]
     assert citation["title"] == project["name"]
-    assert str(citation["version"]) == project["version"]
+    assert project["dynamic"] == ["version"]
+    assert str(citation["version"]) == described["tool"]["hatch"]["version"]["fallback-version"]
     assert citation["license"] == project["license"]
     address = project["urls"]["Repository"]
     assert citation["repository-code"] == address

@@ -5,7 +5,10 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
+import pytest
 from tests.servers.bencher_server import PROJECT_KEY, BencherServer
+from tests.servers.bencher_server import TOKEN as BENCHER_TOKEN
+from tests.workflows.checkout import PROJECT
 from tests.workflows.runner import A, B, C, D, F, pull
 from tests.workflows.workflow_player import Player
 
@@ -105,7 +108,8 @@ def test_two_pushes_a_slow_pull_request_a_fork_and_its_close(  # noqa: PLR0915 (
             "upper_boundary": 0.25,
             "max_sample_size": 64,
         }
-    assert github.log == []
+    assert [(method, path) for method, path, _ in github.log] == 2 * [("POST", "/repos/org/ice3/check-runs")]
+    assert [(check["head_sha"], check["conclusion"]) for check in github.checks] == [(A, "neutral"), (B, "success")]
 
     # A pull request of the same repository with a planted slowdown; then its correction.
     for sha, factor, verdict, conclusion in ((C, 2.0, "slower", "failure"), (D, 1.01, "same", "success")):
@@ -115,6 +119,11 @@ def test_two_pushes_a_slow_pull_request_a_fork_and_its_close(  # noqa: PLR0915 (
         assert played.conclusion == conclusion, played.steps
         assert played.jobs["compare with the base"] == played.jobs["upload and comment"] == conclusion
         assert ("Alert: ice_adjust" in played.output("bench-upload")) == (verdict == "slower")
+        check = github.checks[-1]
+        assert (check["name"], check["head_sha"], check["conclusion"]) == ("ice3-bench", sha, conclusion)
+        assert (
+            f"against the base: 1 {verdict}; {cells if verdict == 'slower' else 0} alerts" in check["output"]["title"]
+        )
         (written,) = github.comments[3]
         assert written["body"].startswith(MARKER)
         assert f"| {NAME} | {verdict} |" in html.unescape(written["body"])
@@ -133,11 +142,12 @@ def test_two_pushes_a_slow_pull_request_a_fork_and_its_close(  # noqa: PLR0915 (
     fork = pull(4, "main", F, B, owner="someone")
     github.pulls.append(fork)
     repository.prepare(make_report, settings, F, 3.0, "slower")
-    requests = len(bencher.log)
+    requests, checks = len(bencher.log), len(github.checks)
     played = repository.play("benchmarks.yml", "pull_request", {"action": "opened", "pull_request": fork}, "9" * 40)
     assert played.conclusion == "failure"
     assert played.jobs["upload and comment"] == "skipped"
     assert len(bencher.log) == requests
+    assert len(github.checks) == checks
     assert 4 not in github.comments
     run = {
         "event": "pull_request",
@@ -150,11 +160,12 @@ def test_two_pushes_a_slow_pull_request_a_fork_and_its_close(  # noqa: PLR0915 (
     }
     repository.forget()
     completed = {"action": "completed", "workflow_run": run}
-    played = repository.play("benchmarks-fork-upload.yml", "workflow_run", completed, B, artifacts=played.artifacts)
+    played = repository.play("benchmarks-trusted.yml", "workflow_run", completed, B, artifacts=played.artifacts)
     assert not played.caches  # a fork may fill them
     assert played.conclusion == "failure"  # three times as slow
     assert "Alert: ice_adjust" in played.output("fork-upload")
     assert f"{cells} alerts" in github.comments[4][0]["body"]
+    assert (github.checks[-1]["head_sha"], github.checks[-1]["conclusion"]) == (F, "failure")
     assert "actions/runs/5" in github.comments[4][0]["body"]
     assert "slower" not in github.comments[4][0]["body"]  # the fork's own text
     assert [version.hash for version in main.head.versions] == [A, B]  # untouched
@@ -162,13 +173,13 @@ def test_two_pushes_a_slow_pull_request_a_fork_and_its_close(  # noqa: PLR0915 (
     assert [version.hash for version in bencher.project.branch(ours).head.versions] == [A, B, F]
     # The run of our own pull request also completes: nothing is sent twice.
     own = {**run, "head_repository": {"full_name": "org/ice3", "owner": {"login": "org"}}}
-    again = repository.play("benchmarks-fork-upload.yml", "workflow_run", {**completed, "workflow_run": own}, B)
-    assert again.jobs == {"upload and comment": "skipped"}
+    again = repository.play("benchmarks-trusted.yml", "workflow_run", {**completed, "workflow_run": own}, B)
+    assert again.jobs == {"upload and comment": "skipped", "archive the branch": "skipped"}
 
     # Both are closed.
     for closed, branch in ((pull(3, "topic", D, B), "topic"), (fork, ours)):
         event = {"action": "closed", "pull_request": closed}
-        played = repository.play("benchmarks-cleanup.yml", "pull_request_target", event, B)
+        played = repository.play("benchmarks-trusted.yml", "pull_request_target", event, B)
         assert played.conclusion == "success"
         assert f"Archived branch '{branch}'.\n" in played.output("archive")
         assert bencher.project.branch(branch).archived
@@ -186,7 +197,7 @@ def test_an_answer_that_is_lost_is_exit_3_and_the_job_run_again_doubles_nothing(
     repository = Repository(tmp_path / "runner", bencher, github)
     description = repository.checkout / "pyproject.toml"
     text = description.read_text(encoding="utf-8")
-    description.write_text(text.replace('base-branch = "main"', 'base-branch = "main"\ndeadline = 1'), encoding="utf-8")
+    description.write_text(text.replace("[tool.ice3-bench.bencher]", "[tool.ice3-bench.bencher]\ndeadline = 1"))
     repository.prepare(make_report, settings, A, 1.0)
     bencher.fault = lambda _method, path: "lose" if path == "/v0/run" else None
     played = repository.play("benchmarks.yml", "push", {}, A)
@@ -216,3 +227,42 @@ def test_t13_a_pull_request_that_gets_no_secret_is_compared_and_told(
     assert bencher.log == []
     assert "Nothing was sent to Bencher." in github.comments[3][0]["body"]
     assert f"| {NAME} | same |" in html.unescape(github.comments[3][0]["body"])
+
+
+def test_a_token_is_as_good_as_a_key_and_a_job_that_fails_is_in_the_verdict(
+    tmp_path: Path,
+    bencher: BencherServer,
+    github: GitHubServer,
+    make_report: Callable[..., Report],
+    settings: Settings,
+) -> None:
+    """BENCHER_API_TOKEN is the name of the secret in many repositories."""
+    repository = Repository(tmp_path / "runner", bencher, github)
+    repository.secrets = {"BENCHER_API_TOKEN": BENCHER_TOKEN}
+    repository.prepare(make_report, settings, A, 1.0)
+    repository.measure(measured(settings)[0].session, {}, code=1)
+    played = repository.play("benchmarks.yml", "push", {}, A)
+    assert played.conclusion == "failure"
+    assert played.jobs["upload and comment"] == "success"
+    assert len(bencher.project.reports) == 2
+    assert github.checks[-1]["conclusion"] == "failure"
+    assert github.checks[-1]["output"]["title"].startswith("a job that measures failed; ")
+
+
+@pytest.mark.parametrize("event", ["pull_request_target", "issue_comment", "release"])
+def test_an_event_with_secrets_for_strangers_starts_nothing(
+    tmp_path: Path, bencher: BencherServer, github: GitHubServer, event: str
+) -> None:
+    """A caller may write any trigger: with some of them, the code of a fork would be run with secrets."""
+    repository = Repository(tmp_path / "runner", bencher, github)
+    called = tmp_path / "caller/.github/workflows"
+    called.mkdir(parents=True)
+    text = (PROJECT / ".github/workflows/benchmarks.yml").read_text(encoding="utf-8")
+    text = text.replace("  pull_request:\n", f"  {event}:\n").replace("uses: $/", "uses: ice3-bench/ice3-bench/")
+    (called / "benchmarks.yml").write_text(text.replace("ice3-bench.yml", "ice3-bench.yml@v1"), encoding="utf-8")
+    repository.home = tmp_path / "caller"
+    fork = {"action": "opened", "pull_request": pull(4, "main", F, B, owner="someone")}
+    played = repository.play("benchmarks.yml", event, fork, B)
+    assert set(played.jobs.values()) == {"skipped"}
+    assert len(played.jobs) == 4
+    assert not played.steps

@@ -1,34 +1,37 @@
-"""Plays the workflows of ``.github/workflows`` as they stand there: jobs, conditions, artifacts, and each ``run`` line.
+"""Plays the workflows of a repository as they stand there: jobs, conditions, artifacts, and each ``run`` line.
 
-Composite actions of the repository are played too. Only three things are replaced: sessions that measure leave prepared
-files, ``actions/*`` do what their documentation says, and nox runs its sessions in the environment of the tests.
+Reusable workflows and composite actions are played too, those of this repository as they stand here. Only three things
+are replaced: sessions that measure may leave prepared files, ``actions/*`` do what their documentation says, and nox
+runs its sessions in the environment of the tests.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
-from fnmatch import fnmatch
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 from tests.servers.github_server import READ_TOKEN, TOKEN
+from tests.workflows.checkout import PROJECT, Checkout
+from tests.workflows.expressions import as_text, filled, holds, matrix_of
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-PROJECT = Path(__file__).parents[2]
-PROVIDED = ('python -m pip install "nox[uv]"',)
+OURS = "ice3-bench/ice3-bench"
+PROVIDED = ("python -m pip install ", "sudo apt-get update ")
+TYPES: dict[str, type] = {"string": str, "boolean": bool, "number": float}
+EVERYTHING: dict[str, str] = {}
+"""The permissions of what is not called."""
 NOX = """#!/usr/bin/env bash
 # A session that measures leaves what was prepared for it, or fails; every other runs for real.
-if [ "$1" = -s ] && [ -d "$MEASURED/$2" ]; then
-    mkdir -p results && cp -r "$MEASURED/$2/results/." results/ && exit "$(cat "$MEASURED/$2/code")"
+name=$2
+[ "$1" = -t ] && name=cells # all that a selection names
+if [ -d "$MEASURED/$name" ]; then
+    mkdir -p results && cp -r "$MEASURED/$name/results/." results/ && exit "$(cat "$MEASURED/$name/code")"
 fi
 exec {python} -m nox --no-venv --no-install "$@"
 """
@@ -51,6 +54,8 @@ class Played:
     artifacts: dict[str, dict[str, bytes]] = field(default_factory=dict)
     caches: list[str] = field(default_factory=list)
     """Key of each cache."""
+    runners: dict[str, Any] = field(default_factory=dict)
+    """What each job runs on, by its name."""
 
     @property
     def conclusion(self) -> str:
@@ -59,6 +64,32 @@ class Played:
     def output(self, command: str) -> str:
         """Output of the steps whose line contains ``command``."""
         return "".join(output for line, _, output in self.steps if command in line)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a workflow, as its jobs see it.
+
+    Attributes
+    ----------
+    home
+        The repository that the workflow's file is in.
+    artifacts
+        Those of another run; None: jobs take those of this one.
+    trusted
+        Whether secrets and a token that may write are given.
+    granted
+        Permissions that a caller gives.
+    cached
+        Whether the caller lets it use caches.
+    """
+
+    home: Path
+    played: Played
+    artifacts: dict[str, dict[str, bytes]] | None
+    trusted: bool
+    granted: dict[str, str] = field(default_factory=lambda: EVERYTHING)
+    cached: bool = True
 
 
 class Player:
@@ -72,16 +103,22 @@ class Player:
         Address of its REST interface.
     variables, secrets
         Those of the repository.
+    origin
+        A git repository that jobs really check out; without one, they find files of this repository.
     """
 
-    def __init__(self, folder: Path, github_url: str, variables: dict[str, str], secrets: dict[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        github_url: str,
+        variables: dict[str, str],
+        secrets: dict[str, str],
+        origin: Path | None = None,
+    ) -> None:
         self.folder, self.github_url, self.variables, self.secrets = folder, github_url, variables, secrets
-        self.checkout = folder / "checkout"
-        self.checkout.mkdir(parents=True)
-        for name in ("pyproject.toml", "noxfile.py"):
-            shutil.copy(PROJECT / name, self.checkout)
-        for name in ("tasks", "src/ice3_bench"):
-            shutil.copytree(PROJECT / name, self.checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+        self.origin, self.home = origin, origin or PROJECT
+        self.files = Checkout(folder / "checkout", origin)
+        self.checkout = self.files.folder
         self.summary = folder / "summary.md"
         self.measured = folder / "measured"
         programs = folder / "bin"
@@ -92,11 +129,7 @@ class Player:
 
     def measure(self, session: str, files: dict[str, str], code: int = 0) -> None:
         """Say what a session that measures leaves in ``results/`` and how it ends."""
-        for name, text in files.items():
-            path = self.measured / session / "results" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        (self.measured / session / "code").write_text(str(code), encoding="utf-8")
+        leave(self.measured, session, files, code)
 
     def forget(self) -> None:
         """Forget what was to be measured."""
@@ -109,20 +142,28 @@ class Player:
         event: dict[str, Any],
         sha: str,
         *,
+        branch: str = "main",
         artifacts: dict[str, dict[str, bytes]] | None = None,
     ) -> Played:
-        """Play a workflow for an event; ``artifacts`` are those of the run that a ``workflow_run`` event is about."""
-        text = (PROJECT / ".github/workflows" / workflow).read_text(encoding="utf-8")
-        described = yaml.safe_load(text)
+        """Play a workflow for an event.
+
+        Parameters
+        ----------
+        branch
+            The branch that was pushed to.
+        artifacts
+            Those of the run that a ``workflow_run`` event is about.
+        """
         played = Played()
+        described = _read(self.home / ".github/workflows" / workflow)
         trigger = described[True].get(event_name, False)  # YAML reads the key "on" as true
         action = event.get("action")
         if trigger is False or (trigger and "types" in trigger and action not in trigger["types"]):
             return played
-        ref = "refs/pull/3/merge" if event_name == "pull_request" else "refs/heads/main"
-        # Secrets reach no run that a pull request of a fork starts.
-        head = event.get("pull_request", {}).get("head", {}).get("repo", {}).get("full_name")
-        trusted = event_name != "pull_request" or head == "org/ice3"
+        if trigger and branch not in trigger.get("branches", [branch]):
+            return played
+        number = event.get("pull_request", {}).get("number")
+        ref = f"refs/pull/{number}/merge" if event_name == "pull_request" else f"refs/heads/{branch}"
         github = {
             "event_name": event_name,
             "event": {"repository": {"default_branch": "main"}, **event},
@@ -132,98 +173,118 @@ class Player:
             "sha": sha,
             "run_id": "77",
         }
+        # Secrets reach no run that a pull request of a fork starts.
+        head = event.get("pull_request", {}).get("head", {}).get("repo", {}).get("full_name")
+        run = Run(self.home, played, artifacts, trusted=event_name != "pull_request" or head == "org/ice3")
+        secrets = self.secrets if run.trusted else {}
+        self._jobs(described, {"github": github, "secrets": secrets, "vars": self.variables}, run)
+        return played
+
+    def _jobs(self, described: dict[str, Any], context: dict[str, Any], run: Run) -> list[str]:
+        """Play the jobs of a workflow; return their results."""
         outputs: dict[str, Any] = {}
         states: dict[str, list[str]] = {}
         for name, job in described["jobs"].items():
             needs = [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", [])
             before = [state for need in needs for state in states[need]]
-            token = TOKEN if job["permissions"].get("pull-requests") == "write" and trusted else READ_TOKEN
-            context = {
-                "github": {**github, "token": token},
-                "secrets": self.secrets if trusted else {},
-                "vars": self.variables,
-                "needs": {need: {"outputs": outputs.get(need, {})} for need in needs},
+            inner = {
+                **context,
+                "needs": {need: {"outputs": outputs.get(need, {}), "result": _worst(states[need])} for need in needs},
                 "runner": {"os": "Linux", "arch": "X64", "temp": str(self.folder / "temp")},
+                "checkout": self.checkout,
             }
-            if not _holds(job.get("if"), context, failed=any(state != "success" for state in before)):
-                played.jobs[job["name"]], states[name] = "skipped", ["skipped"]
+            if not holds(job.get("if"), inner, failed=any(state != "success" for state in before)):
+                run.played.jobs[job["name"]], states[name] = "skipped", ["skipped"]
                 continue
+            if "uses" in job:
+                states[name] = [self._call(job, inner, run)]
+                continue
+            assert job["permissions"].items() <= run.granted.items() or run.granted is EVERYTHING, job["permissions"]
             states[name] = []
-            for values in _matrix(job, context):
-                inner = {**context, "matrix": values}
-                title = str(_filled(job["name"], inner))
-                state, outputs[name] = self._job(job, inner, played, artifacts)
-                played.jobs[title] = state
+            for values in matrix_of(job, inner):
+                title = str(filled(job["name"], {**inner, "matrix": values}))
+                run.played.runners[title] = filled(job["runs-on"], inner)
+                writes = job["permissions"].get("pull-requests") == "write" and run.trusted
+                inner["github"] = {**context["github"], "token": TOKEN if writes else READ_TOKEN}
+                state, outputs[name] = self._job(job, {**inner, "matrix": values}, run)
+                run.played.jobs[title] = state
                 states[name].append(state)
-        return played
+        return [state for one in states.values() for state in one]
 
-    def _job(
-        self,
-        job: dict[str, Any],
-        context: dict[str, Any],
-        played: Played,
-        artifacts: dict[str, dict[str, bytes]] | None,
-    ) -> tuple[str, dict[str, Any]]:
+    def _call(self, job: dict[str, Any], context: dict[str, Any], run: Run) -> str:
+        """Play a reusable workflow, which sees its inputs and the secrets that it is given."""
+        home, path = _found(job["uses"], run.home)
+        called = _read(home / path)
+        declared = called[True]["workflow_call"]
+        given = {name: filled(value, context) for name, value in job.get("with", {}).items()}
+        secrets = {name: filled(value, context) for name, value in job.get("secrets", {}).items()}
+        assert given.keys() <= declared["inputs"].keys(), given
+        assert secrets.keys() <= declared["secrets"].keys(), secrets
+        assert all(isinstance(value, TYPES[declared["inputs"][name]["type"]]) for name, value in given.items())
+        inputs = {name: given.get(name, one["default"]) for name, one in declared["inputs"].items()}
+        kept = {name: context[name] for name in ("github", "vars")}
+        inner = replace(run, home=home, granted=job["permissions"], cached=job.get("cache-mode") != "none")
+        return _worst(self._jobs(called, {**kept, "inputs": inputs, "secrets": secrets}, inner))
+
+    def _job(self, job: dict[str, Any], context: dict[str, Any], run: Run) -> tuple[str, dict[str, Any]]:
         for left in ("checkout/results", "temp"):
             shutil.rmtree(self.folder / left, ignore_errors=True)
-        failed, steps = self._play(job["steps"], context, played, artifacts)
+        (self.folder / "temp").mkdir()
+        failed, steps = self._play(job["steps"], context, run)
         outputs = {"steps": steps}
         return "failure" if failed else "success", {
-            key: _filled(value, outputs) for key, value in job.get("outputs", {}).items()
+            key: filled(value, outputs) for key, value in job.get("outputs", {}).items()
         }
 
-    def _play(
-        self,
-        described: list[dict[str, Any]],
-        context: dict[str, Any],
-        played: Played,
-        artifacts: dict[str, dict[str, bytes]] | None,
-    ) -> tuple[bool, dict[str, Any]]:
+    def _play(self, described: list[dict[str, Any]], context: dict[str, Any], run: Run) -> tuple[bool, dict[str, Any]]:
         """Play the steps of a job or of a composite action; return whether one failed, and their outputs."""
         failed = False
         steps: dict[str, Any] = {}
         for step in described:
             inner = {**context, "steps": steps}
-            if not _holds(step.get("if"), inner, failed=failed):
+            if not holds(step.get("if"), inner, failed=failed):
                 continue
-            given = {key: _filled(value, inner) for key, value in step.get("with", {}).items()}
             step_failed = False
             outputs: dict[str, str] = {}
             if "run" in step:
-                if step["run"] not in PROVIDED:
-                    code, outputs = self._run(step, inner, played)
+                if not step["run"].startswith(PROVIDED):
+                    code, outputs = self._run(step, inner, run.played)
                     step_failed = code != 0
-            elif step["uses"].startswith("./"):
-                step_failed = self._composite(step["uses"], given, context, played, artifacts)
-            elif "/setup-python@" in step["uses"]:
-                outputs = {"python-version": given["python-version"].split()[-1]}
-            elif "/upload-artifact@" in step["uses"]:
-                played.artifacts[given["name"]] = self._collected(given["path"])
-            elif "/download-artifact@" in step["uses"]:
-                assert ("run-id" in given) == (artifacts is not None)
-                self._place(artifacts if artifacts is not None else played.artifacts, given)
-            elif "/cache@" in step["uses"]:
-                played.caches.append(given["key"])
+            else:
+                given = {key: filled(value, inner) for key, value in step.get("with", {}).items()}
+                step_failed, outputs = self._use(step["uses"], given, context, run)
             failed = failed or step_failed
             steps[step.get("id", "")] = {"outputs": outputs}
         return failed, steps
 
-    def _composite(
-        self,
-        used: str,
-        given: dict[str, Any],
-        context: dict[str, Any],
-        played: Played,
-        artifacts: dict[str, dict[str, bytes]] | None,
-    ) -> bool:
-        """Play an action of the repository, which sees its inputs but no secret; return whether it failed."""
-        action = yaml.safe_load((PROJECT / used / "action.yml").read_text(encoding="utf-8"))
+    def _use(self, used: str, given: dict[str, Any], context: dict[str, Any], run: Run) -> tuple[bool, dict[str, str]]:
+        """Play an action; return whether it failed, and its outputs."""
+        if used.startswith(("./", "$/")):
+            home, path = _found(used, run.home) if used.startswith("$/") else (self.checkout, used)
+            return self._composite(home / path / "action.yml", given, context, run), {}
+        if "/checkout@" in used:
+            assert given["persist-credentials"] is False
+            self.files.check_out(given["ref"] or context["github"]["sha"], int(given["fetch-depth"]))
+        elif "/setup-python@" in used:
+            return False, {"python-version": given["python-version"].split()[-1]}
+        elif "/upload-artifact@" in used:
+            run.played.artifacts[given["name"]] = self.files.collected(given["path"])
+        elif "/download-artifact@" in used:
+            assert ("run-id" in given) == (run.artifacts is not None)
+            self.files.place(run.artifacts if run.artifacts is not None else run.played.artifacts, given)
+        elif "/cache@" in used:
+            assert run.cached, "this job has no access to caches"
+            run.played.caches.append(given["key"])
+        return False, {}
+
+    def _composite(self, path: Path, given: dict[str, Any], context: dict[str, Any], run: Run) -> bool:
+        """Play an action of a repository, which sees its inputs but no secret; return whether it failed."""
+        action = _read(path)
         declared = action.get("inputs", {})
         assert given.keys() <= declared.keys(), given
-        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
-        inputs = {name: texts.get(name, one.get("default", "")) for name, one in declared.items()}
-        seen = {name: value for name, value in context.items() if name in ("github", "runner", "matrix")}
-        failed, _ = self._play(action["runs"]["steps"], {**seen, "inputs": inputs}, played, artifacts)
+        inputs = {name: as_text(given.get(name, one.get("default", ""))) for name, one in declared.items()}
+        seen = {name: value for name, value in context.items() if name in ("github", "runner", "matrix", "checkout")}
+        failed, _ = self._play(action["runs"]["steps"], {**seen, "inputs": inputs}, run)
         return failed
 
     def _run(self, step: dict[str, Any], context: dict[str, Any], played: Played) -> tuple[int, dict[str, str]]:
@@ -247,10 +308,10 @@ class Player:
             "RUNNER_TEMP": context["runner"]["temp"],
             "MEASURED": str(self.measured),
             "NO_COLOR": "1",
-            **{key: str(_filled(value, context) or "") for key, value in step.get("env", {}).items()},
+            **{key: as_text(filled(value, context)) for key, value in step.get("env", {}).items()},
         }
         done = subprocess.run(
-            ["bash", "-e", "-c", _filled(step["run"], context)],
+            ["bash", "-e", "-c", filled(step["run"], context)],
             cwd=self.checkout,
             env=environment,
             stdout=subprocess.PIPE,
@@ -265,72 +326,30 @@ class Player:
         lines = files["output"].read_text(encoding="utf-8").splitlines()
         return done.returncode, dict(line.split("=", 1) for line in lines)
 
-    def _collected(self, pattern: str) -> dict[str, bytes]:
-        """Return the files by their paths below the part of the pattern that is before the first wildcard."""
-        parts = pattern.split("/")
-        fixed = next(i for i, part in enumerate(parts) if "*" in part)
-        root = self.checkout.joinpath(*parts[:fixed])
-        return {str(path.relative_to(root)): path.read_bytes() for path in sorted(self.checkout.glob(pattern))}
 
-    def _place(self, artifacts: dict[str, dict[str, bytes]], given: dict[str, Any]) -> None:
-        patterns = re.fullmatch(r"\{(.*)\}", given["pattern"])
-        for name, files in artifacts.items():
-            if any(fnmatch(name, one) for one in (patterns[1].split(",") if patterns else [given["pattern"]])):
-                for relative, content in files.items():
-                    folder = "" if given.get("merge-multiple") else name
-                    path = self.checkout / given["path"] / folder / relative
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(content)
+def leave(measured: Path, session: str, files: dict[str, str], code: int = 0) -> None:
+    """Prepare what a session leaves in ``results/`` and how it ends; ``cells`` are all that a selection names."""
+    for name, text in files.items():
+        path = measured / session / "results" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    (measured / session).mkdir(parents=True, exist_ok=True)
+    (measured / session / "code").write_text(str(code), encoding="utf-8")
 
 
-def _matrix(job: dict[str, Any], context: dict[str, Any]) -> list[dict[str, Any]]:
-    axes = job.get("strategy", {}).get("matrix", {})
-    if not axes:
-        return [{}]
-    ((name, values),) = axes.items()
-    return [{name: value} for value in (_filled(values, context) if isinstance(values, str) else values)]
+def _read(path: Path) -> dict[Any, Any]:
+    return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
-def _holds(condition: object, context: dict[str, Any], *, failed: bool) -> bool:
-    """Evaluate an ``if``; without a status function, it also asks that nothing failed."""
-    if condition is None:
-        return not failed
-    text = re.sub(r"^\$\{\{|\}\}$", "", str(condition).strip())
-    holds = bool(_evaluate(text, context))
-    return holds and (not failed or "cancelled()" in text or "always()" in text)
+def _found(used: str, home: Path) -> tuple[Path, str]:
+    """Return the repository and the path of what is used: in the repository of the file itself, or in this one."""
+    if used.startswith("$/"):
+        return home, used.removeprefix("$/")
+    path, _, revision = used.removeprefix(f"{OURS}/").partition("@")
+    assert used.startswith(OURS), used
+    assert revision
+    return PROJECT, path
 
 
-def _filled(value: Any, context: dict[str, Any]) -> Any:
-    """Replace the ``${{ }}`` of a value; one that is nothing else keeps its type."""
-    if not isinstance(value, str):
-        return value
-    whole = re.fullmatch(r"\$\{\{((?:(?!\}\}).)*)\}\}", value.strip(), re.DOTALL)
-    if whole:
-        return _evaluate(whole[1], context)
-    return re.sub(r"\$\{\{(.*?)\}\}", lambda match: str(_evaluate(match[1], context) or ""), value)
-
-
-def _evaluate(expression: str, context: dict[str, Any]) -> Any:
-    """Evaluate an expression of the workflows: it is turned into one of Python's."""
-
-    def name(match: re.Match[str]) -> str:
-        return match[0] if match[0].startswith("'") else f"look({match[0]!r})"
-
-    text = " ".join(expression.split()).replace("&&", " and ").replace("||", " or ")
-    text = re.sub(r"!(?!=)", " not ", text)
-    text = re.sub(r"'[^']*'|\b(?:github|secrets|vars|needs|runner|matrix|steps|inputs)(?:\.[\w-]+)+", name, text)
-
-    def look(path: str) -> Any:
-        found: Any = context
-        for part in path.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        return found
-
-    functions: dict[str, Callable[..., Any]] = {
-        "look": look,
-        "fromJSON": json.loads,
-        "cancelled": lambda: False,
-        "hashFiles": lambda *_: "hash",
-        "contains": lambda values, value: value in values,
-    }
-    return eval(text, {"__builtins__": {}}, functions)  # noqa: S307 (our own workflows)
+def _worst(states: list[str]) -> str:
+    return next((state for state in ("failure", "success") if state in states), "skipped")

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from ice3_bench.bencher.document import PHYSICS_DIFFERS
 from ice3_bench.errors import UploadError
+from ice3_bench.history.thresholds import Boundary
 
 if TYPE_CHECKING:
     from ice3_bench.settings.policy import BencherPolicy
@@ -31,6 +32,23 @@ class Line(BaseModel):
     def tested(self) -> bool:
         """Whether the threshold test was made; it is skipped without enough history."""
         return self.lower_limit is not None or self.upper_limit is not None
+
+    @property
+    def near(self) -> bool:
+        """Whether the value lies in the last fifth before a limit."""
+        return self.alert is None and self._limits.near(self.value) is not None
+
+    @property
+    def near_limit(self) -> float | None:
+        """The limit that was crossed or is nearest, of two; None if there is none."""
+        if self.lower_limit is None or self.upper_limit is None:
+            return self.lower_limit if self.upper_limit is None else self.upper_limit
+        side = self.alert or self._limits.near(self.value) or "upper"
+        return self.lower_limit if side == "lower" else self.upper_limit
+
+    @property
+    def _limits(self) -> Boundary:
+        return Boundary(self.baseline, self.lower_limit, self.upper_limit, 0)
 
 
 class Outcome(BaseModel):

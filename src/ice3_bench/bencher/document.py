@@ -146,7 +146,7 @@ def draft(
                 "Measure on a branch to send it, or name one: BENCHER_BRANCH=NAME nox -s bench-upload."
             )
             continue
-        commit = report.commit.hash
+        commit, base = report.commit.hash, policy.base_of(branch, report.commit.base)
         if report.commit.dirty:  # neither this commit nor a point of the branch's history
             branch, commit = f"{branch}-uncommitted", None
         testbed = report.machine.testbed
@@ -164,7 +164,7 @@ def draft(
         where = (testbed, branch, commit)
         last = next((group for group in reversed(groups) if group.where == where), None)
         if last is None or commit is None or last.document.keys() & content.keys():
-            last = _Group(where, pull=revision if revision is not None and ours else None)
+            last = _Group(where, base, pull=revision if revision is not None and ours else None)
             groups.append(last)
         last.document |= content
         last.reports.append(report)
@@ -184,6 +184,7 @@ def draft(
 @dataclass
 class _Group:
     where: tuple[str, str, str | None]
+    base: str
     pull: Revision | None
     document: Document = field(default_factory=dict)
     reports: list[Report] = field(default_factory=list)
@@ -211,9 +212,9 @@ class _Group:
             if self.pull.base_hash is not None:
                 start["hash"] = self.pull.base_hash
             body["start_point"] = {**start, "max_versions": policy.max_versions}
-        elif branch != policy.base_branch:
+        elif branch != self.base:
             body["start_point"] = {
-                "branch": policy.base_branch,
+                "branch": self.base,
                 "clone_thresholds": True,
                 "max_versions": policy.max_versions,
             }

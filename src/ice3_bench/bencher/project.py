@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from ice3_bench.bencher.client import BencherError
@@ -42,12 +43,9 @@ def missing(client: Bencher, policy: BencherPolicy, testbeds: list[str]) -> list
         )
         for one in client.missing_measures()
     ]
-    base = policy.base_branch
-    if not _named(client, "branches", base):
-        steps.append(Step(f"branch {base}", "branches", {"name": base}))
-    for testbed in testbeds:
-        if not _named(client, "testbeds", testbed):
-            steps.append(Step(f"testbed {testbed}", "testbeds", {"name": testbed}))
+    for kind, what, names in (("branches", "branch", policy.base_branches), ("testbeds", "testbed", testbeds)):
+        steps += [Step(f"{what} {name}", kind, {"name": name}) for name in names if not _named(client, kind, name)]
+    for base, testbed in product(policy.base_branches, testbeds):
         there = _thresholds(client, base, testbed)
         for measure, model in policy.thresholds.items():
             found = there.get(measure)

@@ -36,11 +36,12 @@ from ice3_bench.text import count
 from ice3_probe.messages import NORM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
 
     from ice3_bench.cell.options import Options
+    from ice3_bench.provenance import Commit
     from ice3_bench.report import Benchmark, ClusterJob, FieldError
     from ice3_bench.settings.matrix import Cell, Settings
     from ice3_probe.messages import Message
@@ -137,7 +138,7 @@ def run_session(
     settings: Settings,
     arguments: Sequence[str],
     console: Console,
-    branches: Mapping[str | None, str] | None = None,
+    placed: Callable[[Commit], Commit] = lambda commit: commit,
     job: ClusterJob | None = None,
 ) -> Outcome:
     """Measure one cell and write its report; a partial one replaces no other than a partial one.
@@ -150,8 +151,8 @@ def run_session(
         Folder of all results.
     arguments
         What the user wrote after ``--``.
-    branches
-        Branches of commits by their hash, where the checkout may not know them; None: the commit is unknown.
+    placed
+        Completes a commit by the branches that the checkout may not know.
     job
         The job of a cluster that this session is.
 
@@ -172,7 +173,7 @@ def run_session(
         earlier = [place.results / FULL, place.results / PARTIAL] if options.resume else []
         if done := measured_before(place, protocol_of(place), earlier):
             return Outcome(done, Exit.OK, place.results, place.environment.python, resumed=True)
-        report, problem = _measure(place, progress, branches or {}, job, strict=options.strict_machine)
+        report, problem = _measure(place, progress, placed, job, strict=options.strict_machine)
         path = place.results / (PARTIAL if report.lacking else FULL)
         _save(report, path)
     code = Exit.FAILED if report.failures or problem else Exit.OK
@@ -223,7 +224,7 @@ def _publish(folder: Path, results: Path) -> None:
 def _measure(
     place: Workplace,
     progress: Progress,
-    branches: Mapping[str | None, str],
+    placed: Callable[[Commit], Commit],
     job: ClusterJob | None,
     *,
     strict: bool,
@@ -261,7 +262,7 @@ def _measure(
     records.add_compile_times(benchmarks, builds)
     records.add_accuracy(benchmarks, accuracy, count_wrong=cell.backend.accuracy == "report")
     commit, remarks = unchanged(before, describe_commit(place.project))
-    commit.branch = branches.get(commit.hash, commit.branch)
+    commit = placed(commit)
     if unknown:
         remarks.append(f"The revision is unknown, so the run counts as one with uncommitted changes: {unknown}")
     remarks += [*disturbances, *(f"During the timing: {one[0].lower()}{one[1:]}" for one in meanwhile)]

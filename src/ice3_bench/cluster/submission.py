@@ -21,8 +21,9 @@ from ice3_bench.pack.sites import copy_own_packages
 from ice3_bench.settings.cluster import Cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from ice3_bench.provenance import Commit
     from ice3_bench.settings.matrix import Settings
 
 ABANDONED = 86400.0
@@ -86,7 +87,7 @@ def make_run(
     tasks: Sequence[Task],
     *,
     variables: Mapping[str, str],
-    branches: Mapping[str | None, str],
+    placed: Callable[[Commit], Commit],
     with_history: bool = False,
 ) -> Run:
     """Write down what is to be done, with a copy of the files that are measured and of the harness.
@@ -97,8 +98,8 @@ def make_run(
         The cluster.
     variables
         Variables of the environment of the jobs.
-    branches
-        Branches of commits by their hash, as in ``run_session``.
+    placed
+        Completes a commit by the branches that the checkout may not know, as in ``run_session``.
     with_history
         Whether the jobs need git's history, for a comparison: the copy is then a worktree.
 
@@ -130,8 +131,7 @@ def make_run(
         if with_history:
             git(folder / PROJECT, "reset", "--quiet")
         else:
-            commit = describe_commit(project)
-            commit.branch = branches.get(commit.hash, commit.branch)
+            commit = placed(describe_commit(project))
             (folder / PROJECT / PACKED_COMMIT).write_text(commit.model_dump_json(), encoding="utf-8")
         (folder / PROJECT / ".cache").symlink_to(cache)
         copy_own_packages(folder / HARNESS)

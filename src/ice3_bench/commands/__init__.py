@@ -18,6 +18,7 @@ from ice3_bench.commands import (
     looking,
     packing,
     port,
+    publishing,
     reference,
     tabulating,
 )
@@ -29,8 +30,8 @@ namespace = Collection(
     bench.bench,
     bench.gpu,
     bench.upload,
-    bencher.comment_task,
     cleaning.clean,
+    publishing.comment_task,
     comparing.calibrate,
     comparing.compare,
     exporting.export_task,

@@ -113,7 +113,7 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
         surroundings.settings,
         given,
         console,
-        surroundings.branches(),
+        surroundings.placed,
     )
     report, code = outcome.report, outcome.code
     if outcome.resumed:

@@ -1,4 +1,4 @@
-"""Tasks about Bencher and pull requests: check, setup, archive, fork uploads, and the comment."""
+"""Tasks about Bencher: check, setup, archive, and the uploads for forks."""
 
 from __future__ import annotations
 
@@ -11,21 +11,17 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
-from ice3_bench.bencher.answer import Outcome
 from ice3_bench.bencher.client import Bencher, BencherError, Patience
 from ice3_bench.bencher.connection import Missing
 from ice3_bench.bencher.document import in_weather
 from ice3_bench.bencher.project import foreign_units, missing
 from ice3_bench.bencher.upload import HISTORY
-from ice3_bench.cell.machine import describe_commit, machine_name
+from ice3_bench.cell.machine import machine_name
 from ice3_bench.commands.common import Surroundings, explained
+from ice3_bench.commands.publishing import github, publish
 from ice3_bench.commands.sending import send_queued
-from ice3_bench.compare.result import FILE as COMPARISON
-from ice3_bench.compare.result import load_comparison
 from ice3_bench.errors import Exit, UploadError, UsageError
 from ice3_bench.github.actions import revision_of_pull_request
-from ice3_bench.github.client import GitHub
-from ice3_bench.github.comment import MARKER, SUMMARY_LIMIT, Content, comment
 from ice3_bench.github.fork_reports import read_reports
 from ice3_bench.history.store import History
 from ice3_bench.reports import load_report, report_files
@@ -34,9 +30,7 @@ from ice3_bench.text import count
 from ice3_bench.usage import BENCHER
 
 if TYPE_CHECKING:
-    from ice3_bench.bencher.document import Revision
     from ice3_bench.bencher.project import Step
-    from ice3_bench.compare.result import Comparison
     from ice3_bench.github.actions import Actions
 
 KNOWN_VERSION = (0, 6, 12)
@@ -179,9 +173,9 @@ def fork_upload(_context: Context, folder: str) -> None:
         head = str(run["head_sha"]), str(run["head_repository"]["owner"]["login"]), str(run["head_branch"])
     except (KeyError, TypeError) as error:
         raise UsageError(f"The description of the workflow run lacks {error}: is this its event?") from error
-    with _github(actions) as github:
+    with github(actions) as client:
         # None of this comes from the fork's artifact: GitHub itself says which commit was measured.
-        pulls = github.pull_requests_of(*head)
+        pulls = client.pull_requests_of(*head)
     if not pulls:
         print(f"No open pull request has the head {head[0][:10]}: closed, or pushed to since. Nothing to do.")
         return
@@ -193,69 +187,19 @@ def fork_upload(_context: Context, folder: str) -> None:
         own = replace(surroundings, results=surroundings.results / f"pull-request-{revision.pull_request}")
         with History(own.results / HISTORY) as history:
             for report in reports:
-                report.commit.branch = revision.branch
+                report.commit.branch, report.commit.base = revision.branch, revision.base
                 history.add(report)
         codes.append(send_queued(own, make_console(), revision, reports))
-        _publish(own, revision, comparison=None, run_url=run.get("html_url"))
+        publish(own, revision, None, run.get("html_url"), failed=run["conclusion"] == "failure")
     code = next((one for one in codes if one is not Exit.OK), Exit.OK)
     if code is not Exit.OK:
         raise InvokeExit(code=int(code))
-
-
-@task(name="comment")
-@explained
-def comment_task(_context: Context) -> None:
-    """Write job summary and pull request comment: what Bencher answered, and the verdicts of bench-compare."""
-    surroundings = Surroundings.read()
-    path = surroundings.results / COMPARISON
-    _publish(surroundings, surroundings.revision(), load_comparison(path) if path.exists() else None)
-
-
-def _publish(
-    surroundings: Surroundings, revision: Revision | None, comparison: Comparison | None, run_url: str | None = None
-) -> None:
-    actions = surroundings.actions
-    commit = revision.hash if revision else describe_commit(surroundings.project).hash
-    with History(surroundings.results / HISTORY) as history:
-        submissions = history.queue.sent(commit)
-        queued = [one for one in history.queue.queued() if one.commit == commit]
-    notes = [f"The results of testbed '{one.testbed}' could not be sent yet: they stay queued." for one in queued]
-    outcomes = []
-    for one in submissions:
-        try:
-            outcomes.append(Outcome.model_validate_json(one.outcome or ""))
-        except ValueError:
-            notes.append(f"What Bencher answered for testbed '{one.testbed}' cannot be read.")
-    content = Content(
-        commit=commit or "uncommitted",
-        policy=surroundings.settings.bencher,
-        outcomes=outcomes,
-        comparison=comparison,
-        notes=notes,
-        run_url=run_url or (actions.run_url if actions else None),
-    )
-    if actions is None:
-        print(comment(content))
-        return
-    if actions.summary:
-        with actions.summary.open("a", encoding="utf-8") as stream:
-            stream.write(comment(content, SUMMARY_LIMIT))
-    if revision is not None and revision.pull_request is not None:
-        with _github(actions) as github:
-            done = github.put_comment(revision.pull_request, MARKER, comment(content))
-        print(f"Comment of pull request {revision.pull_request} {done}.")
 
 
 def _actions(surroundings: Surroundings) -> Actions:
     if surroundings.actions is None:
         raise UsageError("This runs in GitHub Actions only (GITHUB_ACTIONS is not 'true').")
     return surroundings.actions
-
-
-def _github(actions: Actions) -> GitHub:
-    if actions.token is None:
-        raise UsageError("GITHUB_TOKEN is not set: pass it in the step's env as ${{ github.token }}.")
-    return GitHub(actions.api, actions.repository, actions.token)
 
 
 def _testbeds(surroundings: Surroundings, given: str | None) -> list[str]:

@@ -206,7 +206,7 @@ def measure(_context: Context, cell: str) -> None:
         settings,
         arguments(),
         console,
-        surroundings.branches(),
+        surroundings.placed,
         job,
     )
     for benchmark in outcome.report.failures:

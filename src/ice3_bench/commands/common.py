@@ -23,7 +23,9 @@ from ice3_bench.bencher.document import Revision
 from ice3_bench.cell.machine import describe_commit
 from ice3_bench.errors import BenchError, Exit, UsageError
 from ice3_bench.files import SHARED, SPACE, is_forbidden
+from ice3_bench.git import nearest
 from ice3_bench.github.actions import Actions, revision_of_event
+from ice3_bench.gitlab.pipeline import Pipeline
 from ice3_bench.programs import PARENT, end_with_parent
 from ice3_bench.settings.matrix import Settings, find_project, load_settings
 from ice3_bench.streams import enduring_streams, tell
@@ -31,6 +33,8 @@ from ice3_bench.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from ice3_bench.provenance import Commit
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,9 @@ class Surroundings:
     branch: str | None
     """Branch to upload to, if the checkout does not know it (``BENCHER_BRANCH``)."""
     actions: Actions | None
+    pipeline: Pipeline | None
+    jobs_failed: bool
+    """Whether a job that measures failed, as the workflow says (``ICE3_BENCH_JOBS_FAILED``)."""
     _variables: dict[str, str] = field(repr=False)
 
     @classmethod
@@ -52,12 +59,15 @@ class Surroundings:
         project = find_project(Path.cwd())
         if KEY_PATTERN.search(variables.get("BENCHER_BRANCH", "")):
             raise UsageError("BENCHER_BRANCH holds a key instead of the name of a branch.")
+        bases = variables.get("ICE3_BENCH_BASE_BRANCHES", "").replace(",", " ").split()
         return cls(
             project=project,
-            settings=load_settings(project),
+            settings=load_settings(project).with_bases(bases),
             results=Path(os.path.expanduser(variables.get("ICE3_BENCH_RESULTS") or project / "results")).absolute(),  # noqa: PTH111
             branch=variables.get("BENCHER_BRANCH") or None,
             actions=Actions.read(variables),
+            pipeline=Pipeline.read(variables),
+            jobs_failed=variables.get("ICE3_BENCH_JOBS_FAILED") == "true",
             _variables=variables,
         )
 
@@ -78,7 +88,7 @@ class Surroundings:
             return Revision(branch=self.branch, hash=commit) if commit else None
         run = self.actions
         if run is None:
-            return None
+            return self.pipeline.revision(policy) if self.pipeline else None
         return revision_of_event(run.event_name, run.event, run.repository, run.ref, run.sha, policy, again=run.again)
 
     def branches(self) -> dict[str | None, str]:
@@ -87,6 +97,15 @@ class Surroundings:
         if revision is not None:
             return {revision.hash: revision.branch}
         return {None: self.branch} if self.branch else {}
+
+    def placed(self, commit: Commit) -> Commit:
+        """Return a commit with its branch and that branch's base, as far as the environment or git knows them."""
+        policy, revision = self.settings.bencher, self.revision()
+        branch = self.branches().get(commit.hash, commit.branch)
+        told = revision.base if revision is not None and revision.hash == commit.hash else commit.base
+        if told is None and branch not in policy.base_branches and len(policy.base_branches) > 1:
+            told = nearest(self.project, policy.base_branches)
+        return commit.model_copy(update={"branch": branch, "base": told})
 
     def client(self, deadline: float | None = None) -> Bencher:
         """Return a client of Bencher; raises UsageError if no credential is set."""

@@ -82,7 +82,7 @@ def send(surroundings: Surroundings, name: str | None, tasks: Sequence[Task], *,
         cluster,
         tasks,
         variables={"PHYEX_DIR": str(phyex)} if phyex else {},
-        branches=surroundings.branches(),
+        placed=surroundings.placed,
         with_history=with_history,
     )
     try:

@@ -112,7 +112,7 @@ def compare_revisions(
     cells = [cell for cell in cells if cell.id in chosen]
     with (
         locked(results / LOGS / ".lock", "Revisions are being compared"),
-        checked_out(project, request.base or default_base(project)) as base,
+        checked_out(project, request.base or default_base(project, settings.bencher.base_branches)) as base,
         checked_out(project, request.contender) as contender,
         tempfile.TemporaryDirectory(prefix="ice3-bench-") as scratch,
     ):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ice3_bench.cell.lock import locked
 from ice3_bench.errors import UsageError
-from ice3_bench.git import changes, run_git
+from ice3_bench.git import changes, nearest, run_git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,8 +69,11 @@ def git(project: Path, *arguments: str) -> str:
     return os.fsdecode(run.stdout).strip()
 
 
-def default_base(project: Path) -> str:
-    """Return the merge base with the default branch; on that branch itself, the commit before.
+def default_base(project: Path, base_branches: Sequence[str] = ()) -> str:
+    """Return the merge base with the base branch; on that branch itself, the commit before.
+
+    If the repository has none of ``base_branches``, it is the merge base with the default branch. Of several, it is
+    that with the nearest.
 
     Raises
     ------
@@ -78,7 +81,9 @@ def default_base(project: Path) -> str:
         If no default branch is found, or the history is too shallow to hold the merge base.
     """
     head = _commit(project, "HEAD")  # raises if git knows no commit at all
-    for branch in ("origin/HEAD", "origin/main", "origin/master", "main", "master"):
+    name = nearest(project, base_branches)
+    first = () if name is None else (f"origin/{name}", name)
+    for branch in (*first, "origin/HEAD", "origin/main", "origin/master", "main", "master"):
         try:
             tip = git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{branch}^{{commit}}")
         except UsageError:

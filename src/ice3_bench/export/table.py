@@ -149,7 +149,7 @@ class _Judge:
     def __init__(self, settings: Settings) -> None:
         self._models = settings.history.thresholds
         self._least = settings.history.least_change
-        self._base = settings.bencher.base_branch
+        self._base_of = settings.bencher.base_of
         self._values: dict[tuple[str | None, ...], deque[tuple[datetime, Timed]]] = {}
 
     def gates(self, measure: str) -> bool:
@@ -158,7 +158,8 @@ class _Judge:
 
     def verdict(self, run: _Run, benchmark: str, measure: str, key: str, value: float) -> str:
         """Return the verdict on a value, from the values that are remembered."""
-        branches = dict.fromkeys(name for name in (self._base, run.branch) if name is not None)
+        base = self._base_of(run.branch, run.base)
+        branches = dict.fromkeys(name for name in (base, run.branch) if name is not None)
         series = (benchmark, measure, key)
         histories = {name: self._values.get((name, *series), ()) for name in branches}
         _, drawn = limits(self._models[measure], histories, run.created)
@@ -183,6 +184,7 @@ class _Run:
     branch: str | None
     comparability: str
     uncommitted: bool
+    base: str | None
 
 
 def _all_rows(history: History, judge: _Judge) -> Iterator[Row]:
@@ -230,7 +232,8 @@ def _read(
     some = ", ".join(map(str, numbers))
     with history.explained():
         runs = history.connection.execute(
-            "SELECT number, id, created, cell, commit_hash, branch, comparability, dirty FROM run"  # noqa: S608
+            "SELECT number, id, created, cell, commit_hash, branch, comparability, dirty,"  # noqa: S608
+            " iif(json_valid(report), json_extract(report, '$.commit.base'), NULL) FROM run"
             f" WHERE number IN ({some})"
         ).fetchall()
         metrics = history.connection.execute(
@@ -238,8 +241,8 @@ def _read(
             f" WHERE run IN ({some})"
         ).fetchall()
         read = {
-            number: (_Run(name, time_of(created), cell, commit, branch, comparability, bool(dirty)), list[Any]())
-            for number, name, created, cell, commit, branch, comparability, dirty in runs
+            number: (_Run(name, time_of(created), cell, commit, branch, comparability, bool(dirty), base), list[Any]())
+            for number, name, created, cell, commit, branch, comparability, dirty, base in runs
         }
     for number, *metric in metrics:
         if number in read:  # otherwise it was stored between the two queries

@@ -60,6 +60,10 @@ class GitHub:
         self._request("POST", f"/issues/{number}/comments", {"body": body})
         return "created"
 
+    def create_check(self, fields: dict[str, Any]) -> None:
+        """Create a check on a commit; of several with one name, GitHub shows and requires the last."""
+        self._request("POST", "/check-runs", fields)
+
     def pull_requests_of(self, sha: str, owner: str, ref: str) -> list[dict[str, Any]]:
         """Return the open pull requests whose head is ``sha`` on branch ``ref`` of ``owner``'s repository.
 
@@ -78,15 +82,16 @@ class GitHub:
         return entries
 
     def _request(
-        self, method: str, path: str, fields: dict[str, str] | None = None, params: dict[str, str] | None = None
+        self, method: str, path: str, fields: dict[str, Any] | None = None, params: dict[str, str] | None = None
     ) -> Any:  # noqa: ANN401 (JSON)
         try:
             reply = self._client.request(method, f"/repos/{self.repository}{path}", json=fields, params=params)
         except httpx.TransportError as error:
             raise UploadError(f"GitHub cannot be reached ({method} {path}: {type(error).__name__}).") from None
         if not reply.is_success:
+            needed = "checks" if path == "/check-runs" else "pull-requests"
             raise UploadError(
                 f"GitHub refused {method} {path} with status {reply.status_code}. The job needs 'permissions: "
-                "pull-requests: write' and the GITHUB_TOKEN of the workflow run."
+                f"{needed}: write' and the GITHUB_TOKEN of the workflow run."
             )
         return reply.json()

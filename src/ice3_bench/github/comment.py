@@ -27,6 +27,8 @@ LIMIT = 65_000
 """GitHub takes 65536 characters; counted in bytes to be safe."""
 SUMMARY_LIMIT = 1_000_000
 """GitHub takes 1 MiB from each step."""
+GREEN, YELLOW, RED = "🟢", "🟡", "🔴"
+"""Within the limits, in the last fifth before one, beyond one."""
 SHORT = 15  # rows of a table in the shortened form
 
 
@@ -74,11 +76,14 @@ def _render(content: Content, *, details: bool, rows: int | None, comparison: bo
     alerts = [(outcome, line) for outcome in content.outcomes for line in outcome.lines if line.alert]
     if alerts:
         parts += ["### Alerts", _table(alerts, rows)]
+    near = [(outcome, line) for outcome in content.outcomes for line in outcome.lines if line.near]
+    if near:
+        parts += ["### Near a limit", _table(near, rows)]
     changed = [
         (outcome, line)
         for outcome in content.outcomes
         for line in outcome.lines
-        if line.measure in ("accuracy", "peak-memory") and not line.alert and _differs(line)
+        if line.measure in ("accuracy", "peak-memory") and not line.alert and not line.near and _differs(line)
     ]
     if changed:
         parts += ["### Memory and accuracy", _table(changed, rows)]
@@ -100,25 +105,29 @@ def _headline(content: Content, lines: list[Line]) -> str:
     alerts = sum(outcome.alerts for outcome in content.outcomes)
     tested = sum(line.tested for line in lines)
     where = f"on {count(len(content.outcomes), 'testbed')}"
+    near = sum(line.near for line in lines)
+    close = f", {near} near a limit" if near else ""
     if alerts:
-        return f"**{count(alerts, 'alert')}** {where}, {tested} of {count(len(lines), 'value')} tested."
+        return f"{RED} **{count(alerts, 'alert')}** {where}, {tested} of {count(len(lines), 'value')} tested{close}."
     if not lines:
         return "Nothing was sent to Bencher."
     if not tested:
         return f"**Undecided**: none of {count(len(lines), 'value')} {where} could be tested."
-    return f"No alert {where}, {tested} of {count(len(lines), 'value')} tested."
+    colour = YELLOW if near else GREEN
+    return f"{colour} No alert {where}, {tested} of {count(len(lines), 'value')} tested{close}."
 
 
 def _table(entries: Iterable[tuple[Outcome, Line]], rows: int | None) -> str:
     listed = list(entries)
     several = len({outcome.testbed for outcome, _ in listed}) > 1
     head = ["benchmark", "measure", "value", "baseline", "change", "limit"]
-    table = [[*(["testbed"] if several else []), *head]]
-    table.append([":--" if name in ("testbed", "benchmark", "measure") else "--:" for name in table[0]])
+    table = [["", *(["testbed"] if several else []), *head]]
+    table.append([":--" if name in ("", "testbed", "benchmark", "measure") else "--:" for name in table[0]])
     for outcome, line in listed[:rows]:
-        limit = line.upper_limit if line.upper_limit is not None else line.lower_limit
+        limit = line.near_limit
         table.append(
             [
+                RED if line.alert else YELLOW if line.near else GREEN if line.tested else "",
                 *([escape(outcome.testbed)] if several else []),
                 escape(line.benchmark),
                 escape(line.measure),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ice3_bench.cell.probe import benchmarks_of
 from ice3_bench.errors import UsageError
 from ice3_bench.names import parse_domain
-from ice3_bench.reports import load_report
+from ice3_bench.reports import load_report, report_files
 from ice3_bench.text import plain
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def read_reports(folder: Path, settings: Settings, commit: str) -> list[Report]:
     UsageError
         If there are none, or one differs from what our own sessions write: size, schema, cell, commit, names.
     """
-    found = sorted(folder.glob("*/report.json"))
+    found = report_files(folder)
     if not found:
         raise UsageError(f"There are no reports in {folder}: did the measuring job of the fork fail?")
     if len(found) > len(settings.cells):

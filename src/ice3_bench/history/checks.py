@@ -40,6 +40,8 @@ class Check:
         Change against the baseline; None without a baseline or with one of zero.
     reason
         The rule and its numbers, or what would decide.
+    near
+        Whether a fine value lies in the last fifth before a limit. It is shown, and fails nothing.
     """
 
     benchmark: str
@@ -51,6 +53,7 @@ class Check:
     boundary: Boundary
     relative: float | None
     reason: str
+    near: bool = False
 
     @property
     def violation(self) -> bool:
@@ -61,7 +64,7 @@ class Check:
 def check(report: Report, history: History, settings: Settings) -> list[Check]:
     """Check a report against the comparable runs before it, by the table ``[tool.ice3-bench.history]``.
 
-    The history is that of the base branch, so that a slowdown cannot hide among the earlier runs of its own branch.
+    The history is that of its base branch, so that a slowdown cannot hide among the earlier runs of its own branch.
     If the base branch has too few comparable runs, it is that of the report's own branch. Runs on no known branch are
     nobody's history. Runs with uncommitted changes are checked, but are not part of any history. Doubtful values are
     neither checked nor part of a history: marked timings, and all values of a report whose physics differs. The report
@@ -72,7 +75,8 @@ def check(report: Report, history: History, settings: Settings) -> list[Check]:
     UsageError
         If the history cannot be read.
     """
-    branches = filter(None, dict.fromkeys((settings.bencher.base_branch, report.commit.branch)))
+    base = settings.bencher.base_of(report.commit.branch, report.commit.base)
+    branches = filter(None, dict.fromkeys((base, report.commit.branch)))
     which = {"key": report.comparability, "cell": report.cell, "before": report.id}
     histories = {branch: history.series(branch, **which, trusted=True) for branch in branches}
     return [
@@ -104,8 +108,17 @@ def _judge(
     relative = value / drawn.baseline - 1.0 if drawn.baseline else None
     side = drawn.crossed(value)
     verdict = judged(measure, value, drawn, least_change)
+    counts = drawn.at_least(least_change)
+    close = counts.near(value) if verdict == "fine" else None
     if drawn.skipped is not None:
         reason = f"{drawn.skipped} on '{branch}'"
+    elif close is not None:
+        limit, own = (counts.upper, drawn.upper) if close == "upper" else (counts.lower, drawn.lower)
+        widened = "" if limit == own else f" (widened to the {least_change:.0%} that count)"
+        reason = (
+            f"{written(measure, value)} is in the last fifth before {written(measure, limit or 0.0)}, the limit by "
+            f"{_rule(model, drawn, measure, branch)}{widened}"
+        )
     elif side is None:
         reason = f"within {_rule(model, drawn, measure, branch)}"
     else:
@@ -120,7 +133,18 @@ def _judge(
                 reason += f", less than the {least_change:.0%} that count"
         if benchmark.busy and MEASURES[measure].timing:
             reason += f"; the machine was busy: {benchmark.busy}"
-    return Check(benchmark.name, benchmark.label, measure, value, verdict, branch, drawn, relative, reason)
+    return Check(
+        benchmark.name,
+        benchmark.label,
+        measure,
+        value,
+        verdict,
+        branch,
+        drawn,
+        relative,
+        reason,
+        near=close is not None,
+    )
 
 
 def judged(measure: str, value: float, drawn: Boundary, least_change: float) -> Verdict:
@@ -188,7 +212,7 @@ def _rule(model: Threshold, drawn: Boundary, measure: str, branch: str) -> str:
 
 
 def summary(checks: Sequence[Check]) -> list[str]:
-    """Return sentences on a run's checks: how many of each verdict, and what the unchecked ones lack."""
+    """Return sentences on a run's checks: how many of each verdict, what is near a limit, what the unchecked lack."""
     if not checks:
         return []
     counts = Counter(one.verdict for one in checks)
@@ -199,6 +223,7 @@ def summary(checks: Sequence[Check]) -> list[str]:
         "unchecked": "not checked",
     }
     lines = ["Against the history: " + ", ".join(f"{counts[v]} {w}" for v, w in words.items() if counts[v]) + "."]
+    lines += [f"Near a limit: {one.label} {one.measure}: {one.reason}." for one in checks if one.near]
     lacking = Counter((one.measure, one.reason) for one in checks if one.verdict == "unchecked")
     for (measure, reason), number in lacking.items():
         lines.append(f"Not checked: {measure} of {count(number, 'benchmark')}, {reason}.")

@@ -8,7 +8,7 @@ depend on it. Values, baselines and limits are in the unit of the measure.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ice3_bench.settings.policy import Threshold
 
 Side = Literal["lower", "upper"]
+NEAR = 0.8
+"""Share of the way from the baseline to a limit from which a value is near the limit: the last fifth."""
 Value = TypeVar("Value")
 
 
@@ -56,6 +58,34 @@ class Boundary:
         if self.upper is not None and value > self.upper:
             return "upper"
         return None
+
+    def near(self, value: float) -> Side | None:
+        """Return the limit that a value is near: within it, and in the last fifth of the way to it.
+
+        The way begins at the baseline; without one, at the other limit, or at zero for an upper limit alone.
+        """
+        if self.crossed(value) is not None:
+            return None
+        if _is_near(value, self.upper, (self.lower or 0.0) if self.baseline is None else self.baseline):
+            return "upper"
+        if _is_near(value, self.lower, self.upper if self.baseline is None else self.baseline):
+            return "lower"
+        return None
+
+    def at_least(self, change: float) -> Boundary:
+        """Return the limits that count if only changes of this size do, relative to the baseline."""
+        if not self.baseline:
+            return self
+        lower, upper = self.baseline * (1.0 - change), self.baseline * (1.0 + change)
+        return replace(
+            self,
+            lower=None if self.lower is None else min(self.lower, lower),
+            upper=None if self.upper is None else max(self.upper, upper),
+        )
+
+
+def _is_near(value: float, limit: float | None, start: float | None) -> bool:
+    return limit is not None and start is not None and limit != start and (value - start) / (limit - start) >= NEAR
 
 
 def selected(model: Threshold, history: Collection[tuple[datetime, Value]], now: datetime) -> list[Value]:

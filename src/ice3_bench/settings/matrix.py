@@ -18,7 +18,7 @@ from ice3_bench.text import quoted
 from ice3_probe.messages import COMPONENTS, STANDARD_ARRANGEMENT, Arrangement, base_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 DEFAULTS = Path(__file__).with_name("defaults.toml")
 """Defaults of the tables and keys that a project leaves out."""
@@ -210,6 +210,11 @@ class Settings(_Strict):
             raise ValueError(f"reference '{self.reference}' is not the id of a backend: expected one of {quoted(ids)}")
         return self
 
+    def with_bases(self, branches: Sequence[str]) -> Settings:
+        """Return the settings with other base branches; the same if there are none."""
+        policy = self.bencher.model_copy(update={"base_branches": tuple(branches) or self.bencher.base_branches})
+        return self.model_copy(update={"bencher": policy})
+
     @property
     def cells(self) -> tuple[Cell, ...]:
         """All cells, backend by backend."""
@@ -304,6 +309,8 @@ def parse_settings(table: Mapping[str, Any], path: Path) -> Settings:
     complete = {**defaults, **table, "flags": {**defaults["flags"], **_table(table.get("flags"))}}
     if isinstance(table.get("backends"), list):
         complete["backends"] = [_with_port(backend, _table(table.get("default-port"))) for backend in table["backends"]]
+    if "base-branches" in table:  # the policy of the uploads holds them
+        complete["bencher"] = {**_table(table.get("bencher")), "base-branches": complete.pop("base-branches")}
     try:
         return Settings.model_validate(complete)
     except ValidationError as error:
@@ -329,6 +336,8 @@ def _with_port(backend: Any, default_port: dict[str, Any]) -> Any:  # noqa: ANN4
 
 def _key(table: Mapping[str, Any], location: tuple[int | str, ...]) -> str:
     """Write where an error is, naming the backend too: ``backends.1.id ('numpy')``."""
+    if location[:2] == ("bencher", "base-branches") and "base-branches" in table:
+        location = location[1:]
     key = ".".join(map(str, location)) or "table"
     if len(location) > 1 and location[0] == "backends" and isinstance(location[1], int):
         name = _table(table["backends"][location[1]]).get("name")

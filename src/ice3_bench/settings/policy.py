@@ -110,15 +110,35 @@ class HistoryPolicy(_Policy):
 class BencherPolicy(_Policy):
     """The table ``[tool.ice3-bench.bencher]``."""
 
-    base_branch: str = "main"
-    """Its uploads set the thresholds; other branches start from it."""
+    base_branches: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] = ("main",)
+    """Each has a history and thresholds of its own; other branches start from the one that they go to.
+
+    It is written as ``base-branches`` of ``[tool.ice3-bench]``."""
     protected_branches: tuple[str, ...] = ()
-    """Patterns of branches that are never archived or reset; the base branch always is one."""
+    """Patterns of branches that are never archived or reset; base branches never are."""
     max_versions: Annotated[int, Field(ge=1, le=255)] = 255
     """Versions of the start point that a branch sees."""
     deadline: Annotated[float, Field(gt=0)] = 120.0
     """Seconds that an upload tries to send a submission, which then stays queued."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_base(cls, table: Any) -> Any:  # noqa: ANN401
+        """Accept ``base-branch``, which a project with one of them may write."""
+        if not isinstance(table, dict) or "base-branch" not in table or "base-branches" in table:
+            return table
+        others = {key: value for key, value in table.items() if key != "base-branch"}
+        return {**others, "base-branches": [table["base-branch"]]}
+
+    @property
+    def base_branch(self) -> str:
+        """The base of the branches of which nothing is known."""
+        return self.base_branches[0]
+
+    def base_of(self, branch: str | None, told: str | None = None) -> str:
+        """Return the base of a branch, which is ``told`` if somebody knows it; a base branch is its own."""
+        return branch if branch in self.base_branches else told or self.base_branch
+
     def protects(self, branch: str) -> bool:
         """Tell whether a branch must never be archived or reset."""
-        return branch == self.base_branch or any(fnmatchcase(branch, pattern) for pattern in self.protected_branches)
+        return branch in self.base_branches or any(fnmatchcase(branch, pattern) for pattern in self.protected_branches)

@@ -116,7 +116,8 @@ def _inaccuracies(cell: CellComparison) -> list[str]:
     return remarks
 
 
-def _summary(comparison: Comparison) -> str:
+def comparison_summary(comparison: Comparison) -> str:
+    """Say how many benchmarks got which verdict."""
     benchmarks = comparison.benchmarks
     verdicts = [benchmark.decision.verdict for benchmark in benchmarks if benchmark.decision]
     counts = {
@@ -145,7 +146,7 @@ def comparison_table(comparison: Comparison) -> Group:
     for benchmark in comparison.benchmarks:
         verdict = benchmark.decision.verdict if benchmark.decision else Verdict.UNDECIDED
         table.add_row(*_row(benchmark, len(headings)), style=STYLES.get(verdict))
-    summary = _summary(comparison)
+    summary = comparison_summary(comparison)
     below = [*_remarks(comparison), f"Calibration: {comparison.calibration}."]
     loud = "bold yellow" if any(word in summary for word in LOUD) else "bold"
     return Group(Fitting(table), *map(Text, below), Text(summary, style=loud))
@@ -162,7 +163,7 @@ def comparison_markdown(comparison: Comparison, literal: Callable[[str], str] = 
     headings = _headings(comparison)
     rows = ([literal(entry) for entry in _row(one, len(headings))] for one in comparison.benchmarks)
     sides = f"{comparison.contender.text} against {comparison.base.text}"
-    title = f"CPU time of {sides} in {comparison.arrangement} weather: {_summary(comparison)}"
+    title = f"CPU time of {sides} in {comparison.arrangement} weather: {comparison_summary(comparison)}"
     below = [*_remarks(comparison), f"Calibration: {comparison.calibration}."]
     return "\n".join(
         [

@@ -67,19 +67,25 @@ def _headings(report: Report) -> list[str]:
 
 
 def _history(checks: Sequence[Check]) -> Text:
-    """Name the measures of a benchmark that are beyond their limits, or those that were checked."""
+    """Name the measures of a benchmark that are beyond their limits, or those that were checked and those near one."""
     words = {check.measure: MEASURES[check.measure].label.removeprefix("peak ") for check in checks}
     beyond = [words[check.measure] for check in checks if check.violation]
     if beyond:
         return Text("✗ " + ", ".join(beyond), style="red")
     made = [words[check.measure] for check in checks if check.verdict != "unchecked"]
-    return Text("✓ " + ", ".join(made), style="green") if made else Text("not checked", style="dim")
+    if not made:
+        return Text("not checked", style="dim")
+    near = [words[check.measure] for check in checks if check.near]
+    close = f"; near a limit: {', '.join(near)}" if near else ""
+    return Text(f"✓ {', '.join(made)}{close}", style="yellow" if near else "green")
 
 
 def _cells(benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Check]) -> dict[str, Text]:
     """Return the cells of a line by their headings, including those for other devices."""
     measures = benchmark.measures
-    styles = {check.measure: "red" for check in checks if check.violation}
+    styles = {
+        check.measure: "red" if check.violation else "yellow" for check in checks if check.violation or check.near
+    }
 
     def of(measure: str) -> Text:
         if measure not in measures:

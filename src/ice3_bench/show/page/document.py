@@ -160,6 +160,8 @@ def _row(report: Report, benchmark: Benchmark, shown: Sequence[str], checks: Seq
     measures = benchmark.measures
     made = sum(check.verdict != "unchecked" for check in checks)
     beyond = [check.measure for check in checks if check.violation]
+    near = [check.measure for check in checks if check.near]
+    fine = f"✓ {made} of {len(checks)}" + (f", near a limit: {', '.join(near)}" if near else "")
     latency = measures.get("latency")
 
     def value(measure: str) -> str:
@@ -177,6 +179,7 @@ def _row(report: Report, benchmark: Benchmark, shown: Sequence[str], checks: Seq
             *map(value, shown),
         ],
         "beyond": beyond,
-        "history": "✗ " + ", ".join(beyond) if beyond else f"✓ {made} of {len(checks)}" if made else "not checked",
+        "colour": "bad" if beyond else "near" if near else "good" if made else "soft",
+        "history": "✗ " + ", ".join(beyond) if beyond else fine if made else "not checked",
         "reasons": "\n".join(f"{check.measure}: {check.reason}" for check in checks),
     }

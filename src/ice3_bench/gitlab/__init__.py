@@ -1,0 +1,1 @@
+"""GitLab: pipelines and the notes of merge requests."""
