@@ -26,6 +26,7 @@ from ice3_bench.compare.cases import cpu_cells, default_cell, select
 from ice3_bench.compare.comparison import Request, compare_revisions
 from ice3_bench.compare.pairs import Protocol
 from ice3_bench.compare.preparation import Workshop
+from ice3_bench.compare.requirements import parse_requirement, require_environments
 from ice3_bench.compare.result import FILE, exit_code
 from ice3_bench.compare.revisions import WORKTREE, checked_out, default_base
 from ice3_bench.compare.sides import Sides
@@ -97,6 +98,18 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     parser.add_argument(
         "--on", metavar="CLUSTER", help="one job of a cluster of pyproject.toml instead of this machine"
     )
+    parser.add_argument(
+        "--with",
+        dest="given",
+        nargs="+",
+        type=parse_requirement,
+        default=(),
+        help="requirements of the contender, such as gt4py==1.1.12, instead of its own; both sides are the same files",
+    )
+    parser.add_argument(
+        "--against", nargs="+", type=parse_requirement, default=(), help="the same for the base (default: its own)"
+    )
+    parser.add_argument("--measure", action="store_true", help="measure also what runs the same code on both sides")
     parser.add_argument("--quiet", action="store_true", help="print the table only")
     return parser.parse_args(given)
 
@@ -113,6 +126,8 @@ def compare(_context: Context) -> None:
     cells = cpu_cells(selected)
     if len(cells) < len(selected):
         console.print(f"{len(selected) - len(cells)} GPU cells are left out: revisions are compared on CPU cells.")
+    if options.given or options.against:
+        require_environments(cells)
     if options.instructions:
         if all(cell.backend.compiler is None for cell in cells):
             named = listed([cell.id for cell in cells])
@@ -138,6 +153,8 @@ def compare(_context: Context) -> None:
         arrangement=options.arrangement,
         total=options.total,
         instructions=options.instructions,
+        requirements=Sides(options.against, options.given),
+        measured=options.measure,
     )
 
     def store(comparison: Comparison) -> None:
