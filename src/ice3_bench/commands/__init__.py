@@ -10,6 +10,7 @@ from invoke.program import Program
 from ice3_bench.commands import (
     bench,
     bencher,
+    bisecting,
     cleaning,
     cluster,
     comparing,
@@ -30,6 +31,7 @@ namespace = Collection(
     bench.gpu,
     bench.upload,
     bencher.comment_task,
+    bisecting.bisect_task,
     cleaning.clean,
     comparing.calibrate,
     comparing.compare,
