@@ -19,6 +19,8 @@ RUN = re.compile(
     r"|sudo apt-get update && sudo apt-get install --yes --no-install-recommends \$PACKAGES"
     r'|echo "sessions=\$\(nox -l --json .*|cat results/(comparison|gpu)\.md >> "\$GITHUB_STEP_SUMMARY"'
 )
+PAGES = {"docs": (("pages", "write"), ("id-token", "write"))}
+"""What the workflow that publishes the documentation may write beside."""
 USED = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+|\./\.github/actions/[\w-]+")
 
 
@@ -35,6 +37,7 @@ def test_every_step_of_a_workflow_is_one_line_and_every_action_pinned(path: Path
             ("contents", "read"),
             ("actions", "read"),
             ("pull-requests", "write"),
+            *PAGES.get(path.stem, ()),
         }
         assert "/checkout@" in job["steps"][0]["uses"]  # a checkout brings the repository's own actions
         for step in job["steps"]:
