@@ -14,4 +14,3 @@ exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 myst_links_external_new_tab = True
 autodoc_member_order = "bysource"
-suppress_warnings = ["toc.empty_glob"]  # pages that a checkout may lack

@@ -12,8 +12,10 @@ import re
 import subprocess
 import sys
 import textwrap
+import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
@@ -25,7 +27,7 @@ from ice3_bench.history.schema import SCHEMA_VERSION
 from ice3_bench.measures import MEASURES
 from ice3_bench.report import Report
 from ice3_bench.settings import policy
-from ice3_bench.settings.matrix import Backend, Flags, Settings
+from ice3_bench.settings.matrix import DEFAULTS, Backend, Flags, Settings
 from ice3_probe import contract
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ INTERFACE = """```{eval-rst}
       active, code_digest
 ```"""
 FIELD_TABLES = ("ICE_ADJUST", "RAIN_ICE", "SEDIMENTATION", "TENDENCIES", "MICROPHYSICS")
+WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "datetime": "date and time"}
+"""Types as a reader knows them."""
 OPTIONS_OF = re.compile(r"bench-(compare|bisect|calibrate|table|history|report|export|pack)")
 """Sessions whose arguments reach a command that describes them."""
 
@@ -100,25 +104,38 @@ def _attributes(owner: type) -> dict[str, str]:
     return found
 
 
-def kind_of(annotation: object) -> str:
-    """Write a type for a reader: without modules and validators."""
-    text = (
-        annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
-    )
-    text = re.sub(r"Annotated\[(.+?), [A-Z]\w+\(.*?\)\]", r"\1", text)
-    return re.sub(r"\b(\w+\.)+(?=\w)", "", text).replace("NoneType", "None")
+def kind_of(annotation: Any) -> str:  # noqa: ANN401 (types are of many types)
+    """Write a type in the words of TOML and JSON."""
+    parts = get_args(annotation)
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return kind_of(parts[0])
+    if origin is Literal:
+        return " or ".join(json.dumps(part) for part in parts)
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(kind_of(part) for part in parts if part is not type(None)))
+    if origin in (tuple, list):
+        return f"list of {kind_of(parts[0])}"
+    if origin is dict:
+        return f"table of {kind_of(parts[1])}"
+    name = getattr(annotation, "__name__", str(annotation))
+    return WORDS.get(name, name)
 
 
 def configuration() -> str:
     """Write the keys of pyproject.toml."""
-    parts = ["# Configuration", "The table `[tool.ice3-bench]` of pyproject.toml. Unknown keys are refused."]
+    parts = [
+        "# Configuration",
+        "The table `[tool.ice3-bench]` of pyproject.toml. Unknown keys are refused.",
+        "A backend without `port` takes what it leaves out from `[tool.ice3-bench.default-port]`.",
+    ]
     for name, model in TABLES.items():
         meanings = described(model)
         rows = [
             (
                 f"`{field.alias or key}`",
-                f"`{kind_of(field.annotation)}`",
-                "required" if field.is_required() else f"`{_default(field.get_default(call_default_factory=True))}`",
+                kind_of(field.annotation),
+                _default(model, key),
                 meanings.get(key, ""),
             )
             for key, field in model.model_fields.items()
@@ -127,10 +144,16 @@ def configuration() -> str:
     return "\n\n".join(parts)
 
 
-def _default(value: object) -> str:
-    if isinstance(value, BaseModel):
-        return "as below"
-    return json.dumps(list(value) if isinstance(value, tuple) else value)
+def _default(model: type[BaseModel], key: str) -> str:
+    """Write the default of a key; a project's table is completed by ``defaults.toml``."""
+    field = model.model_fields[key]
+    given = tomllib.loads(DEFAULTS.read_text(encoding="utf-8")) if model is Settings else {}
+    if field.is_required() and key not in given:
+        return "required"
+    value = given[key] if key in given else field.get_default(call_default_factory=True)
+    if value is None or isinstance(value, BaseModel | dict):
+        return "" if not value or isinstance(value, BaseModel) else "those of `defaults.toml`"
+    return f"`{json.dumps(list(value) if isinstance(value, tuple) else value)}`"
 
 
 def port() -> str:
@@ -209,7 +232,7 @@ def formats() -> str:
         path.write_text(json.dumps(model.model_json_schema(), indent=1), encoding="utf-8")
         meanings = described(model)
         hints = get_type_hints(model)
-        rows = [(f"`{key}`", f"`{kind_of(hints[key])}`", meanings.get(key, "")) for key in model.model_fields]
+        rows = [(f"`{key}`", kind_of(hints[key]), meanings.get(key, "")) for key in model.model_fields]
         parts += [f"## {what.partition(':')[0]}", what, table(("field", "type", "meaning"), rows)]
         parts.append(f"JSON schema: {{download}}`{path.name}`.")
     columns = described(Row)
