@@ -84,6 +84,19 @@ def test_versions_of_what_a_call_runs_matter(sides: Sides[Side], name: str, matt
     assert (unmeasured(changed, codes(changed)) is None) == matters
 
 
+def test_a_port_of_the_working_tree_is_the_same_for_both_sides(sides: Sides[Side]) -> None:
+    """Its folder holds the modules of the contender, but not those of the base."""
+    trees = sides.map(lambda one: one.stack.tree)
+    home = trees.contender
+
+    def with_port(one: Side) -> Side:
+        path = (*one.interpreter.path[:1], home, *one.interpreter.path[1:])
+        return replace(one, interpreter=replace(one.interpreter, path=path))
+
+    found = trees.map(lambda tree: Code("none", {str(home / "port.py"): "1", str(tree / "src/a/b.py"): "2"}))
+    assert unmeasured(sides.map(with_port), found) is not None
+
+
 def test_flags_and_variables_matter(sides: Sides[Side]) -> None:
     job = sides.base.job
     flags = replace(sides.base, job=replace(job, cell=replace(job.cell, settings={"compile-args": "-O2"})))

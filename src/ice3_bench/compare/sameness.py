@@ -55,5 +55,6 @@ def what_runs(side: Side, code: Code) -> dict[str, Any] | None:
 
 
 def _within(path: Path, folders: Sequence[Path]) -> str:
-    """Return the path of a module in the folder that it is imported from."""
-    return next((path.relative_to(folder).as_posix() for folder in folders if path.is_relative_to(folder)), str(path))
+    """Return the path of a module in the innermost folder that it may be imported from: a port's may hold the other."""
+    inside = [path.relative_to(folder).as_posix() for folder in folders if path.is_relative_to(folder)]
+    return min(inside, key=len, default=str(path))
