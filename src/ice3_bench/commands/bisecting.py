@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,9 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
-from ice3_bench.cell.options import add_arrangement
+from ice3_bench.arguments import Parser
+from ice3_bench.cell.options import add_arrangement, add_strict_machine
+from ice3_bench.cell.preflight import begin
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.commands.comparing import positive, whole
 from ice3_bench.compare.bisect import FILE, Bisection, Finding, bisect
@@ -26,6 +27,7 @@ from ice3_bench.show.bisection import bisection_table
 from ice3_bench.show.console import make_console, working
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
     from pathlib import Path
 
@@ -38,7 +40,7 @@ PATIENT = 86400.0
 
 
 def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="nox -s bench-bisect --", description="Find the first slower commit.")
+    parser = Parser(prog="nox -s bench-bisect --", description="Find the first slower commit.")
     parser.add_argument("--good", required=True, help="revision from before the slowdown")
     parser.add_argument("--bad", default="HEAD", help="revision that is slower (default: HEAD)")
     parser.add_argument(
@@ -49,6 +51,7 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     parser.add_argument("--budget", type=positive, default=75.0, help="seconds for each comparison")
     parser.add_argument("--threads", type=whole(1, 4096), help="OpenMP threads (default: those of pyproject.toml)")
     add_arrangement(parser, settings)
+    add_strict_machine(parser)
     parser.add_argument("--quiet", action="store_true", help="print the table only")
     return parser.parse_args(given)
 
@@ -76,7 +79,9 @@ def bisect_task(_context: Context) -> None:
     )
     path = surroundings.results / FILE
     path.unlink(missing_ok=True)  # the last search must not be taken for this one
-    with working(make_console(quiet=options.quiet), "preparing") as notify:
+    console = make_console(quiet=options.quiet)
+    begin(request.threads, lambda said: console.print(said, soft_wrap=True), strict=options.strict_machine)
+    with working(console, "preparing") as notify:
 
         def compare(asked: Request) -> Finding:
             return _compare(surroundings, asked, notify)
