@@ -25,7 +25,7 @@ from ice3_bench.show.tables import results_table
 PROJECT = Path(__file__).parents[1]
 TARGET = Path(__file__).parent / "pictures"
 CELL = "numpy_port-float64"
-WIDTH = 150
+WIDTH = 175
 """Characters of the table's lines."""
 STYLE = """<meta charset="utf-8"><style>
 body { font: 14px/1.5 sans-serif; color: #1f2328; margin: 24px; width: 1150px }
@@ -39,7 +39,7 @@ def table(results: Path) -> None:
     settings = load_settings(PROJECT)
     with History(results / "history.db") as history:
         report = next(one for one in history.latest_of_each() if one.cell == CELL)
-        shown = results_table(report, history.previous(report), check(report, history, settings))
+        shown = results_table(report, history.previous_of_each(report), check(report, history, settings))
     with Path("/dev/null").open("w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=WIDTH, file=nowhere)
         console.print(shown)
@@ -61,13 +61,13 @@ def main(results: Path) -> None:
     """Make all pictures."""
     TARGET.mkdir(exist_ok=True)
     table(results)
-    photograph((results / "report.html").resolve(), "page.png", (1200, 900))
+    photograph((results / "report.html").resolve(), "page.png", (1200, 800))
     compared = load_comparison(results / FILE)
     text = comment(Content(compared.contender.commit, load_settings(PROJECT).bencher, comparison=compared))
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "comment.html"
         page.write_text(STYLE + MarkdownIt("commonmark").enable("table").render(text), encoding="utf-8")
-        photograph(page, "comment.png", (1200, 420))
+        photograph(page, "comment.png", (1200, 300))
 
 
 if __name__ == "__main__":
