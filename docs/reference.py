@@ -27,6 +27,7 @@ from ice3_bench.history.schema import SCHEMA_VERSION
 from ice3_bench.measures import MEASURES
 from ice3_bench.report import Report
 from ice3_bench.settings import policy
+from ice3_bench.settings.cluster import Cluster
 from ice3_bench.settings.matrix import DEFAULTS, Backend, Flags, Settings
 from ice3_probe import contract
 
@@ -45,6 +46,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[tool.ice3-bench.history]": policy.HistoryPolicy,
     "[tool.ice3-bench.bencher]": policy.BencherPolicy,
     "[tool.ice3-bench.*.thresholds.<measure>]": policy.Threshold,
+    "[tool.ice3-bench.cluster.<name>]": Cluster,
 }
 FORMATS: dict[str, tuple[type[BaseModel], str]] = {
     "report": (Report, "`results/<cell>/report.json`: everything that a session measured, every round included."),

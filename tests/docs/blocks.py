@@ -14,7 +14,7 @@ SHELL = ("sh", "shell", "bash", "console")
 """Languages of fenced blocks that are commands."""
 PROGRAMS = re.compile(
     r"(\$ )?((\S+/)?(nox|invoke|ice3-bench|python3?|pip|uv|git|gh|export|cd|tar|apt-get|curl|docker|printf|sbatch|srun"
-    r"|module|source|sqlite3|scp|ssh|mkdir|cp)|\./\S+|\.|[A-Z0-9_]+=\S*)(\s.*)?"
+    r"|promtool|module|source|sqlite3|scp|ssh|mkdir|cp)|\./\S+|\.|[A-Z0-9_]+=\S*)(\s.*)?"
 )
 """Lines that are commands in a block without a language."""
 SLOW = re.compile(r"<!-- slow(, exit code (?P<code>\d+))? -->")

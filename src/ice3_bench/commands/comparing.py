@@ -127,14 +127,7 @@ def compare(_context: Context) -> None:
     cells = cpu_cells(selected)
     if len(cells) < len(selected):
         console.print(f"{len(selected) - len(cells)} GPU cells are left out: revisions are compared on CPU cells.")
-    if options.given or options.against:
-        require_environments(cells)
-    if options.instructions:
-        if all(cell.backend.compiler is None for cell in cells):
-            named = listed([cell.id for cell in cells])
-            raise UsageError(f"--instructions counts those of compiled cells; no backend of {named} has a 'compiler'.")
-        if not options.on:
-            instructions.require_valgrind()
+    _require(options, cells)
     if options.on:
         bases = options.base or default_base(surroundings.project), options.contender
         _compare_there(surroundings, options.on, "compare", bases, cells, options.threads or settings.threads)
@@ -177,6 +170,20 @@ def compare(_context: Context) -> None:
     code = exit_code(comparison, options.undecided_exit)
     if code:
         raise InvokeExit(code=code)
+
+
+def _require(options: argparse.Namespace, cells: Sequence[Cell]) -> None:
+    """Raise UsageError if the cells cannot be compared as the options ask."""
+    if options.given or options.against:
+        require_environments(cells)
+        if options.on:
+            raise UsageError("--with and --against compare on this machine: leave out --on.")
+    if options.instructions:
+        if all(cell.backend.compiler is None for cell in cells):
+            named = listed([cell.id for cell in cells])
+            raise UsageError(f"--instructions counts those of compiled cells; no backend of {named} has a 'compiler'.")
+        if not options.on:
+            instructions.require_valgrind()
 
 
 def _compare_there(
