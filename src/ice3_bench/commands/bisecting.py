@@ -10,7 +10,6 @@ from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
 from ice3_bench.arguments import Parser
-from ice3_bench.cell.options import add_arrangement, add_strict_machine
 from ice3_bench.cell.preflight import begin
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.commands.comparing import positive, whole
@@ -25,6 +24,7 @@ from ice3_bench.files import write_atomically
 from ice3_bench.names import domain_text
 from ice3_bench.show.bisection import bisection_table
 from ice3_bench.show.console import make_console, working
+from ice3_bench.usage import add_arrangement, add_strict_machine
 
 if TYPE_CHECKING:
     import argparse
@@ -50,7 +50,7 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     )
     parser.add_argument("--budget", type=positive, default=75.0, help="seconds for each comparison")
     parser.add_argument("--threads", type=whole(1, 4096), help="OpenMP threads (default: those of pyproject.toml)")
-    add_arrangement(parser, settings)
+    add_arrangement(parser, settings.arrangement)
     add_strict_machine(parser)
     parser.add_argument("--quiet", action="store_true", help="print the table only")
     return parser.parse_args(given)
