@@ -99,6 +99,7 @@ def typecheck(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """Build the user guide in docs/_build; a broken link is an error."""
-    session.install(*nox.project.dependency_groups(PYPROJECT, "docs"))
+    """Build the user guide in docs/_build, its reference from the code; a broken link is an error."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "docs"), "-e", ".")
+    session.run("python", "docs/reference.py")
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build", *session.posargs)

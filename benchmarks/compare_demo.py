@@ -137,6 +137,7 @@ def compare(clone: Path, base: str, contender: str, arguments: list[str]) -> tup
             "compare",
             "--",
             "--quiet",
+            "--measure",  # the second and third pair run the same code
             "--base",
             base,
             "--contender",

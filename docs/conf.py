@@ -7,8 +7,10 @@ _METADATA = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_te
 
 project = _METADATA["name"]
 release = _METADATA["version"]
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 html_title = f"{project} {release}"
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
+myst_links_external_new_tab = True
+autodoc_member_order = "bysource"

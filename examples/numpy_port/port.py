@@ -37,6 +37,7 @@ class IceAdjust:
     """The component: it leaves its inputs alone and returns new arrays."""
 
     ignores: frozenset[str] = frozenset()
+    generated = "none"  # it runs as it stands
 
     def __init__(self, case: Case, cell: Cell, options: numpy_ice3.Options) -> None:
         self.outputs = frozenset(field.name for field in active(ICE_ADJUST, case.options) if field.is_output)

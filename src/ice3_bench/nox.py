@@ -36,6 +36,7 @@ UPLOAD = "Store what was measured in the local history and send it to Bencher if
 COMMENT = "Write the job summary, and the comment and check of the pull request (or the note on GitLab)."
 GPU = "Measure all GPU cells, then write the table results/gpu.md."
 COMPARE = "Compare two revisions on this machine: faster, slower, same or undecided."
+BISECT = "Find the first commit that is slower than a good one, with few comparisons."
 CALIBRATE = "Prove bench-compare on this machine: false alarms and power, with known slowdowns."
 CLUSTER = "Measure cells as jobs of a cluster (SLURM, PBS), one for each, and collect their results."
 TABLE = "Show one table of the newest results of all cells on this machine, to publish it."
@@ -71,6 +72,7 @@ def sessions(pyproject: str = "pyproject.toml") -> None:
     _define_group(harness, "bencher", BENCHER, "check (or setup, archive, fork-upload)")
     _define("bench-cluster", CLUSTER, _arguments(harness, "cluster.submit", extra="cluster"), reuse=True)
     _define("bench-compare", COMPARE, _arguments(harness, "compare"), reuse=True)
+    _define("bench-bisect", BISECT, _arguments(harness, "bisect"), reuse=True)
     _define("bench-calibrate", CALIBRATE, _arguments(harness, "calibrate"), reuse=True)
     _define("bench-table", TABLE, _arguments(harness, "table"))
     _define("bench-history", HISTORY, _arguments(harness, "history"))

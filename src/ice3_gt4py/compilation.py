@@ -90,6 +90,8 @@ class Build:
         Raise instead of compiling when a stencil is not in the cache.
     building
         Called with the name of each stencil that is compiled; what it returns lasts as long.
+    built
+        Every stencil that was built or loaded, by its name.
     """
 
     backend: str
@@ -105,6 +107,7 @@ class Build:
     cache: Path | None = None
     cached_only: bool = False
     building: Pieces = field(default=nullcontext, repr=False, compare=False)
+    built: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -221,7 +224,7 @@ class Build:
         annotations = dict(definition.__annotations__)
         try:
             with _compiler_arguments(self.compiler, self.compile_args), _without_garbage_collection():
-                return gtscript.stencil(
+                self.built[name] = gtscript.stencil(
                     backend=self.backend,
                     definition=definition,
                     name=name,
@@ -233,6 +236,7 @@ class Build:
                     format_source=False,  # a third of the time of building a Python stencil
                     **options,
                 )
+            return self.built[name]
         except ValueError as failure:
             if cached_only and "not up to date in the cache" in str(failure):
                 raise NotCachedError(f"Stencil '{definition.__name__}' is not in the cache.") from failure

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ice3_gt4py.compilation import Build, NotCachedError
+from ice3_gt4py.generated import combined
 from ice3_gt4py.storages import from_arrays, to_array
 from ice3_probe.contract import IceAdjustOptions, RainIceOptions, UnknownComponent, select
 
@@ -83,6 +84,12 @@ class Ice3:
         self._component, self._timestep = component, timestep
         self._state: State = {}
         self._pristine: State = {}
+
+    @property
+    def generated(self) -> str:
+        """Digest of the code that GT4Py generated for its stencils."""
+        build = self._component.build
+        return combined(build.built, build.cache)
 
     @property
     def reset_bytes(self) -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from ice3_probe.code import code_digest
 from ice3_probe.fields import (
     ICE_ADJUST,
     MICROPHYSICS,
@@ -54,6 +55,7 @@ __all__ = [
     "UnknownComponent",
     "Unsupported",
     "active",
+    "code_digest",
     "from_phyex",
     "select",
 ]
@@ -124,7 +126,7 @@ class Runnable(Protocol):
     ignores
         Names of the inputs that it does not know. Cells in which one of them is not zero are left out of the accuracy.
 
-    Five more attributes are optional:
+    Six more attributes are optional:
 
     cached : bool
         Whether everything compiled was loaded from ``Cell.cache``. Without it, a build counts as cached if that folder
@@ -133,6 +135,11 @@ class Runnable(Protocol):
         Bytes that it keeps for ``reset`` only. They do not count as its memory.
     remark : str
         What it chose or found, such as the size of its blocks: recorded with each timing, and shown below the table.
+    generated : str
+        Digest of the code that was generated for it (``code_digest``), without what changes although the code does not.
+        With it, ``bench-compare`` calls two revisions the same without measuring them if all that runs is equal: the
+        generated code, the other modules of the port, and the packages. The files of ``compiled-sources`` that are
+        Python do not count then, since what they make of a run is generated.
     device_input : bool
         In GPU cells: ``load`` takes CuPy arrays in the dtype of the cell.
     device_layout : "C" or "F"

@@ -240,7 +240,21 @@ class CountInstructions:
     times: int
 
 
-Request = Load | Start | End | MeasureMemory | Prepare | MeasureBlock | CountInstructions
+@dataclass(frozen=True)
+class DescribeCode:
+    """Run a component once and say what code it executed; answered by ``Code``.
+
+    Attributes
+    ----------
+    folders
+        Where the modules of the port are imported from.
+    """
+
+    benchmark: Benchmark
+    folders: tuple[str, ...]
+
+
+Request = Load | Start | End | MeasureMemory | Prepare | MeasureBlock | CountInstructions | DescribeCode
 
 
 # --- What it answers --------------------------------------------------------------------------------------------------
@@ -642,6 +656,22 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class Code:
+    """The code that a run executed.
+
+    Attributes
+    ----------
+    generated
+        The port's digest of what was generated; empty if it gives none.
+    modules
+        Digest of each module that was imported from the folders of the port, by its path.
+    """
+
+    generated: str
+    modules: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Device:
     """Facts about the GPU; ``smi`` is nvidia-smi's line while the device copies."""
 
@@ -654,7 +684,8 @@ class Device:
 
 Answer = (
     Done | Failure | Remark | Collected | Started | Finished | Failed | Building | PieceBuilt | Built | Checked
-    | Explained | Deciding | Diagnosis | Judged | Made | DataSetFound | Rounds | Timed | Peak | Prepared | Device
+    | Explained | Deciding | Diagnosis | Judged | Made | DataSetFound | Rounds | Timed | Peak | Prepared | Code
+    | Device
 )  # fmt: skip
 Message = Job | Recipe | Request | Answer
 Record = TypeVar("Record")

@@ -24,8 +24,11 @@ import numpy as np
 
 from ice3_probe.building import telling
 from ice3_probe.cases import instance_of, load_everything, weather
+from ice3_probe.code import loaded_modules
 from ice3_probe.messages import (
+    Code,
     CountInstructions,
+    DescribeCode,
     Done,
     End,
     Failure,
@@ -106,6 +109,7 @@ class Server:
             MeasureBlock: self.block,
             MeasureMemory: self.memory,
             CountInstructions: self.count,
+            DescribeCode: self.describe,
         }
         if type(request) not in work:
             return Failure(f"A worker cannot answer {type(request).__name__}.")
@@ -164,6 +168,16 @@ class Server:
             peak = reader.metadata.peak_memory
         dump.unlink()
         return Peak(benchmark.name, peak - instance.reset_bytes)
+
+    def describe(self, request: DescribeCode) -> Code:
+        """Run the component once and say what code that was; nothing of a port that does not tell what it generated."""
+        instance = instance_of(self.port, self.cell, request.benchmark)
+        generated = str(getattr(instance.runnable, "generated", ""))
+        if not generated:
+            return Code("", {})
+        instance.reset()
+        instance.run_checked()  # what it imports on the way counts
+        return Code(generated, loaded_modules([Path(folder) for folder in request.folders]))
 
     def count(self, request: CountInstructions) -> Done:
         """Run the component inside the C function ``collected``, as valgrind wants it, once it has settled."""

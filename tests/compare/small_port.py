@@ -1,6 +1,7 @@
 """A port of the contract with known cost and errors, written into the repositories of the tests.
 
-The tests edit WORK and ERRORS. The variable HANG names where it waits for ever, after it has made the file HANGING.
+The tests edit WORK, ERRORS and GENERATED. The variable HANG names where it waits for ever, after it has made the file
+HANGING.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ WORK = {"ice_adjust": 40, "ice_adjust:beta": 40}
 """Passes over the fields in one run."""
 ERRORS = {"rvs": 1e-15, "rcs": 1e-15}
 """Relative error of each output."""
+GENERATED = ""
+"""Digest of its generated code."""
 LATE = 0.0
 """Seconds that the first read after a run takes."""
 
@@ -48,6 +51,7 @@ def aligned(shape: tuple[int, ...]) -> NDArray[np.float64]:
 class Component:
     outputs = frozenset(ERRORS)
     ignores: frozenset[str] = frozenset()
+    generated = GENERATED
 
     def __init__(self, case: contract.Case) -> None:
         self.name, self.domain = case.component, case.domain

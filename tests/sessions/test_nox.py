@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[2]
 NAMES = {
-    *("bench-gpu", "bench-upload", "bench-comment", "bencher", "bench-compare", "bench-calibrate", "bench-history"),
+    *("bench-gpu", "bench-upload", "bench-comment", "bencher", "bench-compare", "bench-bisect", "bench-calibrate"),
+    *("bench-history",),
     *("bench-cluster", "bench-report", "bench-export", "bench-pack", "bench-table", "port"),
 }
 FOREIGN = """

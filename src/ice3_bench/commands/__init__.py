@@ -10,6 +10,7 @@ from invoke.program import Program
 from ice3_bench.commands import (
     bench,
     bencher,
+    bisecting,
     cleaning,
     cluster,
     comparing,
@@ -30,6 +31,7 @@ namespace = Collection(
     bench.bench,
     bench.gpu,
     bench.upload,
+    bisecting.bisect_task,
     cleaning.clean,
     publishing.comment_task,
     comparing.calibrate,

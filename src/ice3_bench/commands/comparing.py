@@ -26,6 +26,7 @@ from ice3_bench.compare.cases import cpu_cells, default_cell, select
 from ice3_bench.compare.comparison import Request, compare_revisions
 from ice3_bench.compare.pairs import Protocol
 from ice3_bench.compare.preparation import Workshop
+from ice3_bench.compare.requirements import parse_requirement, require_environments
 from ice3_bench.compare.result import FILE, exit_code
 from ice3_bench.compare.revisions import WORKTREE, checked_out, default_base
 from ice3_bench.compare.sides import Sides
@@ -50,20 +51,23 @@ UNPROVEN = "the error rates on this machine are not known: nox -s bench-calibrat
 OLD = "the error rates known here are of an older version of the procedure: nox -s bench-calibrate measures them again"
 
 
-def _positive(text: str) -> float:
+def positive(text: str) -> float:
+    """Read a positive number, as a type of an option."""
     value = float(text)
     if not 0.0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not positive")
     return value
 
 
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def whole(text: str) -> int:
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return a type of an option: whole numbers from ``least`` to ``most``."""
+
+    def parsed(text: str) -> int:
         if not text.isdigit() or not least <= int(text) <= most:
             raise argparse.ArgumentTypeError(f"{text} is not a whole number from {least} to {most}")
         return int(text)
 
-    return whole
+    return parsed
 
 
 def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
@@ -87,16 +91,26 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     parser.add_argument("--domain", help="domain instead of each backend's compare-domain, such as 100x100x90")
     add_arrangement(parser, settings.arrangement)
     add_strict_machine(parser)
-    parser.add_argument("--threads", type=_whole(1, 4096), help="OpenMP threads (default: those of pyproject.toml)")
-    parser.add_argument("--budget", type=_positive, default=75.0, help="seconds for each benchmark")
-    parser.add_argument("--total", type=_positive, default=1200.0, help="seconds for all; the budgets shrink to fit")
+    parser.add_argument("--threads", type=whole(1, 4096), help="OpenMP threads (default: those of pyproject.toml)")
+    parser.add_argument("--budget", type=positive, default=75.0, help="seconds for each benchmark")
+    parser.add_argument("--total", type=positive, default=1200.0, help="seconds for all; the budgets shrink to fit")
     parser.add_argument("--instructions", action="store_true", help="also count instructions, with valgrind")
-    parser.add_argument(
-        "--undecided-exit", type=_whole(0, 255), default=0, help="exit code when something is undecided"
-    )
+    parser.add_argument("--undecided-exit", type=whole(0, 255), default=0, help="exit code when something is undecided")
     parser.add_argument(
         "--on", metavar="CLUSTER", help="one job of a cluster of pyproject.toml instead of this machine"
     )
+    parser.add_argument(
+        "--with",
+        dest="given",
+        nargs="+",
+        type=parse_requirement,
+        default=(),
+        help="requirements of the contender, such as gt4py==1.1.12, instead of its own; both sides are the same files",
+    )
+    parser.add_argument(
+        "--against", nargs="+", type=parse_requirement, default=(), help="the same for the base (default: its own)"
+    )
+    parser.add_argument("--measure", action="store_true", help="measure also what runs the same code on both sides")
     parser.add_argument("--quiet", action="store_true", help="print the table only")
     return parser.parse_args(given)
 
@@ -113,12 +127,7 @@ def compare(_context: Context) -> None:
     cells = cpu_cells(selected)
     if len(cells) < len(selected):
         console.print(f"{len(selected) - len(cells)} GPU cells are left out: revisions are compared on CPU cells.")
-    if options.instructions:
-        if all(cell.backend.compiler is None for cell in cells):
-            named = listed([cell.id for cell in cells])
-            raise UsageError(f"--instructions counts those of compiled cells; no backend of {named} has a 'compiler'.")
-        if not options.on:
-            instructions.require_valgrind()
+    _require(options, cells)
     if options.on:
         bases = options.base or default_base(surroundings.project), options.contender
         _compare_there(surroundings, options.on, "compare", bases, cells, options.threads or settings.threads)
@@ -138,6 +147,8 @@ def compare(_context: Context) -> None:
         arrangement=options.arrangement,
         total=options.total,
         instructions=options.instructions,
+        requirements=Sides(options.against, options.given),
+        measured=options.measure,
     )
 
     def store(comparison: Comparison) -> None:
@@ -159,6 +170,20 @@ def compare(_context: Context) -> None:
     code = exit_code(comparison, options.undecided_exit)
     if code:
         raise InvokeExit(code=code)
+
+
+def _require(options: argparse.Namespace, cells: Sequence[Cell]) -> None:
+    """Raise UsageError if the cells cannot be compared as the options ask."""
+    if options.given or options.against:
+        require_environments(cells)
+        if options.on:
+            raise UsageError("--with and --against compare on this machine: leave out --on.")
+    if options.instructions:
+        if all(cell.backend.compiler is None for cell in cells):
+            named = listed([cell.id for cell in cells])
+            raise UsageError(f"--instructions counts those of compiled cells; no backend of {named} has a 'compiler'.")
+        if not options.on:
+            instructions.require_valgrind()
 
 
 def _compare_there(
@@ -189,16 +214,16 @@ def _calibrations(surroundings: Surroundings, request: Request) -> str:
 
 def _parse_calibration(given: list[str]) -> argparse.Namespace:
     parser = Parser(prog="nox -s bench-calibrate --", description="Prove bench-compare here.")
-    parser.add_argument("--budget", type=_positive, default=3600.0, help="seconds of trials")
+    parser.add_argument("--budget", type=positive, default=3600.0, help="seconds of trials")
     parser.add_argument(
-        "--trials", type=_whole(1, 10**6), default=100, help="trials of each kind, those already stored included"
+        "--trials", type=whole(1, 10**6), default=100, help="trials of each kind, those already stored included"
     )
     parser.add_argument("--fresh", action="store_true", help="start over instead of adding to what is stored")
     parser.add_argument("--cell", help="cell of the matrix (default: the first compiled CPU cell in float64)")
     parser.add_argument("--component", default="ice_adjust", help="component to run")
     parser.add_argument("--domain", help="domain instead of the backend's compare-domain")
     add_strict_machine(parser)
-    parser.add_argument("--injected", type=_positive, nargs="+", default=[0.02, 0.03], help="known slowdowns")
+    parser.add_argument("--injected", type=positive, nargs="+", default=[0.02, 0.03], help="known slowdowns")
     parser.add_argument(
         "--on", metavar="CLUSTER", help="one job of a cluster of pyproject.toml instead of this machine"
     )

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ice3_bench.names import Domain
-    from ice3_bench.settings.matrix import Cell
+    from ice3_bench.settings.matrix import Cell, Settings
     from ice3_probe.messages import Arrangement, Benchmark
 
+_SLASHES = 3
+"""In the name of a benchmark: component/backend/precision/domain."""
 COUNTED_DOMAIN = (16, 16, 60)
 """Largest domain on which instructions are counted; valgrind runs 50 times as long as the processor."""
 
@@ -76,6 +78,25 @@ def select(
         names = ", ".join(one.name for group in known.values() for one in group)
         raise UsageError(f"No benchmark contains {' or '.join(wanted)}: there are {names}.")
     return {cell: group for cell, group in chosen.items() if group}
+
+
+def only(settings: Settings, text: str, arrangement: Arrangement) -> tuple[Cell, Benchmark]:
+    """Return the one benchmark that ``text`` names, whole or in part; a part is looked for in the default cell.
+
+    Raises
+    ------
+    UsageError
+        If it names none, or several.
+    """
+    cell, domain, components = default_cell(settings.cells), None, list[str]()
+    if text.count("/") >= _SLASHES:
+        name = BenchmarkName.parse(text)
+        cell, domain, components = settings.cell(name.backend, name.precision), name.extent, [name.component]
+    (found,) = select(cpu_cells([cell]), domain, [text], components, arrangement).values()
+    exact = [one for one in found if one.name == text] or found
+    if len(exact) > 1:
+        raise UsageError(f"'{text}' names {len(exact)} benchmarks, choose one: {', '.join(one.name for one in exact)}.")
+    return cell, exact[0]
 
 
 def counted(benchmark: Benchmark) -> Benchmark:

@@ -6,7 +6,8 @@ import shutil
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,17 +15,20 @@ from ice3_bench.cell.lock import locked
 from ice3_bench.compare import instructions
 from ice3_bench.compare.accuracy import compare_accuracy
 from ice3_bench.compare.cases import counted, select
-from ice3_bench.compare.pairs import Pairs, Protocol, judge, measure, measure_memory
+from ice3_bench.compare.pairs import Pairs, Protocol, build_all, judge, measure
 from ice3_bench.compare.preparation import Workshop, build, check_accuracy, traced
+from ice3_bench.compare.requirements import none_given
 from ice3_bench.compare.result import BenchmarkComparison, CellComparison, Compared, Comparison
 from ice3_bench.compare.revisions import WORKTREE, checked_out, default_base
+from ice3_bench.compare.sameness import unmeasured
 from ice3_bench.compare.sides import Sides
 from ice3_bench.compare.workers import Crew, SideError
 from ice3_probe.messages import STANDARD_ARRANGEMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from ice3_bench.compare.pairs import Built
     from ice3_bench.compare.revisions import Revision
     from ice3_bench.compare.sides import Label
     from ice3_bench.compare.verdict import Decision
@@ -60,6 +64,12 @@ class Request:
         Seconds for all; the budgets shrink to fit.
     instructions
         Whether instructions are counted.
+    requirements
+        What each side gets instead of its own. If any is given and no base, both sides are the contender's files.
+    measured
+        Whether also sides that run the same code are measured.
+    accuracy
+        Whether the accuracy of both sides is compared.
     """
 
     cells: Sequence[Cell]
@@ -73,6 +83,9 @@ class Request:
     arrangement: Arrangement = STANDARD_ARRANGEMENT
     total: float = 1200.0
     instructions: bool = False
+    requirements: Sides[Sequence[str]] = field(default_factory=none_given)
+    measured: bool = False
+    accuracy: bool = True
 
 
 def compare_revisions(
@@ -112,15 +125,13 @@ def compare_revisions(
     cells = [cell for cell in cells if cell.id in chosen]
     with (
         locked(results / LOGS / ".lock", "Revisions are being compared"),
-        checked_out(project, request.base or default_base(project, settings.bencher.base_branches)) as base,
-        checked_out(project, request.contender) as contender,
+        _both(project, settings, request) as revisions,
         tempfile.TemporaryDirectory(prefix="ice3-bench-") as scratch,
     ):
-        revisions = Sides(base, contender)
-        workshop = Workshop(project, settings, revisions, request.threads, Path(scratch))
+        workshop = Workshop(project, settings, revisions, request.threads, Path(scratch), request.requirements)
         workshop.require_ports(cells)
         comparison = Comparison(
-            **{label: _compared(revision) for label, revision in revisions.items()},
+            **{label: _compared(revision, request.requirements[label]) for label, revision in revisions.items()},
             arrangement=request.arrangement,
             calibration=calibration,
         )
@@ -129,8 +140,8 @@ def compare_revisions(
         for number, cell in enumerate(cells):
             start = time.monotonic()
             for_pairs = max(deadline - start - aside * (len(cells) - number), 1.0)
-            one = _Cell(cell, chosen[cell.id], workshop, _emptied(results / LOGS / cell.id), family, notify)
-            comparison.cells.append(one.compare(_shared(request.protocol, for_pairs / left), request.instructions))
+            one = _Cell(cell, chosen[cell.id], request, workshop, _emptied(results / LOGS / cell.id), family, notify)
+            comparison.cells.append(one.compare(_shared(request.protocol, for_pairs / left)))
             left -= len(chosen[cell.id])
             # What a cell takes besides its pairs, measured on the last one: environments, stencils, memory, accuracy.
             aside = time.monotonic() - start - sum(benchmark.seconds for benchmark in comparison.cells[-1].benchmarks)
@@ -138,8 +149,27 @@ def compare_revisions(
     return comparison
 
 
-def _compared(revision: Revision) -> Compared:
-    return Compared(name=revision.name, commit=revision.commit, uncommitted=revision.uncommitted)
+@contextmanager
+def _both(project: Path, settings: Settings, request: Request) -> Iterator[Sides[Revision]]:
+    """Check out both revisions; without a base, what differs may be the requirements of one revision."""
+    if request.base is None and any(request.requirements):
+        with checked_out(project, request.contender) as revision:
+            yield Sides(revision, revision)
+        return
+    with (
+        checked_out(project, request.base or default_base(project, settings.bencher.base_branches)) as base,
+        checked_out(project, request.contender) as contender,
+    ):
+        yield Sides(base, contender)
+
+
+def _compared(revision: Revision, requirements: Sequence[str]) -> Compared:
+    return Compared(
+        name=revision.name,
+        commit=revision.commit,
+        uncommitted=revision.uncommitted,
+        requirements=list(requirements),
+    )
 
 
 def _emptied(folder: Path) -> Path:
@@ -168,12 +198,13 @@ class _Cell:
 
     cell: Cell
     benchmarks: list[Benchmark]
+    request: Request
     workshop: Workshop
     folder: Path
     family: int
     notify: Callable[[str], None]
 
-    def compare(self, protocol: Protocol, count: bool) -> CellComparison:
+    def compare(self, protocol: Protocol) -> CellComparison:
         """Compare the cell; the result says what could not be measured."""
         result = CellComparison(
             cell=self.cell.id,
@@ -189,9 +220,12 @@ class _Cell:
             return result
         result.remarks += remarks
         self._measure(result, sides, protocol)
-        self.notify(f"accuracy of {self.cell.id}")
-        compare_accuracy(result, sides.map(lambda side: check_accuracy(side, self.folder, _failed(result, side.label))))
-        if count and self.cell.backend.compiler is not None:
+        if self.request.accuracy:
+            self.notify(f"accuracy of {self.cell.id}")
+            compare_accuracy(
+                result, sides.map(lambda side: check_accuracy(side, self.folder, _failed(result, side.label)))
+            )
+        if self.request.instructions and self.cell.backend.compiler is not None:
             self._count(result)
         return result
 
@@ -200,17 +234,18 @@ class _Cell:
         crew = Crew(sides, self.folder, self.notify)
         group = [Pairs(benchmark) for benchmark in self.benchmarks]
         threads = sides.contender.job.cell.threads
-        peaks = measure_memory(replace(crew, sides=sides.map(traced)), group, self.notify)
+        built = build_all(replace(crew, sides=sides.map(traced)), group, self.notify)
+        known = {} if self.request.measured else _same_code(sides, built)
         decisions = measure(
             crew,
-            [pairs for pairs in group if pairs.problem is None],
+            [pairs for pairs in group if pairs.problem is None and pairs.name not in known],
             protocol,
             self.family,
             lambda sound: judge(sound, protocol.rule, self.family, threads),
             self.notify,
         )
         for pairs, benchmark in zip(group, result.benchmarks, strict=True):
-            _fill(benchmark, pairs, decisions.get(pairs.name), peaks.get(pairs.name))
+            _fill(benchmark, pairs, (known | decisions).get(pairs.name), built.get(pairs.name))
         _keep_remarks(result, crew)
 
     def _count(self, result: CellComparison) -> None:
@@ -237,12 +272,18 @@ def _failed(result: CellComparison, label: Label) -> set[str]:
     return {benchmark.component for benchmark in result.benchmarks if benchmark.at_fault == label}
 
 
-def _fill(benchmark: BenchmarkComparison, pairs: Pairs, decision: Decision | None, peaks: Sides[int] | None) -> None:
+def _same_code(sides: Sides[Side], built: dict[str, Sides[Built]]) -> dict[str, Decision]:
+    """Return the verdicts that need no measurement, by the name of the benchmark."""
+    found = {name: unmeasured(sides, both.map(lambda one: one.code)) for name, both in built.items()}
+    return {name: decision for name, decision in found.items() if decision is not None}
+
+
+def _fill(benchmark: BenchmarkComparison, pairs: Pairs, decision: Decision | None, built: Sides[Built] | None) -> None:
     benchmark.missing, benchmark.at_fault, benchmark.seconds = pairs.problem, pairs.at_fault, pairs.seconds
-    if peaks is not None:
-        benchmark.base_bytes, benchmark.contender_bytes = peaks
-    if decision is not None:
-        benchmark.decision = decision
+    if built is not None:
+        benchmark.base_bytes, benchmark.contender_bytes = built.map(lambda one: one.bytes)
+    benchmark.decision = decision
+    if decision is not None and decision.pairs:
         benchmark.base_ns, benchmark.contender_ns = pairs.minimum.map(statistics.median)
         benchmark.wall_change = statistics.median(pairs.ratios("wall")) - 1.0
         benchmark.preempted = pairs.preempted

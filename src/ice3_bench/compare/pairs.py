@@ -240,15 +240,23 @@ def load(workers: Sides[Worker], benchmark: messages.Benchmark) -> None:
         worker.answer(messages.Done)
 
 
-def measure_memory(crew: Crew, group: list[Pairs], notify: Callable[[str], None]) -> dict[str, Sides[int]]:
-    """Build each benchmark on both sides, run it once and return the peak memory by name; failures are noted.
+@dataclass(frozen=True)
+class Built:
+    """Peak memory of a benchmark that was built, and the code that it executes."""
+
+    bytes: int
+    code: messages.Code
+
+
+def build_all(crew: Crew, group: list[Pairs], notify: Callable[[str], None]) -> dict[str, Sides[Built]]:
+    """Build each benchmark on both sides and run it once; return what that shows, by name. Failures are noted.
 
     Parameters
     ----------
     crew
         Its processes run with the allocator that memray can trace.
     """
-    peaks: dict[str, Sides[int]] = {}
+    found: dict[str, Sides[Built]] = {}
     waiting = list(group)
     while waiting:
         with crew.started() as workers:
@@ -257,26 +265,28 @@ def measure_memory(crew: Crew, group: list[Pairs], notify: Callable[[str], None]
                     pairs = waiting.pop(0)
                     notify(f"building and memory of {pairs.name}")
                     load(workers, pairs.benchmark)
-                    peaks[pairs.name] = Sides.of(
-                        lambda label, pairs=pairs: _peak(  # type: ignore[misc]
+                    found[pairs.name] = Sides.of(
+                        lambda label, pairs=pairs: _build(  # type: ignore[misc]
                             workers[label], crew.sides[label], pairs.benchmark
                         )
                     )
             except SideError as error:  # the others go on with new workers
                 pairs.fail(error)
-    return peaks
+    return found
 
 
-def _peak(worker: Worker, side: Side, benchmark: messages.Benchmark) -> int:
-    """Return the peak memory of a process that finds everything compiled: what a compiler takes does not count."""
+def _build(worker: Worker, side: Side, benchmark: messages.Benchmark) -> Built:
+    """Measure in a process that finds everything compiled: what a compiler takes does not count."""
     request = messages.MeasureMemory(benchmark, str(side.interpreter.scratch / "peak.bin"))
+    folders = tuple(str(folder) for folder in side.interpreter.path[1:])  # the first is the probe's
     before = _files(side.job.cell.cache)
-    with worker.process():
-        peak = worker.request(request, messages.Peak).bytes
-    if _files(side.job.cell.cache) == before:
-        return peak
-    with worker.process():  # some ports compile for each shape
-        return worker.request(request, messages.Peak).bytes
+    for _ in range(2):  # some ports compile for each shape
+        with worker.process():
+            peak = worker.request(request, messages.Peak).bytes
+            code = worker.request(messages.DescribeCode(benchmark, folders), messages.Code)
+        if _files(side.job.cell.cache) == before:
+            break
+    return Built(peak, code)
 
 
 def _files(folder: Path) -> set[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ice3_bench.cell.environment import make_environment
@@ -11,8 +11,10 @@ from ice3_bench.cell.probe import make_interpreter, make_job, phyex_checkout
 from ice3_bench.cell.processes import is_complete, run
 from ice3_bench.cell.toolchain import stencil_cache
 from ice3_bench.compare.accuracy import Accuracy
+from ice3_bench.compare.requirements import none_given, replaced
 from ice3_bench.compare.revisions import WORKTREE, require_port
 from ice3_bench.compare.sides import LABELS, Sides
+from ice3_bench.compare.stack import Stack
 from ice3_bench.compare.workers import Side, SideError, ended
 from ice3_bench.errors import PassError, UsageError
 from ice3_bench.settings.matrix import load_settings
@@ -38,6 +40,8 @@ class Workshop:
         Those of the working tree.
     scratch
         For the working directories of the processes.
+    requirements
+        Requirements that replace those of the same packages, or are added.
     """
 
     project: Path
@@ -45,6 +49,7 @@ class Workshop:
     revisions: Sides[Revision]
     threads: int
     scratch: Path
+    requirements: Sides[Sequence[str]] = field(default_factory=none_given)
 
     def require_ports(self, cells: Sequence[Cell]) -> None:
         """Raise UsageError if, in every cell, a revision is older than the port."""
@@ -100,7 +105,7 @@ class Workshop:
     def _prepare(self, label: Label, cell: Cell, benchmarks: Sequence[messages.Benchmark], profile: str) -> _Prepared:
         revision = self.revisions[label]
         settings, borrowed = self._settings(label, cell)
-        own = _described(settings, cell)
+        own = self._with_requirements(label, _described(settings, cell))
         cache = self.project / ".cache"
         scratch = self.scratch / label
         compile_args = settings.compile_args(own.backend, profile)
@@ -127,7 +132,16 @@ class Workshop:
             benchmarks=benchmarks,
             phyex=phyex_checkout(self.project, self.settings),
         )
-        return _Prepared(Side(label, interpreter, job), environment, own, borrowed)
+        stack = Stack.of(environment, own.backend, revision.tree)
+        return _Prepared(Side(label, interpreter, job, stack), environment, own, borrowed)
+
+    def _with_requirements(self, label: Label, cell: Cell) -> Cell:
+        """Return a cell with the requirements that are given for a side."""
+        given = self.requirements[label]
+        if not given:
+            return cell
+        requirements = replaced(cell.backend.requirements, given)
+        return cell.model_copy(update={"backend": cell.backend.model_copy(update={"requirements": requirements})})
 
     @property
     def _port_home(self) -> Path:

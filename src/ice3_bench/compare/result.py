@@ -53,11 +53,14 @@ class Compared(_Record):
     commit: Line
     uncommitted: bool = False
     """Whether its files differ from the commit."""
+    requirements: list[Line] = Field(default_factory=list)
+    """What it had instead of the requirements of its own."""
 
     @property
     def text(self) -> str:
-        """Name and short commit."""
-        return f"{self.name} ({self.commit[:12]}{' and uncommitted changes' if self.uncommitted else ''})"
+        """Name, short commit, and what it had instead of its own requirements."""
+        others = f" with {' '.join(self.requirements)}" if self.requirements else ""
+        return f"{self.name} ({self.commit[:12]}{' and uncommitted changes' if self.uncommitted else ''}){others}"
 
 
 class Count(_Record):

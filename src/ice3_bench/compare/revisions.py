@@ -30,6 +30,10 @@ YOUNG = 60.0
 """Seconds in which a folder is left alone."""
 
 
+class RevisionError(UsageError):
+    """A revision cannot be measured with the port."""
+
+
 @dataclass(frozen=True)
 class Revision:
     """A tree to measure.
@@ -80,7 +84,7 @@ def default_base(project: Path, base_branches: Sequence[str] = ()) -> str:
     UsageError
         If no default branch is found, or the history is too shallow to hold the merge base.
     """
-    head = _commit(project, "HEAD")  # raises if git knows no commit at all
+    head = resolved(project, "HEAD")  # raises if git knows no commit at all
     name = nearest(project, base_branches)
     first = () if name is None else (f"origin/{name}", name)
     for branch in (*first, "origin/HEAD", "origin/main", "origin/master", "main", "master"):
@@ -89,7 +93,7 @@ def default_base(project: Path, base_branches: Sequence[str] = ()) -> str:
         except UsageError:
             continue
         base = _merge_base(project, tip, branch)
-        return base if base != head or changes(project) else _commit(project, "HEAD~1")
+        return base if base != head or changes(project) else resolved(project, "HEAD~1")
     raise UsageError(
         "There is no branch main or master to compare with: name a revision with --base REV." + _if_shallow(project)
     )
@@ -123,7 +127,7 @@ def checked_out(project: Path, name: str) -> Iterator[Revision]:
     UsageError
         If git knows no such revision.
     """
-    commit = _commit(project, "HEAD" if name == WORKTREE else name)
+    commit = resolved(project, "HEAD" if name == WORKTREE else name)
     _remove_abandoned(project)
     with (
         tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder,
@@ -183,10 +187,17 @@ def _abandoned(folder: Path) -> bool:
     return True
 
 
-def _commit(project: Path, name: str) -> str:
+def resolved(project: Path, name: str) -> str:
+    """Return the commit that a revision names; ``REV...`` is the merge base of REV and HEAD.
+
+    Raises
+    ------
+    UsageError
+        If git knows none, or the project is not in a repository.
+    """
     git(project, "rev-parse", "--git-dir")  # raises if there is no repository, or one that git does not trust
     if name.endswith("..."):  # as in git diff REV...
-        return _merge_base(project, _commit(project, name.removesuffix("...")), name.removesuffix("..."))
+        return _merge_base(project, resolved(project, name.removesuffix("...")), name.removesuffix("..."))
     for spelling in (name, f"refs/remotes/origin/{name}"):  # a clone of one branch has the others there only
         try:
             found = git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{spelling}^{{commit}}")
@@ -216,7 +227,7 @@ def require_port(project: Path, revision: Revision, port: str, pythonpath: Seque
 
     Raises
     ------
-    UsageError
+    RevisionError
         If the revision's tree lacks them; the message names the first revision that can be compared.
     """
     wanted = _wanted(revision.tree, port, pythonpath)
@@ -224,7 +235,7 @@ def require_port(project: Path, revision: Revision, port: str, pythonpath: Seque
         return
     first = _first_with(project, revision, wanted)
     can = f"the first revision that can be compared is {first}" if first else "no commit has it: commit it first"
-    raise UsageError(f"{revision} cannot be compared, since it lacks {wanted[0]} of port {port}; {can}.")
+    raise RevisionError(f"{revision} cannot be compared, since it lacks {wanted[0]} of port {port}; {can}.")
 
 
 def _wanted(tree: Path, port: str, pythonpath: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from ice3_bench.cell.processes import started
 from ice3_bench.compare.sides import Label, Sides
+from ice3_bench.compare.stack import Stack
 from ice3_bench.errors import PassError
 from ice3_probe import messages
 
@@ -48,6 +49,7 @@ class Side:
     label: Label
     interpreter: Interpreter
     job: messages.Job
+    stack: Stack = field(default_factory=Stack)
 
 
 @dataclass

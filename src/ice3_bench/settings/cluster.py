@@ -51,6 +51,7 @@ class Resources(_Table):
     partition: Line | None = None
     """Partition (SLURM) or queue (PBS); None: the cluster's default."""
     account: Line | None = None
+    """Account that pays for the jobs."""
     qos: Line | None = None
     """Quality of service (SLURM)."""
     time: Annotated[str, AfterValidator(_time)] = "02:00:00"
@@ -73,6 +74,7 @@ class Cluster(Resources):
     """The table of a cluster."""
 
     scheduler: Literal["slurm", "pbs"]
+    """What runs the jobs."""
     gpu: dict[str, Any] = Field(default_factory=dict)
     """What is different for GPU cells."""
     before: tuple[Line, ...] = ()

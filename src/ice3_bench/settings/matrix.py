@@ -84,6 +84,7 @@ class Backend(_Strict):
     id: Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=LONGEST)]
     """The name in session ids (no colon)."""
     device: Literal["cpu", "gpu"] = "cpu"
+    """What it runs on."""
     port: Annotated[str, Field(min_length=1)]
     """Module with ``create``, or a file of the project that ends with ``.py``."""
     pythonpath: tuple[str, ...] = ()
@@ -109,6 +110,7 @@ class Backend(_Strict):
     compiled_sources: tuple[str, ...] = ()
     """Patterns of files whose change forces a rebuild, besides those that the port's own cache tracks."""
     tags: tuple[str, ...] = ()
+    """Groups for ``nox -t`` and ``--cells``; the precision and the device are always among them."""
     domains: Annotated[tuple[Domain, ...], Field(min_length=1)] = ("50x50x60",)
     """Domains it is measured on."""
     compare_domain: Domain | None = None
@@ -134,12 +136,15 @@ class Flags(_Strict):
     """The table ``[tool.ice3-bench.flags.<compiler>]``: arguments by profile, and more by architecture."""
 
     production: tuple[str, ...] = ()
+    """What is timed."""
     strict: tuple[str, ...] = ()
     """The specification's arithmetic, which is held to tighter tolerances."""
     instructions: tuple[str, ...] = ()
     """What valgrind can run, for ``bench-compare --instructions``."""
     x86_64: Flags | None = Field(default=None, alias="x86_64")
+    """Added on machines of this architecture."""
     aarch64: Flags | None = None
+    """Added on machines of this architecture."""
 
     def arguments(self, profile: str, architecture: str) -> tuple[str, ...]:
         """Return the arguments of a profile on an architecture (``platform.machine()``)."""
@@ -171,12 +176,15 @@ class Settings(_Strict):
     """The table ``[tool.ice3-bench]``."""
 
     precisions: Annotated[tuple[Literal["float32", "float64"], ...], Field(min_length=1)]
+    """Precisions of every backend."""
     threads: Annotated[int, Field(ge=1)] = 1
+    """OpenMP threads."""
     flags: dict[Compiler, Flags]
     """Compiler arguments by compiler, profile and architecture."""
     default_port: dict[str, Any] = Field(default_factory=dict)
     """Keys of the backends that name no port."""
     backends: Annotated[tuple[Backend, ...], Field(min_length=1)]
+    """Implementations to measure."""
     reference: str | None = None
     """Id of the backend that the table of all cells compares with; ``None``: none."""
     harness: str = "ice3-bench"
@@ -188,10 +196,13 @@ class Settings(_Strict):
     max_time: Annotated[float, Field(gt=0)] = 2.0
     """Seconds of timed rounds for each benchmark."""
     min_rounds: Annotated[int, Field(ge=2)] = 10
+    """Fewest timed rounds, whatever they take."""
     arrangement: Arrangement = STANDARD_ARRANGEMENT
     """Where the columns of the weather stand in timings."""
     bencher: BencherPolicy = BencherPolicy()
+    """What Bencher is told."""
     history: HistoryPolicy = HistoryPolicy()
+    """How a run is checked against the local history."""
     cluster: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")], Cluster] = Field(default_factory=dict)
     """Clusters that jobs are sent to, by name."""
 

@@ -33,10 +33,15 @@ class Threshold(_Table):
     """A threshold model of Bencher, checked as its threshold endpoints do (``POST /v0/run`` does not check)."""
 
     test: Test
+    """How the boundaries follow from the history."""
     lower_boundary: float | None = None
+    """How far below the baseline a value may lie, in the unit of the test."""
     upper_boundary: float | None = None
+    """How far above the baseline a value may lie."""
     min_sample_size: Annotated[int, Field(ge=1)] | None = None
+    """Fewest values for which the test is made."""
     max_sample_size: Annotated[int, Field(ge=1)] | None = None
+    """Most values, the newest ones."""
     window: Annotated[int, Field(ge=1)] | None = None
     """Seconds of history that count."""
 
@@ -80,6 +85,7 @@ class _Policy(_Table):
     """
 
     thresholds: dict[MeasureName, Threshold] = Field(default_factory=dict)
+    """By measure."""
     unwatched: tuple[MeasureName, ...] = ()
     """Measures without a threshold on purpose."""
 

@@ -45,15 +45,16 @@ def _row(benchmark: BenchmarkComparison, width: int) -> list[str]:
     memory = "–"
     if benchmark.base_bytes and benchmark.contender_bytes is not None:
         memory = f"{size(benchmark.contender_bytes)} ({benchmark.contender_bytes / benchmark.base_bytes - 1.0:+.2%})"
+    measured = decision.pairs > 0
     line = [
         benchmark.name,
         _verdict(benchmark),
-        f"{decision.change:+.2%}",
-        f"{decision.low:+.2%} … {decision.high:+.2%}",
+        f"{decision.change:+.2%}" if measured else "–",
+        f"{decision.low:+.2%} … {decision.high:+.2%}" if measured else "not measured",
         "–" if decision.detectable is None else f"{decision.detectable:.1%}",
         wall,
-        duration(benchmark.base_ns or 0.0),
-        duration(benchmark.contender_ns or 0.0),
+        duration(benchmark.base_ns or 0.0) if measured else "–",
+        duration(benchmark.contender_ns or 0.0) if measured else "–",
         memory,
         instructions,
     ]
