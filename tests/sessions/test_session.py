@@ -393,7 +393,8 @@ def test_a_cell_that_was_measured_with_this_commit_is_left_out_by_resume(place: 
     assert "latency" not in second.stdout
     other = place.bench("--resume", "--arrangement", "shuffled", backend="single")
     assert "latency" in other.stdout
-    (place.project / "new.txt").touch()  # uncommitted: nobody knows what was measured
+    with (place.project / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write("# changed\n")  # uncommitted: nobody knows what was measured
     assert "latency" in place.bench("--resume", "--arrangement", "shuffled", backend="single").stdout
 
 
