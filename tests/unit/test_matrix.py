@@ -7,7 +7,8 @@ import pytest
 
 from ice3_bench.errors import UsageError
 from ice3_bench.names import parse_domain
-from ice3_bench.settings.matrix import find_project, load_settings, parse_components
+from ice3_bench.settings.matrix import find_project, load_settings
+from ice3_bench.settings.values import parse_components
 
 if TYPE_CHECKING:
     from ice3_bench.settings.matrix import Settings

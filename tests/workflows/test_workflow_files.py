@@ -103,6 +103,9 @@ def test_no_code_of_a_fork_meets_a_secret(path: Path) -> None:
         elif path.stem == "release":
             assert described[True] == {"push": {"tags": ["v*"]}}
             assert job["if"] == "vars.PYPI_ENVIRONMENT != ''"  # nothing without configuration
+        elif path.stem == "docs":
+            assert triggers == {"push", "workflow_dispatch"}  # no fork's code is published
+            assert job["if"].startswith("github.ref == ")
         else:
             assert triggers <= {"schedule", "workflow_dispatch"}
 

@@ -21,7 +21,7 @@ from ice3_bench.cell.cuda import cuda_home, cuda_major
 from ice3_bench.cell.lock import locked
 from ice3_bench.errors import UsageError
 from ice3_bench.programs import run_program
-from ice3_bench.settings.matrix import CURRENT, OLDEST_PYTHON
+from ice3_bench.settings.values import CURRENT, OLDEST_PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -12,7 +12,7 @@ from ice3_bench.arguments import Parser
 from ice3_bench.cell.passes import STABILISING_FLAGS
 from ice3_bench.errors import UsageError
 from ice3_bench.names import PRESETS, parse_domain
-from ice3_bench.settings.matrix import parse_components
+from ice3_bench.settings.values import parse_components
 from ice3_bench.usage import bench_parser
 from ice3_probe.messages import STANDARD_ARRANGEMENT
 

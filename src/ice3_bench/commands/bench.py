@@ -26,7 +26,7 @@ from ice3_bench.history.checks import check, summary
 from ice3_bench.history.rebuilding import mended
 from ice3_bench.history.store import History
 from ice3_bench.reports import FULL, PARTIAL, load_report
-from ice3_bench.settings.matrix import parse_components
+from ice3_bench.settings.values import parse_components
 from ice3_bench.show.accuracy import accuracy_table
 from ice3_bench.show.compared import compared_with
 from ice3_bench.show.console import make_console, say, working

@@ -33,7 +33,7 @@ from ice3_bench.compare.sides import Sides
 from ice3_bench.compare.workers import Crew, SideError
 from ice3_bench.errors import Interrupted, UsageError
 from ice3_bench.files import write_atomically
-from ice3_bench.settings.matrix import parse_components
+from ice3_bench.settings.values import parse_components
 from ice3_bench.show.comparison import calibration_table, comparison_markdown, comparison_table
 from ice3_bench.show.console import make_console, say, working
 from ice3_bench.text import listed

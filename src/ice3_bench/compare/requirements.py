@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from ice3_bench.compare.sides import Sides
 from ice3_bench.errors import UsageError
-from ice3_bench.settings.matrix import CURRENT
+from ice3_bench.settings.values import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

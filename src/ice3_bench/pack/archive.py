@@ -24,7 +24,7 @@ from ice3_bench.compare.revisions import copy_files
 from ice3_bench.errors import BenchError, UsageError
 from ice3_bench.pack.manifest import HARNESS, NAME, PROJECT, SITES, STENCILS, Manifest, Site
 from ice3_bench.pack.sites import UNNEEDED, copy_environment, copy_harness, link_equal_files
-from ice3_bench.settings.matrix import CURRENT
+from ice3_bench.settings.values import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

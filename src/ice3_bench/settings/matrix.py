@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -11,65 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ice3_bench.errors import UsageError
-from ice3_bench.names import domain_text, parse_domain
 from ice3_bench.settings.cluster import Cluster
 from ice3_bench.settings.policy import BencherPolicy, HistoryPolicy
+from ice3_bench.settings.values import LONGEST, Component, Domain, checked_python
 from ice3_bench.text import quoted
-from ice3_probe.messages import COMPONENTS, STANDARD_ARRANGEMENT, Arrangement, base_of
+from ice3_probe.messages import STANDARD_ARRANGEMENT, Arrangement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 DEFAULTS = Path(__file__).with_name("defaults.toml")
 """Defaults of the tables and keys that a project leaves out."""
-OLDEST_PYTHON = 10
-"""Minor version of Python 3 that the probe needs."""
-LONGEST = 64
-"""Characters of the name of a component, as reports take it."""
-CURRENT = "current"
-"""The ``python`` of backends that are measured in the interpreter that runs the harness."""
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-"))
 
 
-def _domain(text: str) -> str:
-    try:
-        return domain_text(parse_domain(text))
-    except UsageError as error:
-        raise ValueError(str(error)) from None
-
-
-def _component(name: str) -> str:
-    if base_of(name) not in COMPONENTS or not re.fullmatch(r"[a-z_]+(:[a-z0-9][a-z0-9_-]*)?", name):
-        raise ValueError(
-            f"unknown component '{name}': expected {quoted(COMPONENTS)}, or a variant such as 'ice_adjust:modular'"
-        )
-    if len(name) > LONGEST:
-        raise ValueError(f"component '{name}' has more than {LONGEST} characters")
-    return name
-
-
-def parse_components(text: str) -> tuple[str, ...]:
-    """Read components, parts and variants that are separated by commas; raises UsageError if one is unknown."""
-    try:
-        return tuple(dict.fromkeys(_component(name.strip()) for name in text.split(",")))
-    except ValueError as error:
-        raise UsageError(f"--components {text}: {error}.") from None
-
-
-def _python(version: str) -> str:
-    parts = re.fullmatch(r"3\.(\d+)(\.\d+)?", version)
-    if version != CURRENT and not parts:
-        raise ValueError(f"'{version}' is not a version of Python: write '3.11', '3.11.4' or '{CURRENT}'")
-    if parts and int(parts[1]) < OLDEST_PYTHON:
-        raise ValueError(f"Python {version} is too old: 3.{OLDEST_PYTHON} is the oldest that can be measured")
-    return version
-
-
-Domain = Annotated[str, AfterValidator(_domain)]
-Component = Annotated[str, AfterValidator(_component)]
 Compiler = Literal["cxx", "nvcc", "fc"]
 
 
@@ -91,7 +48,7 @@ class Backend(_Strict):
     """Folders of the revision that is measured from which its packages are imported."""
     requirements: tuple[str, ...] = ()
     """What is installed for the port; ``{cuda}`` stands for the major version of nvcc."""
-    python: Annotated[str, AfterValidator(_python)] | None = None
+    python: Annotated[str, AfterValidator(checked_python)] | None = None
     """Version of Python; ``None``: that of the harness; ``current``: the harness's own environment."""
     components: Annotated[tuple[Component, ...], Field(min_length=1)] = ("ice_adjust", "rain_ice")
     """Components, or parts or variants of them, that are timed and whose accuracy is checked."""

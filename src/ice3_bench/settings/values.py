@@ -1,0 +1,61 @@
+"""Values of the settings that follow rules: domains, components and versions of Python."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from ice3_bench.errors import UsageError
+from ice3_bench.names import domain_text, parse_domain
+from ice3_bench.text import quoted
+from ice3_probe.messages import COMPONENTS, base_of
+
+OLDEST_PYTHON = 10
+"""Minor version of Python 3 that the probe needs."""
+LONGEST = 64
+"""Characters of the name of a component, as reports take it."""
+CURRENT = "current"
+"""The ``python`` of backends that are measured in the interpreter that runs the harness."""
+
+
+def checked_domain(text: str) -> str:
+    """Write a domain as results name it; raises ValueError if it is none."""
+    try:
+        return domain_text(parse_domain(text))
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+def checked_component(name: str) -> str:
+    """Return the name of a component, or of a variant or a part; raises ValueError if it is unknown."""
+    if base_of(name) not in COMPONENTS or not re.fullmatch(r"[a-z_]+(:[a-z0-9][a-z0-9_-]*)?", name):
+        raise ValueError(
+            f"unknown component '{name}': expected {quoted(COMPONENTS)}, or a variant such as 'ice_adjust:modular'"
+        )
+    if len(name) > LONGEST:
+        raise ValueError(f"component '{name}' has more than {LONGEST} characters")
+    return name
+
+
+def parse_components(text: str) -> tuple[str, ...]:
+    """Read components, parts and variants that are separated by commas; raises UsageError if one is unknown."""
+    try:
+        return tuple(dict.fromkeys(checked_component(name.strip()) for name in text.split(",")))
+    except ValueError as error:
+        raise UsageError(f"--components {text}: {error}.") from None
+
+
+def checked_python(version: str) -> str:
+    """Return a version of Python; raises ValueError if it cannot be measured."""
+    parts = re.fullmatch(r"3\.(\d+)(\.\d+)?", version)
+    if version != CURRENT and not parts:
+        raise ValueError(f"'{version}' is not a version of Python: write '3.11', '3.11.4' or '{CURRENT}'")
+    if parts and int(parts[1]) < OLDEST_PYTHON:
+        raise ValueError(f"Python {version} is too old: 3.{OLDEST_PYTHON} is the oldest that can be measured")
+    return version
+
+
+Domain = Annotated[str, AfterValidator(checked_domain)]
+Component = Annotated[str, AfterValidator(checked_component)]
