@@ -121,6 +121,7 @@ def test_without_a_key_what_can_be_checked_is_checked(
 ) -> None:
     with History(runner.folder / "results/history.db") as history:
         history.add(make_report())
+    bencher.public = True
     checked = runner.run("bencher.check", "--testbed", "node", key=None)
     assert checked.returncode == 2
     for line in (
