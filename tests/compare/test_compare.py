@@ -232,7 +232,7 @@ def test_a_revision_from_before_the_port_is_refused_with_the_first_that_has_it(r
     for arguments in (("--base", "HEAD~2"), ("--base", "HEAD", "--contender", "HEAD~2")):
         run = repository.compare(*arguments)
         assert run.returncode == 2
-        (said,) = run.stderr.strip().splitlines()
+        *_, said = run.stderr.strip().splitlines()
         assert f"it lacks {PORT} of port small.port" in said
         assert f"the first revision that can be compared is {first[:12]}" in said
         assert "'the port'" in said
@@ -263,7 +263,7 @@ def test_wrong_physics_of_a_port_that_reports_its_accuracy_is_marked_and_gates_n
             "No benchmark contains hail: there are ice_adjust/small/float64/16x16x60",
         ),
         (("--cells", "hail"), "No cell is called or tagged 'hail': expected one of 'all'"),
-        (("--cells", "gpu"), "--cells cpu are all of them"),
+        (("--base", "HEAD", "--cells", "gpu"), "--cells cpu are all of them"),
         (("--instructions",), "--instructions counts those of compiled cells"),
         (("--budget", "0"), "0 is not positive"),
         (("--threads", "0"), "0 is not a whole number from 1"),
