@@ -276,6 +276,16 @@ def test_wrong_usage_ends_with_2_and_says_what_is_right(
     run = repository.compare(*arguments)
     assert run.returncode == 2
     assert message in run.stderr
+
+
+def test_without_a_cell_of_this_machine_the_selection_that_has_some_is_named(repository: Repository) -> None:
+    command = repository.command("--base", "HEAD")
+    command[command.index("--cells") + 1] = "gpu"
+    run = subprocess.run(
+        command, cwd=repository.project, env=repository.environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    assert "--cells cpu are all of them" in run.stderr
     assert "Traceback" not in run.stderr
     assert repository.nothing_is_left()
 
