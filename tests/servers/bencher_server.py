@@ -13,23 +13,21 @@ import json
 import math
 import re
 import threading
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import uvicorn
 from scipy import stats
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from tests.servers.local import LocalServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -248,7 +246,7 @@ def _quartiles(values: list[float]) -> tuple[float, float, float]:
     return at(0.25), at(0.5), at(0.75)
 
 
-class BencherServer:
+class BencherServer(LocalServer):
     """The server, as a context manager; it runs in a thread.
 
     ``fault`` is asked before each request with method and path and returns None or a failure. A status such as
@@ -269,36 +267,16 @@ class BencherServer:
         self.secrets_seen: list[str] = []
         self.body_limit = 4 * 2**20
         self.halfway: str | None = None
-        self._server = uvicorn.Server(
-            uvicorn.Config(self._application(), port=port, log_level="critical", lifespan="off", ws="none")
-        )
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        super().__init__(self._application(), port)
 
     @property
     def project(self) -> Project:
         return self.projects["ice3"]
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
-
-    @property
     def runs(self) -> list[int]:
         """Statuses of the submissions."""
         return [status for method, path, status in self.log if (method, path) == ("POST", "/v0/run")]
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.005)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.should_exit = True
-        self._server.force_exit = True
-        self._thread.join(10)
 
     # --- HTTP ---------------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from tests.servers.local import LocalServer
@@ -33,7 +34,7 @@ class GitHubServer(LocalServer):
             Route(base + "/check-runs", self._check, methods=["POST"]),
             Route(base + "/pulls", self._pulls, methods=["GET"]),
         ]
-        super().__init__(routes)
+        super().__init__(Starlette(routes=routes))
 
     def write(self, number: int, author: str, body: str) -> None:
         """Somebody comments."""

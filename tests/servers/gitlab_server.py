@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from tests.servers.local import LocalServer
@@ -28,12 +29,14 @@ class GitLabServer(LocalServer):
         self.log: list[tuple[str, str, int]] = []
         notes = f"/api/v4/projects/{PROJECT_ID}/merge_requests/{{number:int}}/notes"
         super().__init__(
-            [
-                Route("/api/v4/user", self._user, methods=["GET"]),
-                Route(notes, self._list, methods=["GET"]),
-                Route(notes, self._create, methods=["POST"]),
-                Route(notes + "/{id:int}", self._update, methods=["PUT"]),
-            ]
+            Starlette(
+                routes=[
+                    Route("/api/v4/user", self._user, methods=["GET"]),
+                    Route(notes, self._list, methods=["GET"]),
+                    Route(notes, self._create, methods=["POST"]),
+                    Route(notes + "/{id:int}", self._update, methods=["PUT"]),
+                ]
+            )
         )
 
     @property

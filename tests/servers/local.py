@@ -1,4 +1,4 @@
-"""A server of a few routes on this machine, as a context manager."""
+"""A server on this machine, as a context manager."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ import time
 from typing import TYPE_CHECKING, Self
 
 import uvicorn
-from starlette.applications import Starlette
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from types import TracebackType
 
-    from starlette.routing import Route
+    from starlette.types import ASGIApp
 
 
 class LocalServer:
-    """A server in a thread, on a free port."""
+    """A server in a thread, on a free port unless one is given."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(self, application: ASGIApp, port: int = 0) -> None:
         self._server = uvicorn.Server(
-            uvicorn.Config(Starlette(routes=routes), port=0, log_level="critical", lifespan="off", ws="none")
+            uvicorn.Config(application, port=port, log_level="critical", lifespan="off", ws="none")
         )
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 

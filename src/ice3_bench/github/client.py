@@ -2,51 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-import httpx
-
-from ice3_bench.errors import UploadError
+from ice3_bench.forge import Forge
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from pydantic import SecretStr
 
 BOT = "github-actions[bot]"
 """The author of what is written with the token of a workflow run."""
 
 
-class GitHub:
-    """A client of one repository, as a context manager.
-
-    Raises
-    ------
-    UploadError
-        By each call, if GitHub cannot be reached or refuses.
-    """
+class GitHub(Forge):
+    """A client of one repository."""
 
     def __init__(self, api: str, repository: str, token: SecretStr) -> None:
         self.repository = repository
-        self._client = httpx.Client(
-            base_url=api.rstrip("/"),
-            headers={
-                "Accept": "application/vnd.github+json",
-                "X-GitHub-Api-Version": "2022-11-28",
-                "User-Agent": "ice3-bench",
-                "Authorization": f"Bearer {token.get_secret_value()}",
-            },
-            timeout=httpx.Timeout(30.0, connect=10.0),
-            transport=httpx.HTTPTransport(retries=2),
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._client.close()
+        headers = {
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+            "Authorization": f"Bearer {token.get_secret_value()}",
+        }
+        super().__init__("GitHub", f"{api.rstrip('/')}/repos/{repository}", headers)
 
     def put_comment(self, number: int, marker: str, body: str, author: str = BOT) -> str:
         """Create the comment of a pull request, or update the one of ``author`` that begins with ``marker``.
@@ -72,26 +49,6 @@ class GitHub:
         pulls = self._all("/pulls", state="open", head=f"{owner}:{ref}")
         return [pull for pull in pulls if pull["head"]["sha"] == sha]
 
-    def _all(self, path: str, **filters: str) -> list[dict[str, Any]]:
-        entries: list[dict[str, Any]] = []
-        for page in range(1, 100):
-            found = self._request("GET", path, params={**filters, "per_page": "100", "page": str(page)})
-            entries += found
-            if len(found) < 100:
-                break
-        return entries
-
-    def _request(
-        self, method: str, path: str, fields: dict[str, Any] | None = None, params: dict[str, str] | None = None
-    ) -> Any:  # noqa: ANN401 (JSON)
-        try:
-            reply = self._client.request(method, f"/repos/{self.repository}{path}", json=fields, params=params)
-        except httpx.TransportError as error:
-            raise UploadError(f"GitHub cannot be reached ({method} {path}: {type(error).__name__}).") from None
-        if not reply.is_success:
-            needed = "checks" if path == "/check-runs" else "pull-requests"
-            raise UploadError(
-                f"GitHub refused {method} {path} with status {reply.status_code}. The job needs 'permissions: "
-                f"{needed}: write' and the GITHUB_TOKEN of the workflow run."
-            )
-        return reply.json()
+    def _remedy(self, path: str) -> str:
+        needed = "checks" if path == "/check-runs" else "pull-requests"
+        return f"The job needs 'permissions: {needed}: write' and the GITHUB_TOKEN of the workflow run."
