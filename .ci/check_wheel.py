@@ -40,7 +40,7 @@ with tempfile.TemporaryDirectory() as name:
     run(programs / "ice3-bench", "port.new", "--id", "mine")  # templates
     assert (folder / "bench/port_mine.py").exists()
     assert "mine" in (folder / "pyproject.toml").read_text(encoding="utf-8")
-    run(programs / "python", "-c", "import ice3_bench.show.page, numpy_ice3, ice3_gt4py.supported")
+    run(programs / "python", "-c", "import ice3_bench.show.page.document, numpy_ice3, ice3_gt4py.supported")
     data = sorted(name for name in files if name.endswith(".nc"))
     (where,) = (folder / "environment/lib").glob("python3*/site-packages")
     for one in data:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import inspect
 import json
-import re
 import subprocess
 import sys
 import textwrap
@@ -29,6 +28,7 @@ from ice3_bench.report import Report
 from ice3_bench.settings import policy
 from ice3_bench.settings.cluster import Cluster
 from ice3_bench.settings.matrix import DEFAULTS, Backend, Flags, Settings
+from ice3_bench.show.markdown import markdown_table
 from ice3_probe import contract
 
 if TYPE_CHECKING:
@@ -61,17 +61,19 @@ INTERFACE = """```{eval-rst}
 FIELD_TABLES = ("ICE_ADJUST", "RAIN_ICE", "SEDIMENTATION", "TENDENCIES", "MICROPHYSICS")
 WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "datetime": "date and time"}
 """Types as a reader knows them."""
-OPTIONS_OF = re.compile(r"bench-(compare|bisect|calibrate|table|history|report|export|pack)")
-"""Sessions whose arguments reach a command that describes them."""
+OPTIONS_OF = {
+    **{
+        f"bench-{name}": name
+        for name in ("compare", "bisect", "calibrate", "table", "history", "report", "export", "pack")
+    },
+    "bench-cluster": "cluster.submit",
+}
+"""Commands that describe the arguments that reach them, by session."""
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Write a table in Markdown."""
-
-    def line(cells: Iterable[object]) -> str:
-        return f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in cells)} |"
-
-    return "\n".join([line(headings), line("---" for _ in headings), *map(line, rows)])
+    return "\n".join(markdown_table(headings, ([str(cell) for cell in row] for row in rows)))
 
 
 def described(owner: type) -> dict[str, str]:
@@ -80,7 +82,7 @@ def described(owner: type) -> dict[str, str]:
     for part in reversed(owner.__mro__[:-1]):
         if not part.__module__.startswith("ice3_"):
             continue
-        (body,) = (node for node in ast.parse(textwrap.dedent(inspect.getsource(part))).body)
+        (body,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
         assert isinstance(body, ast.ClassDef)  # noqa: S101 (it is the source of a class)
         for node, below in zip(body.body, body.body[1:], strict=False):
             if not (isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)):
@@ -181,8 +183,7 @@ def sessions() -> str:
     rows = [(f"`{one['session']}`", one["description"], ", ".join(one["tags"])) for one in listed]
     parts = ["# Sessions", "`nox -l` lists them.", table(("session", "what it does", "tags"), rows)]
     for one in listed:
-        if OPTIONS_OF.fullmatch(one["session"]):
-            command = one["session"].removeprefix("bench-")
+        if command := OPTIONS_OF.get(one["session"]):
             parts += [f"## `nox -s {one['session']} --`", _block(_said("-m", "ice3_bench", command, "--", "--help"))]
     cell = next(one["session"] for one in listed if one["session"].startswith("bench-") and "bench" in one["tags"])
     _, backend, precision = cell.split("-")

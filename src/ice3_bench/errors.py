@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class Exit(IntEnum):
@@ -17,6 +21,12 @@ class Exit(IntEnum):
     """Measured and stored, but not sent: the results stay queued."""
     INTERRUPTED = 130
     """Ctrl-C."""
+
+
+def worst(codes: Collection[Exit]) -> Exit:
+    """Return the exit code of a command that did several things."""
+    order = (Exit.INTERRUPTED, Exit.FAILED, Exit.USAGE, Exit.NOT_UPLOADED)
+    return next((code for code in order if code in codes), Exit.OK)
 
 
 class BenchError(Exception):

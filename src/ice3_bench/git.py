@@ -75,6 +75,14 @@ def changes(folder: Path) -> str:
     return "\n".join(filter(None, said))
 
 
+def _asked(folder: Path, *arguments: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes] | None:
+    """Run git; None if it is missing or takes too long."""
+    try:
+        return run_git(folder, *arguments, timeout=PATIENCE, given=given)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+
+
 def nearest(folder: Path, branches: Sequence[str]) -> str | None:
     """Return the branch that HEAD is most probably meant for; None if the repository has none of them.
 
@@ -84,9 +92,8 @@ def nearest(folder: Path, branches: Sequence[str]) -> str | None:
     found: dict[tuple[int, int], str] = {}
     for branch in branches:
         for name in (f"refs/remotes/origin/{branch}", f"refs/heads/{branch}"):
-            try:
-                done = run_git(folder, "rev-list", "--left-right", "--count", f"{name}...HEAD", "--", timeout=PATIENCE)
-            except (OSError, subprocess.TimeoutExpired):
+            done = _asked(folder, "rev-list", "--left-right", "--count", f"{name}...HEAD", "--")
+            if done is None:
                 return None
             if not done.returncode:
                 behind, ahead = map(int, done.stdout.split())
@@ -102,9 +109,8 @@ def changed_lines(folder: Path, base: str, head: str, paths: Sequence[str]) -> d
     not know one of the commits.
     """
     options = ("--unified=0", "--no-color", "--no-ext-diff", "--no-renames", "--diff-filter=AM")
-    try:
-        done = run_git(folder, "-c", "core.quotePath=off", "diff", *options, base, head, "--", *paths, timeout=PATIENCE)
-    except (OSError, subprocess.TimeoutExpired):
+    done = _asked(folder, "-c", "core.quotePath=off", "diff", *options, base, head, "--", *paths)
+    if done is None:
         return {}
     found: dict[str, tuple[int, int]] = {}
     name = ""
@@ -154,13 +160,9 @@ def commits_told(folder: Path, commits: Sequence[str]) -> dict[str, Told]:
     if not wanted:
         return {}
     form = ("--format=%ad%x09%s", "--date=format:%Y-%m-%d %H:%M", "--encoding=UTF-8")
-    try:
-        done = run_git(
-            *(folder, "rev-list", "--no-walk=unsorted", "--ignore-missing", *form, "--stdin"),
-            timeout=PATIENCE,
-            given="\n".join(wanted).encode(),
-        )
-    except (OSError, subprocess.TimeoutExpired):  # the commits have their hashes
+    options = ("--no-walk=unsorted", "--ignore-missing", *form, "--stdin")
+    done = _asked(folder, "rev-list", *options, given="\n".join(wanted).encode())
+    if done is None:  # the commits have their hashes
         return {}
     lines = iter(told(done.stdout).split("\n"))
     found = {}
@@ -175,9 +177,8 @@ def web_address(folder: Path) -> str | None:
 
     User names and passwords in the remote's address are left out.
     """
-    try:
-        done = run_git(folder, "remote", "get-url", "origin", timeout=PATIENCE)
-    except (OSError, subprocess.TimeoutExpired):
+    done = _asked(folder, "remote", "get-url", "origin")
+    if done is None:
         return None
     remote = told(done.stdout)
     found = _URL.fullmatch(remote) or _REMOTE_PATH.fullmatch(remote)

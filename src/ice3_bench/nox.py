@@ -27,6 +27,8 @@ PRECISIONS = ("float32", "float64")
 """Precisions of a matrix that names none."""
 ID = r"[a-z0-9_]{1,64}"
 """Ids of backends."""
+ON = ("--on", "--o")
+"""The option that names a cluster, and what argparse takes for it."""
 USAGE = 2
 """Exit code of wrong usage, as in ``ice3_bench.errors``."""
 PATIENCE = 15.0
@@ -195,7 +197,7 @@ def _arguments(harness: str, command: str, extra: str = "") -> Callable[[nox.Ses
     """Make a session whose arguments reach the command after ``--``."""
 
     def body(session: nox.Session) -> None:
-        on_cluster = any(word.partition("=")[0] == "--on" for word in session.posargs)
+        on_cluster = any(word.partition("=")[0] in ON for word in session.posargs)
         _install(session, harness, extra or ("cluster" if on_cluster else ""))
         run(session, command, "--", *session.posargs)
 

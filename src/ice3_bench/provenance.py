@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ice3_bench.fields import Count, Hash, Line, Positive, Rate, Share, Text
+from ice3_bench.text import short
 from ice3_probe.messages import FORMER_ARRANGEMENT, Arrangement
 
 
@@ -24,6 +25,11 @@ class Commit(Record):
     dirty: bool = False
     base: Annotated[Line, Field(min_length=1)] | None = None
     """Base branch that this branch goes to, where continuous integration or git tells it."""
+
+    @property
+    def text(self) -> str:
+        """The abbreviated hash, and whether there were uncommitted changes."""
+        return short(self.hash) + (" with uncommitted changes" if self.dirty else "")
 
 
 class Gpu(Record):

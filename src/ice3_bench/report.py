@@ -253,7 +253,7 @@ class Report(Record):
 
     def key_of(self, measure: str) -> str:
         """Return the key of the runs whose values of a measure may be compared."""
-        return " ".join(filter(None, (self.comparability, self.basis_of(measure))))
+        return key_with(self.comparability, self.basis_of(measure))
 
     @property
     def comparability_basis(self) -> dict[str, Any]:
@@ -300,6 +300,11 @@ class Report(Record):
     def failures(self) -> list[Benchmark]:
         """Benchmarks that failed."""
         return [benchmark for benchmark in self.benchmarks if benchmark.error is not None]
+
+
+def key_with(comparability: str, basis: str) -> str:
+    """Return the key of the runs whose values of a measure may be compared."""
+    return f"{comparability} {basis}".strip()
 
 
 def wrong_outputs(accuracy: Iterable[FieldError], component: str) -> list[str]:

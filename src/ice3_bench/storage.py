@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ice3_bench.history.kept import kept_files
+from ice3_bench.history.kept import RUNS, kept_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ class Entry:
 def entries(results: Path, cache: Path) -> list[Entry]:
     """Return what can be removed, the last used first."""
     found = [
-        Entry("runs", cell, path, path.stat().st_size, path.stat().st_mtime)
+        Entry(RUNS, cell, path, path.stat().st_size, path.stat().st_mtime)
         for cell, paths in kept_files(results).items()
         for path in paths
     ]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 ARRANGEMENTS = ("coherent", "shuffled")
 """Those of ``ice3_probe.messages``."""
-HELP = ("-h", "--help")
 
 
 def bench_parser(
@@ -41,7 +40,7 @@ def bench_parser(
         "--domain", action="append", default=[], help="16x16x30, or phyex, instead of the cell's; repeatable"
     )
     parser.add_argument(
-        "--components", type=_names, default=(), help="ice_adjust,ice_adjust:modular instead of the cell's"
+        "--components", action="append", default=[], help="ice_adjust,ice_adjust:modular instead of the cell's"
     )
     add_arrangement(parser, arrangement)
     add_strict_machine(parser)
@@ -66,10 +65,6 @@ def add_strict_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict-machine", action="store_true", help="time nothing if the machine is busy, throttled or swapping"
     )
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(","))
 
 
 @dataclass(frozen=True)

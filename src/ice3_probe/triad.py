@@ -23,29 +23,29 @@ BLOCK = 8192
 FACTOR = 3.0
 
 
-def triad(threads: int = 1, *, megabytes: int = MEGABYTES, repeats: int = REPEATS) -> float:
+def triad(threads: int) -> float:
     """Measure a = b + s c, bytes per second (24 bytes per element); takes a fifth of a second.
 
     The clock is that of latencies: CPU time with one thread, wall time with several.
     """
-    size = megabytes * 2**20 // 24 // threads
+    size = MEGABYTES * 2**20 // 24 // threads
     sets = [_arrays(size) for _ in range(threads)]
     times = []
     if threads == 1:
-        for _ in range(repeats):
+        for _ in range(REPEATS):
             start = time.process_time_ns()
-            work(sets[0])
+            _work(sets[0])
             times.append(time.process_time_ns() - start)
     else:
         with ThreadPoolExecutor(threads) as pool:
-            for _ in range(repeats):
+            for _ in range(REPEATS):
                 start = time.perf_counter_ns()
-                list(pool.map(work, sets))
+                list(pool.map(_work, sets))
                 times.append(time.perf_counter_ns() - start)
     return 24e9 * size * threads / max(min(times), 1)
 
 
-def work(arrays: Arrays) -> None:
+def _work(arrays: Arrays) -> None:
     """Compute the triad once."""
     a, b, c = arrays
     product = np.empty(BLOCK)

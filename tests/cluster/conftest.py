@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.sessions.conftest import Place
 
-from ice3_bench.cluster.run import Run, load_run
+from ice3_bench.cluster.run import Run, runs
 from ice3_bench.commands.jobs import follower_of
 from ice3_bench.show.jobs import words
 
@@ -210,9 +210,7 @@ class Site(Place):
 
     def last(self) -> Run:
         """Return the last run."""
-        return load_run(
-            max((self.results / "cluster").glob("*/run.json"), key=lambda path: path.stat().st_mtime).parent
-        )
+        return runs(self.results)[-1]
 
     def states(self) -> dict[str, str]:
         """Return the state of each cell of the last run, as ``cluster.status`` shows it."""

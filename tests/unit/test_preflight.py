@@ -65,7 +65,6 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(preflight, "allowed_cpus", lambda: {0, 1, 2, 3})
-    monkeypatch.setattr(preflight, "quota", lambda: None)
     return Machine(tmp_path)
 
 
@@ -97,8 +96,8 @@ def test_other_work_matters_if_it_leaves_too_few_whole_cores(
     assert not said or said[0].startswith(told or "")
 
 
-def test_a_quota_below_the_threads_is_said(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "quota", lambda: 0.5)
+def test_a_quota_below_the_threads_is_said(machine: Machine) -> None:
+    written(machine.root / "sys/fs/cgroup/user.slice/cpu.max", "50000 100000\n")
     assert check(1, machine.root, machine.during([0] * 4)) == [
         "1 thread was asked for, and a process may use 0.5 cores: it waits."
     ]
@@ -126,8 +125,7 @@ def test_what_disturbs_every_process_is_said(machine: Machine) -> None:
     ]
 
 
-def test_a_system_that_tells_nothing_is_not_suspected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "quota", lambda: None)
+def test_a_system_that_tells_nothing_is_not_suspected(tmp_path: Path) -> None:
     assert check(1, tmp_path, lambda _seconds: None) == []
 
 

@@ -36,16 +36,19 @@ OF_CONTENT = (400, 409, 413, 422)
 
 
 class BencherError(UploadError):
-    """Bencher refused a request; ``status`` is the HTTP status."""
+    """Bencher refused a request.
 
-    def __init__(self, message: str, status: int) -> None:
+    Attributes
+    ----------
+    status
+        The HTTP status.
+    of_content
+        Whether the content of the request was refused, not the credential or the project.
+    """
+
+    def __init__(self, message: str, status: int, *, of_content: bool = False) -> None:
         super().__init__(message)
-        self.status = status
-
-    @property
-    def of_content(self) -> bool:
-        """Whether the content of the request was refused, not the credential or the project."""
-        return self.status in OF_CONTENT
+        self.status, self.of_content = status, of_content
 
 
 class RefusedError(UploadError):
@@ -289,6 +292,7 @@ class Bencher:
                 f"Bencher at {self.where.host} refused {method} {path} with status {reply.status_code}: "
                 f"{self._message(reply)} {self._remedy(reply.status_code)}".rstrip(),
                 reply.status_code,
+                of_content=reply.status_code in OF_CONTENT and not self._may_be_expired(reply.status_code),
             )
         if reply.headers.get("Content-Type", "").startswith("text/html"):
             raise UploadError(
@@ -312,10 +316,14 @@ class Bencher:
         secret = self.where.credential.get_secret_value()
         return text.replace(secret, "***") if secret else text
 
+    def _may_be_expired(self, status: int) -> bool:
+        """Say whether the credential may be what is wrong, and not the content: an expired token is refused so."""
+        return status == 400 and self.where.kind == "token"
+
     def _remedy(self, status: int) -> str:
         if status in (301, 302, 303, 307, 308):
             return "Set BENCHER_HOST to the address it redirects to."
-        if status == 400 and self.where.kind == "token":
+        if self._may_be_expired(status):
             return "An expired token is refused like this: create a key and set BENCHER_API_KEY."
         return {
             **dict.fromkeys(OF_CONTENT, ""),

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import httpx
-
 from ice3_bench.bencher.client import BencherError, NoResultsError, RefusedError
 from ice3_bench.bencher.document import Body, draft
 from ice3_bench.cell.lock import locked
@@ -213,21 +211,20 @@ def _submit(history: History, bencher: Bencher, submission: Submission, console:
     except NoResultsError:
         key = history.queue.new_key(submission.number)
     except BencherError as error:
-        raise _refused(history, bencher, submission, error) from error
+        raise _refused(history, submission, error) from error
     try:
         return bencher.submit(key, body, console)
     except NoResultsError:
         history.queue.new_key(submission.number)
         raise
     except BencherError as error:
-        raise _refused(history, bencher, submission, error) from error
+        raise _refused(history, submission, error) from error
 
 
-def _refused(history: History, bencher: Bencher, submission: Submission, error: BencherError) -> UploadError:
-    """Give a refused submission a new key; return what to raise: an expired token looks like wrong content."""
+def _refused(history: History, submission: Submission, error: BencherError) -> UploadError:
+    """Give a refused submission a new key; return what to raise."""
     history.queue.new_key(submission.number)
-    expired = error.status == httpx.codes.BAD_REQUEST and bencher.where.kind == "token"
-    return RefusedError(str(error)) if error.of_content and not expired else error
+    return RefusedError(str(error)) if error.of_content else error
 
 
 def _prepare(history: History, bencher: Bencher, sent: Sent) -> str | None:

@@ -87,6 +87,18 @@ def cache_bytes(caches: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> in
     return max(found, default=None)
 
 
+def control_group(groups: Path, own: Path) -> Path:
+    """Return the folder of the control group of this process (version 2), or that of all if none is named.
+
+    Raises
+    ------
+    OSError
+        If the file that names it cannot be read.
+    """
+    names = [line[3:] for line in own.read_text(encoding="utf-8").splitlines() if line.startswith("0::")]
+    return groups / (names[0].strip("/") if names else "")
+
+
 def quota(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
     """Return the processor time per second that the control group of this process may use, s; None: all of it.
 
@@ -98,8 +110,7 @@ def quota(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cg
         File that names the group of this process.
     """
     with suppress(OSError, ValueError, ZeroDivisionError):
-        name = next(line[3:] for line in own.read_text(encoding="utf-8").splitlines() if line.startswith("0::"))
-        group = groups / name.strip("/")
+        group = control_group(groups, own)
         found = []
         for folder in (group, *group.parents):
             limit = folder / "cpu.max"

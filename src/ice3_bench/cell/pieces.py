@@ -62,7 +62,8 @@ class Pieces:
         for (component, piece), since in list(self._since.items()):  # another thread shows them
             if piece or component not in self._in_pieces:
                 elapsed, last = self.clock() - since, self.durations.of(component, piece)
-                told.append(f"{_title(component, piece)}{self._by}: {elapsed:.0f} s{_left(elapsed, last)}")
+                known = "" if last is None or last < SECOND else left(elapsed, last)
+                told.append(f"{_title(component, piece)}{self._by}: {elapsed:.0f} s{known}")
         return told
 
     def _begun(self, component: str, piece: str) -> str:
@@ -80,10 +81,8 @@ def _title(component: str, piece: str) -> str:
     return f"{component}, {piece}" if piece else component
 
 
-def _left(elapsed: float, last: float | None) -> str:
-    """Say what is left according to the last time, as long as that can be true."""
-    if last is None or last < SECOND:
-        return ""
+def left(elapsed: float, last: float, then: float = 0.0) -> str:
+    """Say what is left according to the last time, as long as that can be true; what comes ``then`` is added."""
     if elapsed > last:
         return f", longer than the {last:.0f} s of the last time"
-    return f", about {last - elapsed:.0f} s left"
+    return f", about {last - elapsed + then:.0f} s left"

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ice3_bench.cell.machine import allowed_cpus, quota
+from ice3_bench.cell.machine import allowed_cpus, control_group, quota
 from ice3_bench.errors import UsageError
 from ice3_bench.text import count
 
@@ -69,7 +69,7 @@ class Look:
                 cores[int(match[1])] = sum(ticks) - idle - stolen, stolen, sum(ticks)
         throttled = sum(_number(one) for one in (root / CPUS).glob("cpu[0-9]*/thermal_throttle/core_throttle_count"))
         pages = re.findall(r"^pswp(?:in|out) (\d+)$", _text(root / "proc/vmstat"), re.MULTILINE)
-        waited = re.search(r"^throttled_usec (\d+)$", _text(_group(root) / "cpu.stat"), re.MULTILINE)
+        waited = re.search(r"^throttled_usec (\d+)$", _stopped(root), re.MULTILINE)
         return cls(time.monotonic(), cores, throttled, int(waited[1]) / 1e6 if waited else 0.0, sum(map(int, pages)))
 
 
@@ -129,7 +129,7 @@ def check(threads: int, root: Path = ROOT, wait: Callable[[float], None] = time.
     wait(SAMPLE)
     between = Between(first, Look.now(root))
     cpus = sorted(allowed_cpus())
-    return [*_share(threads, len(cpus)), *_load(between.busy, cpus, threads, root), *_clock(cpus, root),
+    return [*_share(threads, len(cpus), root), *_load(between.busy, cpus, threads, root), *_clock(cpus, root),
             *between.disturbances]  # fmt: skip
 
 
@@ -149,12 +149,12 @@ def begin(threads: int, say: Callable[[str], None], *, strict: bool = False) -> 
     return said
 
 
-def _share(threads: int, cores: int) -> list[str]:
+def _share(threads: int, cores: int, root: Path) -> list[str]:
     """Say that a process may use fewer cores than it has threads."""
-    allowed = min(cores, quota() or cores)
+    allowed = min(cores, quota(*_groups(root)) or cores)
     if threads <= allowed:
         return []
-    asked = "1 thread was" if threads == 1 else f"{threads} threads were"
+    asked = count(threads, "thread was", "threads were")
     waits = "it waits" if threads == 1 else "they wait"
     return [f"{asked} asked for, and a process may use {allowed:g} cores: {waits}."]
 
@@ -175,7 +175,7 @@ def _load(busy: dict[int, float], cpus: list[int], threads: int, root: Path) -> 
     whole = {_siblings(cpu, root) for cpu in free}
     whole = {siblings for siblings in whole if siblings <= idle}
     if len(whole) < threads:
-        idle_cores = f"{len(whole)} whole {'core is' if len(whole) == 1 else 'cores are'} idle"
+        idle_cores = f"{count(len(whole), 'whole core is', 'whole cores are')} idle"
         return [f"Other work runs on the SMT siblings, which slows a core: {idle_cores}, and {needed} will be timed."]
     return []
 
@@ -209,10 +209,16 @@ def _clock(cpus: Iterable[int], root: Path) -> list[str]:
     return said
 
 
-def _group(root: Path) -> Path:
-    """Folder of the control group of this process (version 2)."""
-    names = [line[3:] for line in _text(root / "proc/self/cgroup").splitlines() if line.startswith("0::")]
-    return root / "sys/fs/cgroup" / (names[0].strip("/") if names else "")
+def _groups(root: Path) -> tuple[Path, Path]:
+    """Return where the control groups are mounted, and the file that names the one of this process."""
+    return root / "sys/fs/cgroup", root / "proc/self/cgroup"
+
+
+def _stopped(root: Path) -> str:
+    """Return what is known of the time that the control group of this process was stopped."""
+    with suppress(OSError, UnicodeDecodeError):
+        return _text(control_group(*_groups(root)) / "cpu.stat")
+    return ""
 
 
 def _text(path: Path) -> str:

@@ -13,8 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ice3_bench.cell.pieces import Pieces
-from ice3_bench.text import folded
+from ice3_bench.cell.pieces import Pieces, left
+from ice3_bench.show.console import PULSE, say
 from ice3_probe.messages import Collected, Started
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from ice3_probe.messages import Message
-
-
-PULSE = 30.0
 
 
 class Progress:
@@ -94,8 +91,7 @@ class Progress:
 
     def say(self, what: str) -> None:
         """Print something that the user must know."""
-        text = folded(what, self.console.width) if self.console.is_terminal else what
-        self.console.print(text, style="yellow", soft_wrap=True)
+        say(self.console, what, "yellow")
 
     def step(self, name: str) -> None:
         """Show what the pass is working on."""
@@ -109,10 +105,7 @@ class Progress:
         names = [*self.passes[self.passes.index(self._current) + 1 :]]
         if self.pieces.under_way or self._current not in self.expected or any(n not in self.expected for n in names):
             return ""
-        last = self.expected[self._current]
-        if elapsed > last:
-            return f", longer than the {last:.0f} s of the last time"
-        return f", about {last - elapsed + sum(self.expected[name] for name in names):.0f} s left"
+        return left(elapsed, self.expected[self._current], sum(self.expected[name] for name in names))
 
     def _show_that_it_goes_on(self, over: threading.Event) -> None:
         """Print a line now and then, where no display moves."""

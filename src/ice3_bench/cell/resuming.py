@@ -10,7 +10,7 @@ from ice3_bench.cell.probe import fixed_variables
 from ice3_bench.cell.toolchain import build_variables, processor
 from ice3_bench.errors import UsageError
 from ice3_bench.report import Protocol
-from ice3_bench.reports import load_report
+from ice3_bench.reports import FULL, load_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,7 +73,7 @@ def protocol_of(place: Workplace) -> Protocol:
 def last_passes(place: Workplace) -> dict[str, float]:
     """Return the seconds of each pass the last time, if it measured the same benchmarks."""
     try:
-        last = load_report(place.results / "report.json")
+        last = load_report(place.results / FULL)
     except UsageError:  # no report, or an unreadable one: only the estimate of the time left needs it
         return {}
     same = {one.name for one in last.benchmarks} == {one.name for one in place.benchmarks}

@@ -170,8 +170,8 @@ def run_session(
         with progress.running("environment"):
             place = prepare(project, folder, results / cell.id, cell, settings, options, progress.step, progress.notify)
             progress.expected = last_passes(place)
-        earlier = [place.results / FULL, place.results / PARTIAL] if options.resume else []
-        if done := measured_before(place, protocol_of(place), earlier):
+        earlier = (place.results / FULL, place.results / PARTIAL)
+        if options.resume and (done := measured_before(place, protocol_of(place), earlier)):
             return Outcome(done, Exit.OK, place.results, place.environment.python, resumed=True)
         report, problem = _measure(place, progress, placed, job, strict=options.strict_machine)
         path = place.results / (PARTIAL if report.lacking else FULL)

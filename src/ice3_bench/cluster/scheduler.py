@@ -156,7 +156,7 @@ class Scheduler:
         """
         if self.kind != "slurm" or not jobs:
             return {}
-        with suppress(SchedulerError):
+        with suppress(SchedulerError, UsageError):
             done = self._run(f"sacct -X -n -P --format=JobIDRaw,State --jobs={','.join(sorted(jobs))}")
             if not done.returncode:
                 lines = [line.split("|") for line in done.stdout.splitlines()]

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 from ice3_bench.cell.machine import PACKED_COMMIT, describe_commit
 from ice3_bench.cluster.run import FOLDER, HARNESS, NAME, PROJECT, Run, RunRecord, Task
-from ice3_bench.compare.revisions import copy_files, git
+from ice3_bench.compare.revisions import copy_files, git, remove_worktree
 from ice3_bench.errors import UsageError
 from ice3_bench.files import write_atomically
-from ice3_bench.git import run_git
 from ice3_bench.pack.sites import copy_own_packages
 from ice3_bench.settings.cluster import Cluster
 
@@ -120,7 +119,7 @@ def make_run(
         variables=dict(variables),
         tasks=tuple(tasks),
     )
-    _remove_abandoned(results / FOLDER)
+    _remove_abandoned(project, results / FOLDER)
     cache = project / ".cache"
     try:
         folder.mkdir(parents=True)
@@ -138,8 +137,11 @@ def make_run(
         if (results / "calibrations").is_dir():
             ignored = shutil.ignore_patterns("logs", ".lock")
             shutil.copytree(results / "calibrations", folder / "1" / "calibrations", ignore=ignored)
+    except UsageError:
+        discard(project, folder)
+        raise
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        discard(project, folder)
         raise UsageError(
             f"The files cannot be copied to {folder}: {error}. Free space, or choose another folder with the variable "
             "ICE3_BENCH_RESULTS; the nodes of the cluster must see it."
@@ -148,24 +150,24 @@ def make_run(
     return Run(folder, record)
 
 
-def discard(project: Path, run: Run) -> None:
-    """Remove a run of which no job was submitted."""
-    tidy(project, run)
-    shutil.rmtree(run.folder, ignore_errors=True)
+def discard(project: Path, folder: Path) -> None:
+    """Remove the folder of a run of which no job was submitted."""
+    tidy(project, folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def tidy(project: Path, run: Run) -> None:
-    """Remove the copies of the files, which no job needs any more."""
-    tree = run.folder / PROJECT
+def tidy(project: Path, folder: Path) -> None:
+    """Remove the copies of the files, which no job of the run needs any more."""
+    tree = folder / PROJECT
     if (tree / ".git").is_file():
-        run_git(project, "worktree", "remove", "--force", "--force", str(tree))
-    for folder in (tree, run.folder / HARNESS):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_worktree(project, tree)
+    for copied in (tree, folder / HARNESS):
+        shutil.rmtree(copied, ignore_errors=True)
 
 
-def _remove_abandoned(folder: Path) -> None:
+def _remove_abandoned(project: Path, folder: Path) -> None:
     """Remove what processes left that were killed before they had written down what to do."""
     for one in folder.glob("*-*"):
         young = time.time() - one.stat().st_mtime < ABANDONED
         if re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", one.name) and not (one / NAME).exists() and not young:
-            shutil.rmtree(one, ignore_errors=True)
+            discard(project, one)

@@ -20,7 +20,7 @@ from ice3_bench.cell.pieces import Pieces
 from ice3_bench.cell.session import own_folder, prepare, run_session
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.commands.sending import discard_submission, send_queued, store_reports, upload_reports
-from ice3_bench.errors import BenchError, Exit, UnreadableError, UsageError
+from ice3_bench.errors import BenchError, Exit, UnreadableError, UsageError, worst
 from ice3_bench.files import write_atomically
 from ice3_bench.history.checks import check, summary
 from ice3_bench.history.rebuilding import mended
@@ -91,10 +91,8 @@ def gpu(_context: Context) -> None:
         if code is Exit.INTERRUPTED:
             break
     print(gpu_table(reports))
-    order = (Exit.INTERRUPTED, Exit.FAILED, Exit.USAGE, Exit.NOT_UPLOADED)
-    worst = next((code for code in order if code in codes), Exit.OK)
-    if worst is not Exit.OK:
-        raise InvokeExit(code=int(worst))
+    if code := worst(codes):
+        raise InvokeExit(code=int(code))
 
 
 def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
@@ -122,7 +120,6 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
             "measured again, as --resume asks.",
             soft_wrap=True,
         )
-        store(surroundings.results, reports=[report], project=surroundings.project)
         return report, Exit.OK
     try:
         stored = store_reports(surroundings, console, reports=[report])
@@ -131,8 +128,7 @@ def _measure(surroundings: Surroundings, cell: Cell) -> tuple[Report, Exit]:
         raise
     checks = _show(surroundings, outcome, console)
     tell_beyond(checks, report)
-    for benchmark in report.failures:
-        tell(f"Error: {benchmark.name} failed: {benchmark.error}")
+    tell_failures(report)
     if report.incomplete:
         tell(f"Error: {report.incomplete} The timing is stored.")
     if code is Exit.OK and any(one.violation for one in checks):
@@ -205,6 +201,12 @@ def _peak(benchmark: Benchmark) -> float:
     """Return the peak memory of a benchmark, or less than any if memray recorded none."""
     peak = benchmark.measures.get("peak-memory")
     return peak.value if peak is not None and benchmark.memray_dump else -1.0
+
+
+def tell_failures(report: Report) -> None:
+    """Say which benchmarks failed, and why."""
+    for benchmark in report.failures:
+        tell(f"Error: {benchmark.name} failed: {benchmark.error}")
 
 
 def tell_beyond(checks: list[Check], report: Report) -> None:

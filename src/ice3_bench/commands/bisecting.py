@@ -23,7 +23,7 @@ from ice3_bench.errors import Exit, UsageError
 from ice3_bench.files import write_atomically
 from ice3_bench.names import domain_text
 from ice3_bench.show.bisection import bisection_table
-from ice3_bench.show.console import make_console, working
+from ice3_bench.show.console import make_console, say, working
 from ice3_bench.usage import add_arrangement, add_strict_machine
 
 if TYPE_CHECKING:
@@ -80,18 +80,15 @@ def bisect_task(_context: Context) -> None:
     path = surroundings.results / FILE
     path.unlink(missing_ok=True)  # the last search must not be taken for this one
     console = make_console(quiet=options.quiet)
-    begin(request.threads, lambda said: console.print(said, soft_wrap=True), strict=options.strict_machine)
+    begin(request.threads, lambda said: say(console, said), strict=options.strict_machine)
     with working(console, "preparing") as notify:
-
-        def compare(asked: Request) -> Finding:
-            return _compare(surroundings, asked, notify)
 
         def judge(commit: str) -> Finding:
             asked = replace(request, contender=commit)
-            found = compare(asked)
+            found = _compare(surroundings, asked, notify)
             if found.verdict is Verdict.UNDECIDED:
                 longer = replace(request.protocol, budget=FURTHER * options.budget)
-                found = compare(replace(asked, protocol=longer))
+                found = _compare(surroundings, replace(asked, protocol=longer), notify)
             return found
 
         found = bisect(

@@ -15,6 +15,7 @@ from ice3_bench import storage
 from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.commands.common import Surroundings, explained
 from ice3_bench.errors import Exit, UsageError
+from ice3_bench.history.kept import RUNS
 from ice3_bench.show.console import Fitting, make_console
 from ice3_bench.text import count, size
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ice3_bench.storage import Entry
 
 WHAT = {
-    "runs": "files of all runs, from which a lost history is rebuilt",
+    RUNS: "files of all runs, from which a lost history is rebuilt",
     "environments": "environments of the ports; made again when needed",
     "stencils": "what the ports compiled; compiled again when needed",
     "probe": "copies of the probe; made again when needed",
@@ -51,20 +52,19 @@ def clean(_context: Context, days: str = "", keep: str = "", only: str = "", dry
     if age is None and number is None:
         console.print("Nothing was removed: --days 30 or --keep 10 says what may be (--help).")
         return
-    failed = 0
+    done: list[Entry] = []
     for one in chosen:
         try:
             if not dry_run:
                 storage.remove(one)
         except OSError as error:
-            failed += 1
             console.print(f"{os.path.relpath(one.path)} cannot be removed: {error.strerror}.", soft_wrap=True)
             continue
+        done.append(one)
         console.print(f"{'Would remove' if dry_run else 'Removed'} {os.path.relpath(one.path)}", soft_wrap=True)
-    done = len(chosen) - failed
     what = "would be removed" if dry_run else "removed"
-    console.print(f"{count(done, 'entry', 'entries')} of {size(sum(one.bytes for one in chosen))} {what}.")
-    if failed:
+    console.print(f"{count(len(done), 'entry', 'entries')} of {size(sum(one.bytes for one in done))} {what}.")
+    if len(done) < len(chosen):
         raise InvokeExit(code=int(Exit.USAGE))
 
 
@@ -77,10 +77,10 @@ def _table(surroundings: Surroundings, found: list[Entry]) -> Table:
             "history", os.path.relpath(history), "1", size(storage.taken(history)), "every run; never removed"
         )
     places = {
-        "runs": surroundings.results / "runs",
+        RUNS: surroundings.results / RUNS,
         **{kind: surroundings.project / ".cache" / kind for kind in storage.CACHES},
     }
-    rest = storage.taken(surroundings.results) - storage.taken(history) - storage.taken(places["runs"])
+    rest = sum(storage.taken(one) for one in surroundings.results.glob("*") if one not in (history, places[RUNS]))
     table.add_row("results", os.path.relpath(surroundings.results), "", size(rest), "last reports, logs; never removed")
     for kind, told in WHAT.items():
         own = [one for one in found if one.kind == kind]

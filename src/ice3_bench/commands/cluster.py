@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,15 +15,17 @@ from ice3_bench.arguments import Parser
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.options import parse_arguments
 from ice3_bench.cell.session import run_session
-from ice3_bench.cluster.run import FOLDER, Attempt, Run, RunRecord, Task, load_run, runs
+from ice3_bench.cluster.run import FOLDER, Run, RunRecord, Task, load_run, runs
 from ice3_bench.cluster.script import batch_script
 from ice3_bench.cluster.submission import absolute, choose, name_of_testbed
+from ice3_bench.commands.bench import tell_failures
 from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.commands.jobs import collect, come_back, follower_of, scheduler_of, send, wait_for
-from ice3_bench.errors import Exit, UsageError
+from ice3_bench.errors import Exit, UsageError, worst
 from ice3_bench.report import ClusterJob
-from ice3_bench.show.console import make_console, working
+from ice3_bench.show.console import make_console, say, working
 from ice3_bench.show.jobs import jobs_table
+from ice3_bench.streams import tell
 from ice3_bench.text import count, quoted
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from ice3_bench.settings.cluster import Cluster
     from ice3_bench.settings.matrix import Cell
 
 
@@ -61,7 +63,7 @@ def submit(_context: Context) -> None:
     settings = surroundings.settings
     cells = settings.select(options.cells)
     threads = parse_arguments(further, settings).threads  # complain now, and not in every job
-    name, _ = choose(settings, options.on)
+    name, cluster = choose(settings, options.on)
     tasks = [
         Task(
             name=cell.id,
@@ -74,17 +76,17 @@ def submit(_context: Context) -> None:
     ]
     console = make_console(quiet=options.quiet)
     if options.dry_run:
-        _show_jobs(surroundings, name, tasks)
+        _show_jobs(surroundings, name, cluster, tasks)
         return
     surroundings.where()  # complain about a wrong credential before measuring, not after
     _install(surroundings, cells, console)
     if options.install_only:
         return
     with working(console, "submitting"):
-        run = send(surroundings, options.on, tasks)
+        run = send(surroundings, name, cluster, tasks)
     console.print(f"Submitted {count(len(tasks), 'job')} to {name}, run {run.record.id}.")
     if not options.wait:
-        console.print(come_back(run), soft_wrap=True)
+        say(console, come_back(run))
         return
     _end(collect(surroundings, make_console(), run, wait_for(run, console)))
 
@@ -98,9 +100,8 @@ def _install(surroundings: Surroundings, cells: Sequence[Cell], console: Console
     console.print(f"The environments of {count(len(cells), 'cell')} are there.")
 
 
-def _show_jobs(surroundings: Surroundings, name: str, tasks: Sequence[Task]) -> None:
+def _show_jobs(surroundings: Surroundings, name: str, cluster: Cluster, tasks: Sequence[Task]) -> None:
     """Print the jobs that would be submitted, and the script of the first one of each device."""
-    _, cluster = choose(surroundings.settings, name if name in surroundings.settings.cluster else None)
     folder = surroundings.results / FOLDER / "run"
     record = RunRecord(
         id="run", created=datetime.now(UTC), user=os.getuid(), name=name, cluster=cluster, tasks=tuple(tasks)
@@ -156,7 +157,7 @@ def collect_task(_context: Context, run: str | None = None, wait: bool = False) 
     for one in _selected(surroundings, run):
         look = wait_for(one, console) if wait else follower_of(one).look(submit=not one.closed)
         codes.append(collect(surroundings, console, one, look))
-    _end(max(codes, key=lambda code: (code is Exit.FAILED, code)))
+    _end(worst(codes))
 
 
 @task(
@@ -195,7 +196,7 @@ def measure(_context: Context, cell: str) -> None:
     run = load_run(surroundings.results.parent)
     (own,) = [one for one in run.record.tasks if one.name == cell]
     settings = surroundings.settings.model_copy(update={"testbed": own.testbed})
-    started = Attempt(own, 1, surroundings.results / cell, run.record.id).started
+    started = run.attempt(own, int(surroundings.results.name)).started
     job = None
     if started is not None:
         job = ClusterJob(cluster=run.record.name, id=started.job, node=started.node, partition=started.partition)
@@ -209,10 +210,9 @@ def measure(_context: Context, cell: str) -> None:
         surroundings.placed,
         job,
     )
-    for benchmark in outcome.report.failures:
-        print(f"Error: {benchmark.name} failed: {benchmark.error}", file=sys.stderr)
+    tell_failures(outcome.report)
     if outcome.report.incomplete:
-        print(f"Error: {outcome.report.incomplete}", file=sys.stderr)
+        tell(f"Error: {outcome.report.incomplete}")
     _end(outcome.code)
 
 

@@ -27,7 +27,7 @@ from ice3_bench.compare.comparison import Request, compare_revisions
 from ice3_bench.compare.pairs import Protocol
 from ice3_bench.compare.preparation import Workshop
 from ice3_bench.compare.requirements import parse_requirement, require_environments
-from ice3_bench.compare.result import FILE, exit_code
+from ice3_bench.compare.result import FILE, MARKDOWN, exit_code
 from ice3_bench.compare.revisions import WORKTREE, checked_out, default_base
 from ice3_bench.compare.sides import Sides
 from ice3_bench.compare.workers import Crew, SideError
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from ice3_bench.compare.result import Comparison
     from ice3_bench.settings.matrix import Cell, Settings
 
-MARKDOWN = "comparison.md"
-"""The comparison as a job summary shows it, in the results folder."""
 UNPROVEN = "the error rates on this machine are not known: nox -s bench-calibrate measures them"
 OLD = "the error rates known here are of an older version of the procedure: nox -s bench-calibrate measures them again"
 
@@ -129,7 +127,7 @@ def compare(_context: Context) -> None:
         console.print(f"{len(selected) - len(cells)} GPU cells are left out: revisions are compared on CPU cells.")
     _require(options, cells)
     if options.on:
-        bases = options.base or default_base(surroundings.project), options.contender
+        bases = options.base or default_base(surroundings.project, settings.bencher.base_branches), options.contender
         _compare_there(surroundings, options.on, "compare", bases, cells, options.threads or settings.threads)
         return
     files = surroundings.results / FILE, surroundings.results / MARKDOWN
@@ -192,7 +190,7 @@ def _compare_there(
     """Make the environments of two revisions here, and compare them in a job of a cluster."""
     console = make_console()
     project, settings = surroundings.project, surroundings.settings
-    choose(settings, name)  # complain before anything is installed
+    name, cluster = choose(settings, name)  # complain before anything is installed
     with (
         checked_out(project, names[0]) as base,
         checked_out(project, names[1]) as contender,
@@ -200,7 +198,7 @@ def _compare_there(
         working(console, "making environments"),
     ):
         Workshop(project, settings, Sides(base, contender), threads, Path(scratch)).install(cells)
-    send_comparison(surroundings, name, what, arguments(), threads, console)
+    send_comparison(surroundings, name, cluster, what, arguments(), threads, console)
 
 
 def _calibrations(surroundings: Surroundings, request: Request) -> str:

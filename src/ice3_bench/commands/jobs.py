@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from contextlib import suppress
@@ -17,15 +18,18 @@ from ice3_bench.cell.session import program
 from ice3_bench.cluster.following import Follower
 from ice3_bench.cluster.run import COMPARING, Task
 from ice3_bench.cluster.states import State, own_end
-from ice3_bench.cluster.submission import choose, discard, make_run, tidy
-from ice3_bench.commands.bench import tell_beyond
+from ice3_bench.cluster.submission import discard, make_run, tidy
+from ice3_bench.commands.bench import tell_beyond, tell_failures
 from ice3_bench.commands.sending import send_queued, store_reports
-from ice3_bench.errors import Exit, UsageError
+from ice3_bench.compare.result import FILE, MARKDOWN
+from ice3_bench.errors import Exit, UsageError, worst
 from ice3_bench.files import write_atomically
 from ice3_bench.history.checks import check
 from ice3_bench.history.store import History
 from ice3_bench.show.compared import compared_with
+from ice3_bench.show.console import say
 from ice3_bench.show.jobs import explanations, jobs_table, results_of_all, words
+from ice3_bench.streams import tell
 from ice3_bench.text import listed
 
 if TYPE_CHECKING:
@@ -38,12 +42,11 @@ if TYPE_CHECKING:
     from ice3_bench.cluster.scheduler import Scheduler
     from ice3_bench.commands.common import Surroundings
     from ice3_bench.report import Report
+    from ice3_bench.settings.cluster import Cluster
 
 GLANCE = 2.0
 """Seconds between two looks at the files of the jobs."""
-ON = ("--on", "--o")
-"""The option that names a cluster, and what argparse takes for it."""
-COMPARISON = ("comparison.json", "comparison.md")
+COMPARISON = (FILE, MARKDOWN)
 """Files of a comparison in the results."""
 
 
@@ -64,21 +67,22 @@ def follower_of(run: Run) -> Follower:
     return Follower(run, scheduler_of(run.record.cluster.scheduler))
 
 
-def send(surroundings: Surroundings, name: str | None, tasks: Sequence[Task], *, with_history: bool = False) -> Run:
+def send(
+    surroundings: Surroundings, name: str, cluster: Cluster, tasks: Sequence[Task], *, with_history: bool = False
+) -> Run:
     """Submit tasks to a cluster; those that it refuses for now are submitted later.
 
     Raises
     ------
     UsageError
-        If there is no such cluster, or it refuses the first job.
+        If it refuses the first job.
     """
-    found, cluster = choose(surroundings.settings, name)
     scheduler_of(cluster.scheduler)  # complain before anything is copied
     phyex = phyex_checkout(surroundings.project, surroundings.settings)
     run = make_run(
         surroundings.project,
         surroundings.results,
-        found,
+        name,
         cluster,
         tasks,
         variables={"PHYEX_DIR": str(phyex)} if phyex else {},
@@ -88,13 +92,13 @@ def send(surroundings: Surroundings, name: str | None, tasks: Sequence[Task], *,
     try:
         look = follower_of(run).look(submit=True)
     except KeyboardInterrupt:
-        print(come_back(run), file=sys.stderr)
+        tell(come_back(run))
         raise
     if all(one.verdict.state is State.NOT_SUBMITTED for one in look.situations):
-        discard(surroundings.project, run)
+        discard(surroundings.project, run.folder)
         raise UsageError(
-            f"The scheduler of '{found}' refuses the first job: {look.trouble}. Correct "
-            f"[tool.ice3-bench.cluster.{found}] in pyproject.toml (docs/cluster.md)."
+            f"The scheduler of '{name}' refuses the first job: {look.trouble}. Correct "
+            f"[tool.ice3-bench.cluster.{name}] in pyproject.toml (docs/cluster.md)."
         )
     return run
 
@@ -132,7 +136,7 @@ def wait_for(run: Run, console: Console) -> Look:
                     return look
                 time.sleep(GLANCE)
     except KeyboardInterrupt:
-        print(come_back(run), file=sys.stderr)
+        tell(come_back(run))
         raise
 
 
@@ -142,9 +146,9 @@ def _tell_changes(look: Look, told: dict[str, str], console: Console) -> None:
         now = words(one)
         if told.get(one.task.name) != now:
             told[one.task.name] = now
-            console.print(f"{one.task.name}: {now}", soft_wrap=True)
+            say(console, f"{one.task.name}: {now}")
     if look.trouble and told.get("") != look.trouble:
-        console.print(f"The scheduler says: {look.trouble}. It is asked again.", soft_wrap=True)
+        say(console, f"The scheduler says: {look.trouble}. It is asked again.")
     told[""] = look.trouble or told.get("", "")
 
 
@@ -172,17 +176,17 @@ def collect(surroundings: Surroundings, console: Console, run: Run, look: Look) 
     if reports:
         console.print(results_of_all(reports))
     for line in explanations(look):
-        print(line, file=sys.stderr)
+        tell(line)
     if missing:
         codes.add(Exit.FAILED)
-        print(f"Error: {listed(missing)} finished, but no report is seen here: collect again later.", file=sys.stderr)
+        tell(f"Error: {listed(missing)} finished, but no report is seen here: collect again later.")
     if look.over and not missing and not run.closed:
         with suppress(UsageError):  # a full disk: the next look closes it
             run.close()
-        tidy(surroundings.project, run)
+        tidy(surroundings.project, run.folder)
     if not look.over:
-        console.print(come_back(run), soft_wrap=True)
-    return next((code for code in (Exit.FAILED, Exit.USAGE, Exit.NOT_UPLOADED) if code in codes), Exit.OK)
+        say(console, come_back(run))
+    return worst(codes)
 
 
 def _checked(surroundings: Surroundings, console: Console, reports: Sequence[Report]) -> bool:
@@ -193,10 +197,9 @@ def _checked(surroundings: Surroundings, console: Console, reports: Sequence[Rep
             previous, other = history.previous_of_each(report), history.latest_other(report)
             checks = check(report, history, surroundings.settings)
             for line in compared_with(report, previous, other):
-                console.print(f"{report.cell}: {line}", soft_wrap=True)
+                say(console, f"{report.cell}: {line}")
             tell_beyond(checks, report)
-            for benchmark in report.failures:
-                print(f"Error: {benchmark.name} failed: {benchmark.error}", file=sys.stderr)
+            tell_failures(report)
             beyond = beyond or any(one.violation for one in checks)
     return beyond
 
@@ -216,7 +219,13 @@ def _bring_home(surroundings: Surroundings, run: Run, look: Look) -> None:
 
 
 def send_comparison(
-    surroundings: Surroundings, name: str, what: str, words: Sequence[str], threads: int, console: Console
+    surroundings: Surroundings,
+    name: str,
+    cluster: Cluster,
+    what: str,
+    words: Sequence[str],
+    threads: int,
+    console: Console,
 ) -> None:
     """Compare revisions, or calibrate the comparison, in one job on one node; end with its exit code.
 
@@ -230,14 +239,13 @@ def send_comparison(
     Raises
     ------
     UsageError
-        If there is no such cluster, or it refuses the job.
+        If it refuses the job.
     """
-    given: list[str] = []
-    for before, word in zip(["", *words], words, strict=False):
-        if before not in ON and word.partition("=")[0] not in ON:
-            given.append(word)
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--on")
+    _, given = parser.parse_known_args(list(words))
     task = Task(name=what, device="cpu", threads=threads, words=(what, "--", *given))
-    run = send(surroundings, name, [task], with_history=True)
+    run = send(surroundings, name, cluster, [task], with_history=True)
     console.print(f"Submitted to {name}, run {run.record.id}.")
     look = wait_for(run, console)
     code: int = collect(surroundings, console, run, look)

@@ -16,7 +16,7 @@ from ice3_bench.compare.result import load_comparison
 from ice3_bench.errors import UsageError
 from ice3_bench.github.check import annotate, conclude
 from ice3_bench.github.client import GitHub
-from ice3_bench.github.comment import LIMIT, MARKER, SUMMARY_LIMIT, Content, comment
+from ice3_bench.github.comment import MARKER, SUMMARY_LIMIT, Content, comment
 from ice3_bench.gitlab.client import GitLab
 from ice3_bench.history.store import History
 
@@ -97,16 +97,17 @@ def _on_github(
     if actions.summary:
         with actions.summary.open("a", encoding="utf-8") as stream:
             stream.write(comment(content, SUMMARY_LIMIT))
-    if revision is None:
-        return
+    if revision is None or (actions.token is None and revision.pull_request is None):
+        return  # a job that may write neither a comment nor a check
     compared = content.comparison
     annotations = annotate(compared, surroundings.settings, surroundings.project) if compared else []
     check = conclude(content, failed=failed, annotations=annotations)
+    text = comment(content)
     with github(actions) as client:
         if revision.pull_request is not None:
-            done = client.put_comment(revision.pull_request, MARKER, comment(content))
+            done = client.put_comment(revision.pull_request, MARKER, text)
             print(f"Comment of pull request {revision.pull_request} {done}.")
-        client.create_check(check.fields(revision.hash, comment(content, LIMIT), content.run_url))
+        client.create_check(check.fields(revision.hash, text, content.run_url))
     print(f"Check {check.conclusion}: {check.title}.")
 
 

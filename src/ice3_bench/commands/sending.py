@@ -114,9 +114,9 @@ def _tell(sent: Sent, surroundings: Surroundings, console: Console) -> None:
             say(console, f"Note: {said}")
         for line in outcome.lines:
             if line.alert:
-                limit = line.upper_limit if line.alert == "upper" else line.lower_limit
                 tell(
-                    f"Alert: {line.benchmark} {line.measure} is {line.value:.6g}, {line.alert} limit {limit:.6g} "
+                    f"Alert: {line.benchmark} {line.measure} is {line.value:.6g}, "
+                    f"{line.alert} limit {line.near_limit:.6g} "
                     f"(baseline {line.baseline if line.baseline is None else format(line.baseline, '.6g')})."
                 )
     if sent.left:

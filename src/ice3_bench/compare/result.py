@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Literal[1] = 1
 LARGEST = 16 * 2**20
 """Bytes of a comparison."""
-FILE = "comparison.json"
-"""Name of the file in the results folder."""
+FILE, MARKDOWN = "comparison.json", "comparison.md"
+"""Names of the files in the results folder; the second one is what a job summary shows."""
 
 LARGER = 0.01
 """Relative growth of the peak memory that counts; the peak itself repeats to 0.1 %."""

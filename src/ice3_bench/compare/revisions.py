@@ -147,10 +147,11 @@ def checked_out(project: Path, name: str) -> Iterator[Revision]:
             git(project, "worktree", "add", "--detach", str(tree), commit)
             yield Revision(name, commit, tree)
         finally:
-            _remove_worktree(project, tree)
+            remove_worktree(project, tree)
 
 
-def _remove_worktree(project: Path, tree: Path) -> None:
+def remove_worktree(project: Path, tree: Path) -> None:
+    """Remove a worktree, complete or not; nothing happens if git knows none there."""
     # Forced twice: git locks a worktree until it is complete.
     run_git(project, "worktree", "remove", "--force", "--force", str(tree))
 
@@ -162,7 +163,7 @@ def _remove_abandoned(project: Path) -> None:
             continue
         for tree in folder.iterdir():
             if tree.is_dir() and not tree.is_symlink():
-                _remove_worktree(project, tree)  # harmless for a copy, which git refuses
+                remove_worktree(project, tree)  # harmless for a copy, which git refuses
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -12,6 +12,7 @@ from ice3_bench.errors import UsageError
 from ice3_bench.export.table import testbeds
 from ice3_bench.history.store import time_of
 from ice3_bench.measures import MEASURES
+from ice3_bench.report import key_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,7 @@ def series(history: History, selection: Selection) -> Iterator[SeriesPoints]:
         for benchmark in sorted(name for found, name in pairs if found == measure):
             for (branch, key, basis), points in sorted(_points(history, runs, benchmark, measure).items(), key=str):
                 empty = False
-                comparable = f"{key} {basis}".strip()
+                comparable = key_with(key, basis)
                 yield SeriesPoints(benchmark, measure, where.get(key), branch, comparable, sorted(points))
     if empty:
         raise UsageError(f"No run without uncommitted changes in {history.path} is selected by these arguments.")

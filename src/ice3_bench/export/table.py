@@ -18,6 +18,7 @@ from ice3_bench.history.schema import ORDER
 from ice3_bench.history.store import time_of
 from ice3_bench.measures import MEASURES
 from ice3_bench.names import BenchmarkName, domain_text
+from ice3_bench.report import key_with
 from ice3_bench.text import quoted
 
 if TYPE_CHECKING:
@@ -200,8 +201,8 @@ def _all_rows(history: History, judge: _Judge) -> Iterator[Row]:
             gates = judge.gates(measure)
             gated = bool(trusted) and gates
             verdict = "unchecked" if gates else None
+            key = key_with(run.comparability, basis)
             if gated:
-                key = f"{run.comparability} {basis}"
                 verdict = judge.verdict(run, benchmark, measure, key, value)
                 judge.remember(run, benchmark, measure, key, Timed(value, bool(busy)))
             yield Row(
@@ -219,7 +220,7 @@ def _all_rows(history: History, judge: _Judge) -> Iterator[Row]:
                 run.branch,
                 run.uncommitted,
                 where.get(run.comparability),
-                f"{run.comparability} {basis}".strip(),
+                key,
                 gated,
                 verdict,
             )

@@ -80,13 +80,12 @@ def conclude(content: Content, *, failed: bool = False, annotations: list[Annota
     failed
         Whether a job that measures failed.
     """
-    lines = [line for outcome in content.outcomes for line in outcome.lines]
-    alerts, tested = sum(outcome.alerts for outcome in content.outcomes), sum(line.tested for line in lines)
+    lines, alerts, tested, near = content.lines, content.alerts, content.tested, content.near
     compared = content.comparison
     code = UNDECIDED if compared is None else exit_code(compared, UNDECIDED)
     said = [] if compared is None else [f"against the base: {comparison_summary(compared)}"]
     said += [f"{count(alerts, 'alert')}, {tested} of {count(len(lines), 'value')} tested"] if lines else []
-    if near := sum(line.near for line in lines):
+    if near:
         said.append(f"{near} near a limit")
     if failed and not alerts and code != Exit.FAILED:
         said.insert(0, "a job that measures failed")

@@ -44,6 +44,26 @@ class Content:
     notes: list[str] = field(default_factory=list)
     run_url: str | None = None
 
+    @property
+    def lines(self) -> list[Line]:
+        """What Bencher answered on each value."""
+        return [line for outcome in self.outcomes for line in outcome.lines]
+
+    @property
+    def alerts(self) -> int:
+        """How many values are beyond a limit."""
+        return sum(outcome.alerts for outcome in self.outcomes)
+
+    @property
+    def tested(self) -> int:
+        """How many values were tested."""
+        return sum(line.tested for line in self.lines)
+
+    @property
+    def near(self) -> int:
+        """How many values are near a limit."""
+        return sum(line.near for line in self.lines)
+
 
 def escape(text: str) -> str:
     """Make text literal in Markdown and HTML, inside tables too: it mentions, links and refers to nothing."""
@@ -67,22 +87,21 @@ def comment(content: Content, limit: int = LIMIT) -> str:
 
 
 def _render(content: Content, *, details: bool, rows: int | None, comparison: bool) -> str:
-    lines = [line for outcome in content.outcomes for line in outcome.lines]
-    parts = [MARKER, f"## Benchmarks of {escape(content.commit[:10])}", _headline(content, lines)]
+    every = [(outcome, line) for outcome in content.outcomes for line in outcome.lines]
+    parts = [MARKER, f"## Benchmarks of {escape(content.commit[:10])}", _headline(content)]
     if content.comparison and comparison:
         parts += ["### Compared with the base on one machine", comparison_markdown(content.comparison, escape).strip()]
     elif content.comparison:
         parts.append("The comparison with the base is too long for a comment: see the job summary.")
-    alerts = [(outcome, line) for outcome in content.outcomes for line in outcome.lines if line.alert]
+    alerts = [(outcome, line) for outcome, line in every if line.alert]
     if alerts:
         parts += ["### Alerts", _table(alerts, rows)]
-    near = [(outcome, line) for outcome in content.outcomes for line in outcome.lines if line.near]
+    near = [(outcome, line) for outcome, line in every if line.near]
     if near:
         parts += ["### Near a limit", _table(near, rows)]
     changed = [
         (outcome, line)
-        for outcome in content.outcomes
-        for line in outcome.lines
+        for outcome, line in every
         if line.measure in ("accuracy", "peak-memory") and not line.alert and not line.near and _differs(line)
     ]
     if changed:
@@ -90,8 +109,7 @@ def _render(content: Content, *, details: bool, rows: int | None, comparison: bo
     undecided = [said for outcome in content.outcomes for said in outcome.silences(content.policy)]
     if undecided or content.notes:
         parts += ["### Undecided", "\n".join(f"* {escape(said)}" for said in (*content.notes, *undecided))]
-    if details and lines:
-        every = [(outcome, line) for outcome in content.outcomes for line in outcome.lines]
+    if details and every:
         parts.append(f"<details><summary>All {len(every)} values</summary>\n\n{_table(every, None)}\n\n</details>")
     links = [f"[{escape(o.testbed)} on Bencher]({o.url})" for o in content.outcomes if o.url and _plain(o.url)]
     if content.run_url and _plain(content.run_url):
@@ -101,11 +119,9 @@ def _render(content: Content, *, details: bool, rows: int | None, comparison: bo
     return "\n\n".join(parts) + "\n"
 
 
-def _headline(content: Content, lines: list[Line]) -> str:
-    alerts = sum(outcome.alerts for outcome in content.outcomes)
-    tested = sum(line.tested for line in lines)
+def _headline(content: Content) -> str:
+    lines, alerts, tested, near = content.lines, content.alerts, content.tested, content.near
     where = f"on {count(len(content.outcomes), 'testbed')}"
-    near = sum(line.near for line in lines)
     close = f", {near} near a limit" if near else ""
     if alerts:
         return f"{RED} **{count(alerts, 'alert')}** {where}, {tested} of {count(len(lines), 'value')} tested{close}."

@@ -168,12 +168,13 @@ def last_of_each(history: History) -> list[Last]:
         for benchmark in report.benchmarks:
             found.setdefault((benchmark.name, report.machine.testbed), Result(report, benchmark))
     ordered = sorted(found.values(), key=lambda result: result.order)
-    return [Last(result, _change(history, result)) for result in ordered]
+    reports = {result.report.id: result.report for result in ordered}
+    previous = {number: history.previous_of_each(report) for number, report in reports.items()}
+    return [Last(one, _change(one, previous[one.report.id].get(one.benchmark.name))) for one in ordered]
 
 
-def _change(history: History, result: Result) -> Change | None:
+def _change(result: Result, before: Report | None) -> Change | None:
     name = result.benchmark.name
-    before = history.previous(result.report, name)
     if before is None:
         return None
     return change(result.benchmark, next(one for one in before.benchmarks if one.name == name))

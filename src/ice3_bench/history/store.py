@@ -175,7 +175,10 @@ class History(Database):
 
     def previous_of_each(self, report: Report) -> dict[str, Report]:
         """Return the last comparable run before ``report`` that timed each of its benchmarks, by benchmark."""
-        found = {one.name: self.previous(report, one.name) for one in report.benchmarks}
+        last = self.previous(report)
+        timed = {one.name for one in last.benchmarks if "latency" in one.measures} if last else set[str]()
+        names = [one.name for one in report.benchmarks]
+        found = {name: last if name in timed else self.previous(report, name) for name in names}
         return {name: before for name, before in found.items() if before is not None}
 
     def latest_other(self, report: Report) -> Report | None:

@@ -9,27 +9,17 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from ice3_bench.measures import MEASURES, MeasureName
+from ice3_bench.settings.values import Table
 
 Test = Literal["static", "percentage", "z_score", "t_test", "log_normal", "iqr", "delta_iqr"]
 PROBABILITY_TESTS = ("z_score", "t_test", "log_normal")
 NEEDS_TWO = (*PROBABILITY_TESTS, "delta_iqr")
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        allow_inf_nan=False,
-        alias_generator=lambda name: name.replace("_", "-"),
-        validate_by_name=True,
-        validate_by_alias=True,
-    )
-
-
-class Threshold(_Table):
+class Threshold(Table):
     """A threshold model of Bencher, checked as its threshold endpoints do (``POST /v0/run`` does not check)."""
 
     test: Test
@@ -77,7 +67,7 @@ class Threshold(_Table):
         return self.model_dump(mode="json", exclude_none=True, by_alias=False)
 
 
-class _Policy(_Table):
+class _Policy(Table):
     """Thresholds by measure.
 
     Each measure with ``gates`` must have a threshold or be in ``unwatched``, unless the table is empty. The other

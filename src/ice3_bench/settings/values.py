@@ -1,11 +1,11 @@
-"""Values of the settings that follow rules: domains, components and versions of Python."""
+"""What the settings are made of: tables, and values that follow rules (domains, components, versions of Python)."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from ice3_bench.errors import UsageError
 from ice3_bench.names import domain_text, parse_domain
@@ -59,3 +59,16 @@ def checked_python(version: str) -> str:
 
 Domain = Annotated[str, AfterValidator(checked_domain)]
 Component = Annotated[str, AfterValidator(checked_component)]
+
+
+class Table(BaseModel):
+    """A table of pyproject.toml, whose keys have hyphens; keys that it does not know are errors."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        alias_generator=lambda name: name.replace("_", "-"),
+        validate_by_name=True,
+        validate_by_alias=True,
+    )

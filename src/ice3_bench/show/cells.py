@@ -16,7 +16,7 @@ from ice3_bench.measures import written
 from ice3_bench.show.console import Fitting
 from ice3_bench.show.markdown import literal, markdown_table
 from ice3_bench.show.remarks import doubts, marks
-from ice3_bench.text import count, short, significant
+from ice3_bench.text import count, significant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ class Summary:
         machines = dict.fromkeys(f"{one.machine.cpu}, {count(one.machine.cores, 'core')}" for one in reports)
         devices = dict.fromkeys(one.machine.device for one in reports if one.machine.device)
         dates = sorted({f"{one.created:%Y-%m-%d}" for one in reports})
-        commits = {_commit(one) for one in reports}
+        commits = {one.commit.text for one in reports}
         return ", ".join(
             [
                 f"{self.conditions.machine} ({'; '.join([*machines, *devices])})",
@@ -89,7 +89,7 @@ class Summary:
         """What a reader must know of the results: commits if they differ, the clock of GPUs, marks and failures."""
         by_commit: dict[str, list[str]] = {}
         for report in self.reports:
-            by_commit.setdefault(_commit(report), []).append(report.cell)
+            by_commit.setdefault(report.commit.text, []).append(report.cell)
         said = [f"Commit {commit}: {', '.join(dict.fromkeys(cells))}." for commit, cells in by_commit.items()]
         said = said if len(by_commit) > 1 else []
         if any(one.benchmark.clock == "kernel" for one in self.results):
@@ -116,10 +116,6 @@ class Summary:
             "–" if memory is None or failed else written("peak-memory", memory.value),
             "not checked" if error is None else written("accuracy", error.value),
         ]
-
-
-def _commit(report: Report) -> str:
-    return short(report.commit.hash) + (" with uncommitted changes" if report.commit.dirty else "")
 
 
 def _line(text: str) -> str:

@@ -39,8 +39,7 @@ class Commits:
 
     def of(self, commit: Commit) -> Link:
         """Return the link of a report's commit."""
-        link = self.link(commit.hash)
-        return {**link, "text": link["text"] + " with uncommitted changes"} if commit.dirty else link
+        return {**self.link(commit.hash), "text": commit.text}
 
     def link(self, commit: str | None) -> Link:
         """Return the link of a hash."""

@@ -10,6 +10,7 @@ import base64
 import json
 import statistics
 import zlib
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ice3_bench.history.checks import Timed, limits
@@ -106,13 +107,12 @@ def _limits(one: Series, model: Threshold) -> tuple[Values, Values]:
     """Lower and upper limit of every run, each computed from the runs before it as the check does."""
     lower: Values = []
     upper: Values = []
-    before: list[tuple[datetime, Timed]] = []  # newest first
+    most = model.max_sample_size if model.window is None else None
+    before: deque[tuple[datetime, Timed]] = deque(maxlen=most)  # newest first
     for point in one.points:
         _, drawn = limits(model, {one.branch: before}, point.created)
         lower.append(drawn.lower)
         upper.append(drawn.upper)
         if point.trusted:
-            before.insert(0, (point.created, Timed(point.metric.value, point.busy)))
-            if model.window is None and model.max_sample_size is not None:
-                del before[model.max_sample_size :]
+            before.appendleft((point.created, Timed(point.metric.value, point.busy)))
     return lower, upper
