@@ -263,7 +263,6 @@ def test_wrong_physics_of_a_port_that_reports_its_accuracy_is_marked_and_gates_n
             "No benchmark contains hail: there are ice_adjust/small/float64/16x16x60",
         ),
         (("--cells", "hail"), "No cell is called or tagged 'hail': expected one of 'all'"),
-        (("--base", "HEAD", "--cells", "gpu"), "--cells cpu are all of them"),
         (("--instructions",), "--instructions counts those of compiled cells"),
         (("--budget", "0"), "0 is not positive"),
         (("--threads", "0"), "0 is not a whole number from 1"),
