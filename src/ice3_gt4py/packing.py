@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -90,7 +91,7 @@ class Layout:
 
     def shaped(self, memory: NDArray[Any], shape: Shape) -> NDArray[Any]:
         """Return the beginning of ``memory`` as a field that lies as the others; nothing is copied."""
-        ordered = memory[: int(np.prod(shape))].reshape([shape[axis] for axis in self._order])
+        ordered = memory[: math.prod(shape)].reshape([shape[axis] for axis in self._order])
         return ordered.transpose(self._back)
 
     def row(self, memory: NDArray[Any]) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -75,13 +76,13 @@ class ActivePoints:
         externals: Mapping[str, Any],
         workers: Workers,
     ) -> None:
-        points, threads = int(np.prod(domain)), workers.number
+        points, threads = math.prod(domain), workers.number
         self.stencils, self._workers = stencils, workers
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
         self._row = min(build.row, lanes(points))
         rows = max(1, min(max(ROWS // threads, THREAD_ROWS), points // SHARE // self._row // threads))
         whole, part = ((self._row, threads, number) for number in (rows, max(1, rows // PARTS)))
-        self._whole, self._part, self._size = whole, part, int(np.prod(whole))
+        self._whole, self._part, self._size = whole, part, math.prod(whole)
         self._buffers = Buffers(FIELDS, self._size, build.dtype, workers)
         self._tables = table_arguments(whole, build)
         self._kind = aligned_zeros((min(CHUNK, points),), build.dtype)
@@ -125,7 +126,9 @@ class ActivePoints:
         scalars: Mapping[str, Any],
     ) -> None:
         """Advance points of a kind, packed into ``shape``: few shapes, since GridTools keeps temporaries for each."""
-        size = int(np.prod(shape))
+        if not points.size:
+            return
+        size = math.prod(shape)
         read, written = self.read[kind], self.written[kind]
         stencil = freeze(self.stencils[kind], _ORIGIN, shape)
         buffers = self._buffers.fields(layout, shape)

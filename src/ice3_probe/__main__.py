@@ -1,4 +1,4 @@
-"""``python -m ice3_probe PASS``: one pass over a cell, in a process of its own."""
+"""``python -m ice3_probe PASS ...``: one pass over a cell, or several, in a process of their own."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ USAGE = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a pass; its results, its end and what goes wrong are messages on the channel."""
+    """Run passes one after the other; results, the end of each pass and what goes wrong are messages on the channel."""
     parser = argparse.ArgumentParser(prog="python -m ice3_probe", description="Measure a cell in this interpreter.")
     parser.add_argument(
-        "pass_name",
+        "passes",
         metavar="PASS",
+        nargs="+",
         choices=(*PASSES, "worker"),
     )
     parser.add_argument("--job", type=Path, required=True, help="file with the job")
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     channel = Channel(options.channel)
     try:
         job = read_job(options.job)
-        return _run(options.pass_name, job, channel, options)
+        return _run(options.passes, job, channel, options)
     except (MessageError, DataSetError, Unavailable) as error:
         failure = Failure(str(error), usage=True)
     except PortError as error:
@@ -63,15 +64,16 @@ def main(arguments: list[str] | None = None) -> int:
     return _fail(channel, failure)
 
 
-def _run(name: str, job: Job, channel: Channel, options: argparse.Namespace) -> int:
-    if name == "worker":
+def _run(names: list[str], job: Job, channel: Channel, options: argparse.Namespace) -> int:
+    if names == ["worker"]:
         serve(load_port(job.port), job.cell, channel)
         return 0
-    for answer in _answers(name, job, options, channel):
-        if isinstance(answer, Failure):
-            return _fail(channel, answer)
-        channel.send(answer)
-    channel.send(Done())  # a port may end the process, with exit code 0
+    for name in names:
+        for answer in _answers(name, job, options, channel):
+            if isinstance(answer, Failure):
+                return _fail(channel, answer)
+            channel.send(answer)
+        channel.send(Done())  # a port may end the process, with exit code 0
     return 0
 
 

@@ -104,15 +104,22 @@ def load_port(where: str) -> Port:
 
 
 def _import_file(path: Path) -> ModuleType:
+    """Import a file, once in a process, as any module: what the port compiled when it was imported stays."""
     if not path.is_file():
         raise FileNotFoundError(path)
     name = f"port_{path.stem}"
+    if name in sys.modules and sys.modules[name].__file__ == str(path):
+        return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None  # noqa: S101 (the file ends with .py)
     assert spec.loader is not None  # noqa: S101
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ice3_bench.cell.device import SMI_COLUMNS, device_record
 from ice3_bench.cell.probe import explaining
-from ice3_bench.cell.processes import is_complete, run
+from ice3_bench.cell.processes import is_complete, started
 from ice3_bench.errors import Interrupted, PassError, UsageError
 from ice3_probe import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from ice3_bench.cell.processes import Interpreter
+    from ice3_bench.cell.processes import Interpreter, Process
     from ice3_bench.cell.workplace import Workplace
     from ice3_bench.report import Gpu
 
@@ -97,29 +98,36 @@ def run_pass(
     """
     interpreter = interpreter or place.interpreter
     interpreter = replace(interpreter, variables={**interpreter.variables, **(variables or {})})
-    received: list[messages.Message] = []
-
-    def take(message: messages.Message) -> None:
-        received.append(message)
-        place.notify(message)
-
     try:
-        code = run(interpreter, arguments, place.job, place.log(name), take)
+        with started(interpreter, arguments, place.job, place.log(name)) as process:
+            return _answers(place, process, name, name, last=True)
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted in the {name} pass.") from None
+
+
+def _answers(place: Workplace, process: Process, name: str, log: str, *, last: bool) -> Answers:
+    """Return what a process answers in a pass, which ends with the process if it is its last one."""
+    received: list[messages.Message] = []
+    done = False
+    while (last or not done) and (message := process.receive()) is not None:
+        received.append(message)
+        place.notify(message)
+        done = isinstance(message, messages.Done)
+    code = 0 if done and not last else process.wait()
     for message in received:
         if isinstance(message, messages.Failure):
-            where = f" The output of the {name} pass is in {place.shown_log(name)}."
+            where = f" The output of the {name} pass is in {place.shown_log(log)}."
             raise UsageError(message.message) if message.usage else PassError(message.message + where)
     return Answers(code, received)
 
 
-def fail(place: Workplace, name: str, code: int) -> PassError:
-    """Return the error for a pass that ended with ``code``, quoting the last lines of its log."""
-    lines = place.log(name).read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
+def fail(place: Workplace, name: str, code: int, log: str = "") -> PassError:
+    """Return the error for a pass that ended with ``code``; it quotes the end of ``log``, by default the pass's own."""
+    log = log or name
+    lines = place.log(log).read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
     tail = "\n".join(f"    {line}" for line in lines[-QUOTED_LINES:])
     return PassError(
-        f"The {name} pass {ended(code)}. Its whole output is in {place.shown_log(name)}; it ends with\n{tail}"
+        f"The {name} pass {ended(code)}. Its whole output is in {place.shown_log(log)}; it ends with\n{tail}"
     )
 
 
@@ -130,21 +138,69 @@ def ended(code: int) -> str:
     return f"ended with exit code {code}" if code else "ended early, with exit code 0"
 
 
-def compile_stencils(place: Workplace) -> list[messages.Built]:
-    """Build the components of the cell, or load them from the cache.
+@dataclass
+class Physics:
+    """The passes compile and accuracy in one process, which imports the port once; ``physics`` starts it."""
 
-    Raises
-    ------
-    UsageError
-        If the compiler, the device or a package is missing, or the port does not exist.
-    PassError
-        If the port fails.
+    place: Workplace
+    process: Process
+    waiting: list[str]
+    log: str
+
+    def compile_stencils(self) -> list[messages.Built]:
+        """Build the components of the cell, or load them from the cache.
+
+        Raises
+        ------
+        UsageError
+            If the compiler, the device or a package is missing, or the port does not exist.
+        PassError
+            If the port fails.
+        """
+        return self._next().of(messages.Built)
+
+    def check_accuracy(self) -> list[messages.Checked]:
+        """Compare the components with reference data, in the cell's precision.
+
+        Raises
+        ------
+        UsageError
+            If a data set cannot be used.
+        PassError
+            If the pass itself fails. Wrong physics is not an error here: the result says so.
+        """
+        return self._next().of(messages.Checked)
+
+    def _next(self) -> Answers:
+        name = self.waiting.pop(0)
+        try:
+            answers = _answers(self.place, self.process, name, self.log, last=not self.waiting)
+        except KeyboardInterrupt:
+            raise Interrupted(f"Interrupted in the {name} pass.") from None
+        if not answers.complete:
+            raise fail(self.place, name, answers.code, self.log)
+        return answers
+
+
+@contextmanager
+def physics(place: Workplace, *names: str, keep: Path | None = None) -> Iterator[Physics]:
+    """Start a process that runs ``compile``, ``accuracy``, or both in this order; ask for their results in that order.
+
+    Parameters
+    ----------
+    keep
+        Folder that takes what the port computes in the accuracy pass, for ``explain_accuracy``.
     """
     place.stencils.mkdir(parents=True, exist_ok=True)
-    answers = run_pass(place, "compile", ("-m", "ice3_probe", "compile"))
-    if not answers.complete:
-        raise fail(place, "compile", answers.code)
-    return answers.of(messages.Built)
+    arguments = ("-m", "ice3_probe", *names, *([f"--kept={keep}"] if keep else []))
+    with started(place.interpreter, arguments, place.job, place.log(names[0])) as process:
+        yield Physics(place, process, [*names], names[0])
+
+
+def compile_stencils(place: Workplace) -> list[messages.Built]:
+    """Build the components of the cell in a process of its own, as ``Physics.compile_stencils``."""
+    with physics(place, "compile") as running:
+        return running.compile_stencils()
 
 
 def describe_data(place: Workplace) -> tuple[messages.DataSetFound, ...]:
@@ -181,24 +237,9 @@ def describe_device(place: Workplace) -> Gpu:
 
 
 def check_accuracy(place: Workplace, keep: Path | None = None) -> list[messages.Checked]:
-    """Compare the components with reference data, in the cell's precision.
-
-    Parameters
-    ----------
-    keep
-        Folder that takes what the port computes, for ``explain_accuracy``.
-
-    Raises
-    ------
-    UsageError
-        If a data set cannot be used.
-    PassError
-        If the pass itself fails. Wrong physics is not an error here: the result says so.
-    """
-    answers = run_pass(place, "accuracy", ("-m", "ice3_probe", "accuracy", *([f"--kept={keep}"] if keep else [])))
-    if not answers.complete:
-        raise fail(place, "accuracy", answers.code)
-    return answers.of(messages.Checked)
+    """Check the accuracy in a process of its own, as ``Physics.check_accuracy``; ``keep`` as in ``physics``."""
+    with physics(place, "accuracy", keep=keep) as running:
+        return running.check_accuracy()
 
 
 def explain_accuracy(place: Workplace, kept: Path) -> list[messages.Message]:

@@ -238,18 +238,19 @@ def _measure(
     """
     cell, testbed = place.cell, place.settings.testbed
     before, unknown = identified(place.project)
-    with progress.running("compile"):
-        builds = records.stencil_builds(passes.compile_stencils(place))
-        gpu = passes.describe_device(place) if cell.backend.device == "gpu" else None
-        machine = describe_machine(testbed, gpu)
-    with progress.running("accuracy"):
-        checked = passes.check_accuracy(place)
-        accuracy = records.field_errors(checked)
-        if cell.backend.accuracy == "gate":
-            of_data = {one.name for one in place.found}
-            require_right_physics([one for one in accuracy if one.data_set not in of_data], cell)
+    with passes.physics(place, "compile", "accuracy") as physics:
+        with progress.running("compile"):
+            builds = records.stencil_builds(physics.compile_stencils())
+        with progress.running("accuracy"):
+            checked = physics.check_accuracy()
+            accuracy = records.field_errors(checked)
+            if cell.backend.accuracy == "gate":
+                of_data = {one.name for one in place.found}
+                require_right_physics([one for one in accuracy if one.data_set not in of_data], cell)
     disturbances = preflight.begin(place.threads, progress.say, strict=strict)
     with progress.running("timing"):
+        gpu = passes.describe_device(place) if cell.backend.device == "gpu" else None
+        machine = describe_machine(testbed, gpu)
         look = preflight.Look.now()
         timing = passes.measure_time(place)
         meanwhile = preflight.Between(look, preflight.Look.now()).disturbances
