@@ -9,6 +9,7 @@ A noxfile needs two lines::
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
 import os
 import re
@@ -220,13 +221,25 @@ def _group(harness: str, group: str, usage: str) -> Callable[[nox.Session], None
 def _install(session: nox.Session, harness: str, extra: str = "") -> None:
     """Install the harness, with one of its extras if given; the ports get environments of their own.
 
-    Options such as ``-e`` come first. What follows is one requirement, whatever blanks it has.
+    Options such as ``-e`` come first. What follows is one requirement, whatever blanks it has. An environment that nox
+    reuses (``-r``) has an editable harness already, unless its project asks for other packages by now.
     """
     options, what = [], harness.strip()
     while what.startswith("-") and len(what.split()) > 1:
         option, what = what.split(maxsplit=1)
         options.append(option)
-    session.install(*options, _with_extra(what, extra) if extra else what)
+    what = _with_extra(what, extra) if extra else what
+    project = Path(what.partition("[")[0], "pyproject.toml")
+    if {"-e", "--editable"}.isdisjoint(options) or not project.is_file() or not session.bin_paths:
+        session.install(*options, what)
+        return
+    mark = Path(session.bin_paths[0]).with_name("installed")
+    asked = f"{what}\n{hashlib.sha256(project.read_bytes()).hexdigest()}\n"
+    if mark.is_file() and mark.read_text(encoding="utf-8") == asked:
+        return
+    session.install(*options, what)
+    if not session._runner.global_config.no_install:  # noqa: SLF001 (nox tells it nowhere else)
+        mark.write_text(asked, encoding="utf-8")
 
 
 def _with_extra(what: str, extra: str) -> str:

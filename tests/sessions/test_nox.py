@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -107,9 +108,10 @@ class Session:
     """Notes what is installed and run."""
 
     posargs: tuple[str, ...] = ("--quiet",)
-    bin_paths = ("own/bin",)
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str = "own", *, no_install: bool = False) -> None:
+        self.bin_paths = (f"{folder}/bin",)
+        self._runner = SimpleNamespace(global_config=SimpleNamespace(no_install=no_install))
         self.installed: tuple[str, ...] = ()
         self.ran: tuple[str, ...] = ()
         self.path: list[str] = []
@@ -137,13 +139,36 @@ class Session:
         ("--pre ice3-bench >= 1; python_version > '3.11'", "", ("--pre", "ice3-bench >= 1; python_version > '3.11'")),
     ],
 )
-def test_sessions_install_the_harness(harness: str, extra: str, installed: tuple[str, ...]) -> None:
+def test_sessions_install_the_harness(
+    harness: str, extra: str, installed: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     session = Session()
     _arguments(harness, "history", extra)(session)  # type: ignore[arg-type]
     assert session.installed == installed
     assert session.ran == ("ice3-bench", "history", "--", "--quiet")
     assert session.path[0] == "own/bin"
     assert session.path[-1] == str(Path(sys.executable).parent)  # uv, if it was installed with nox
+
+
+def test_what_is_installed_already_is_not_installed_again(tmp_path: Path) -> None:
+    (tmp_path / "environment" / "bin").mkdir(parents=True)
+    project = tmp_path / "harness" / "pyproject.toml"
+    project.parent.mkdir()
+    project.write_text("dependencies = []", encoding="utf-8")
+
+    def installed(extra: str = "", *, no_install: bool = False) -> tuple[str, ...]:
+        session = Session(str(tmp_path / "environment"), no_install=no_install)
+        _arguments(f"-e {project.parent}", "history", extra)(session)  # type: ignore[arg-type]
+        assert session.ran
+        return session.installed
+
+    whole = ("-e", str(project.parent))
+    assert installed(no_install=True) == whole  # nox itself leaves it out
+    assert [installed(), installed()] == [whole, ()]
+    project.write_text("dependencies = ['rich']", encoding="utf-8")
+    assert [installed(), installed()] == [whole, ()]
+    assert [installed("report"), installed("report")] == [("-e", f"{project.parent}[report]"), ()]
 
 
 def test_the_exit_code_of_a_session_is_that_of_the_harness(foreign: Path) -> None:
