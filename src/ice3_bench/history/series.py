@@ -192,7 +192,10 @@ def collect(
         selected = list(newest.values())
     if not selected:
         names = sorted({key.benchmark for key in found})
-        raise UsageError(f"No series is selected: the benchmarks of '{chosen}' are {quoted(names)}.")
+        kinds = sorted({key.measure for key in found})
+        raise UsageError(
+            f"No series is selected: '{chosen}' has the measures {', '.join(kinds)} of the benchmarks {quoted(names)}."
+        )
     return sorted(
         selected, key=lambda one: (BenchmarkName.parse(one.key.benchmark).order, place(one.key.measure), _age(one))
     )
