@@ -5,8 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
-
 from ice3_bench.errors import UploadError
 
 if TYPE_CHECKING:
@@ -34,6 +32,8 @@ class Forge(ABC):
     """
 
     def __init__(self, name: str, url: str, headers: Mapping[str, str]) -> None:
+        import httpx  # noqa: PLC0415 (importing it takes longer than most commands)
+
         self._name = name
         self._client = httpx.Client(
             base_url=url,
@@ -66,6 +66,8 @@ class Forge(ABC):
     def _request(
         self, method: str, path: str, fields: dict[str, Any] | None = None, params: dict[str, str] | None = None
     ) -> Any:  # noqa: ANN401 (JSON)
+        import httpx  # noqa: PLC0415 (as above)
+
         try:
             reply = self._client.request(method, path, json=fields, params=params)
         except httpx.TransportError as error:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
 import time
 import traceback
 import zlib
@@ -19,10 +17,10 @@ from ice3_probe.components import bytes_per_call, component_of
 from ice3_probe.contract import Unavailable, UnknownComponent, Unsupported
 from ice3_probe.differences import REPEATABLE, difference
 from ice3_probe.fields import active, unproduced
+from ice3_probe.importing import import_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
 
     from numpy.typing import NDArray
 
@@ -77,7 +75,7 @@ def load_port(where: str) -> Port:
         If there is none, if it cannot be imported, or if it has no function ``create``.
     """
     try:
-        module = _import_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
+        module = import_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
     except FileNotFoundError as error:
         raise PortError(f"There is no port at {where}. Correct 'port' of the backend.", "module", usage=True) from error
     except ModuleNotFoundError as error:
@@ -101,26 +99,6 @@ def load_port(where: str) -> Port:
             f"Port {where} has no function create(case, cell): see the contract, ice3_probe.contract.", "function"
         )
     return Port(where, create)
-
-
-def _import_file(path: Path) -> ModuleType:
-    """Import a file, once in a process, as any module: what the port compiled when it was imported stays."""
-    if not path.is_file():
-        raise FileNotFoundError(path)
-    name = f"port_{path.stem}"
-    if name in sys.modules and sys.modules[name].__file__ == str(path):
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None  # noqa: S101 (the file ends with .py)
-    assert spec.loader is not None  # noqa: S101
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _raise(error: PortError) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ice3_bench.cell import passes
+from ice3_bench.cell import passes, physics
 from ice3_bench.cell.options import Options
 from ice3_bench.cell.session import prepare
 from ice3_bench.errors import UsageError
@@ -54,7 +54,7 @@ def make(settings: Settings, tmp_path: Path) -> Make:
 
 @pytest.mark.parametrize(("precision", "profile", "path"), [FASTEST, *OTHERS])
 def test_it_agrees_with_the_fortran(make: Make, precision: str, profile: str, path: Path) -> None:
-    (checked,) = passes.check_accuracy(replace(make(precision, profile=profile), data_sets=(str(path),)))
+    (checked,) = physics.check_accuracy(replace(make(precision, profile=profile), data_sets=(str(path),)))
     assert {error.field for error in checked.fields} == OUTPUTS
     # All or nothing: 0 or 1, and what rounding leaves of an evaporated cloud counts as cloud.
     flips = {"cldfr", "srcs"} if (path.stem, precision) == ("adj_nosubg", "float32") else set()
@@ -83,8 +83,8 @@ def test_it_meets_the_contract(make: Make, threads: int) -> None:
 @pytest.mark.slow
 def test_a_cell_is_compiled_once_and_timed_without_remarks(make: Make, tmp_path: Path) -> None:
     place = replace(make("float32", domains=((32, 32, 60),)), stencils=tmp_path / "stencils")
-    (cold,) = passes.compile_stencils(place)
-    (warm,) = passes.compile_stencils(place)
+    (cold,) = physics.compile_stencils(place)
+    (warm,) = physics.compile_stencils(place)
     assert (cold.cached, warm.cached) == (False, True)
     assert warm.seconds < cold.seconds
     timed = passes.measure_time(place)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ice3_bench.cell import passes, records
+from ice3_bench.cell import passes, physics, records
 from ice3_bench.cell.options import Options
 from ice3_bench.cell.processes import run
 from ice3_bench.cell.session import own_folder, prepare
@@ -128,7 +128,7 @@ def test_a_benchmark_killed_in_the_memory_pass_is_said(make: Make) -> None:
 def test_a_failing_compile_pass_says_why(make: Make, misbehaviour: str, kind: type[Exception], told: str) -> None:
     place = make(misbehaviour, "single")
     with pytest.raises(kind, match=told) as caught:
-        passes.compile_stencils(place)
+        physics.compile_stencils(place)
     if kind is PassError:
         assert f"The output of the compile pass is in {place.shown_log('compile')}." in str(caught.value)
         assert "Traceback" in place.log("compile").read_text(encoding="utf-8")
@@ -136,12 +136,12 @@ def test_a_failing_compile_pass_says_why(make: Make, misbehaviour: str, kind: ty
 
 def test_a_failing_accuracy_pass_says_why(make: Make) -> None:
     with pytest.raises(PassError, match="no such variable"):
-        passes.check_accuracy(make("accuracy-crash", "single"))
+        physics.check_accuracy(make("accuracy-crash", "single"))
 
 
 def test_a_pass_that_a_port_ends_early_has_failed(make: Make) -> None:
     with pytest.raises(PassError, match="The accuracy pass ended early, with exit code 0"):
-        passes.check_accuracy(make("accuracy-leaves", "single"))
+        physics.check_accuracy(make("accuracy-leaves", "single"))
 
 
 def test_the_pass_that_explains_sees_nothing_of_the_port(make: Make, place: Place, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_the_pass_that_explains_sees_nothing_of_the_port(make: Make, place: Plac
     kept = tmp_path / "kept"
     kept.mkdir()
     work = make("wrong-physics", "single")
-    assert not all(one.passed for one in passes.check_accuracy(work, kept))
+    assert not all(one.passed for one in physics.check_accuracy(work, kept))
     explained, diagnosis = passes.explain_accuracy(work, kept)
     assert isinstance(explained, messages.Explained)
     assert [(one.field, one.levels) for one in explained.wrong] == [("rvs", (42, 42))]
@@ -159,7 +159,7 @@ def test_the_pass_that_explains_sees_nothing_of_the_port(make: Make, place: Plac
 
 
 def test_what_the_port_does_not_support_is_not_run(make: Make) -> None:
-    checked = passes.check_accuracy(make("unsupported", "single"))
+    checked = physics.check_accuracy(make("unsupported", "single"))
     (one,) = records.not_run(checked)
     assert (one.component, "CSUBG_RC_RR_ACCR" in one.reason) == ("ice_adjust", True)
     assert records.field_errors(checked) == []
@@ -167,7 +167,7 @@ def test_what_the_port_does_not_support_is_not_run(make: Make) -> None:
 
 def test_what_a_port_prints_is_in_the_log_and_disturbs_nothing(make: Make) -> None:
     place = make("prints", "single")
-    assert [built.component for built in passes.compile_stencils(place)] == ["ice_adjust"]
+    assert [built.component for built in physics.compile_stencils(place)] == ["ice_adjust"]
     assert '"kind": "Done"' in place.log("compile").read_text(encoding="utf-8")
 
 

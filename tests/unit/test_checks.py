@@ -299,7 +299,10 @@ def test_series_are_selected_and_what_is_missing_is_said(
         assert collect(history, None, base, benchmarks=["adjust"])
         with pytest.raises(UsageError, match="no run of branch 'main': there are 'topic'"):
             collect(history, "main", base)
-        with pytest.raises(UsageError, match="No series is selected: 'topic' has the measures .*latency.* of the benchmarks 'ice_adjust"):
+        with pytest.raises(
+            UsageError,
+            match=r"No series is selected: 'topic' has the measures .*latency.* of the benchmarks 'ice_adjust",
+        ):
             collect(history, None, base, benchmarks=["hail"])
 
 

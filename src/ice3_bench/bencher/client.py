@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from ice3_bench.bencher.answer import read_outcome
@@ -21,6 +21,8 @@ from ice3_bench.text import count
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    import httpx
 
     from ice3_bench.bencher.answer import Outcome
     from ice3_bench.bencher.connection import Connection
@@ -91,6 +93,8 @@ class Bencher:
     def __init__(self, where: Connection, patience: Patience | None = None) -> None:
         self.where = where
         self.patience = patience or Patience()
+        import httpx  # noqa: PLC0415 (importing it takes longer than most commands)
+
         try:
             self._client = httpx.Client(
                 base_url=where.host,
@@ -198,7 +202,7 @@ class Bencher:
         try:
             self._request("POST", f"{self._project}/{what}", content=json.dumps(fields).encode())
         except BencherError as error:
-            if error.status == httpx.codes.CONFLICT:
+            if error.status == HTTPStatus.CONFLICT:
                 return False
             raise
         return True
@@ -275,6 +279,8 @@ class Bencher:
             ) from None
 
     def _once(self, method: str, path: str, content: bytes | None, params: dict[str, str] | None, end: float) -> Any:  # noqa: ANN401
+        import httpx  # noqa: PLC0415 (as above)
+
         headers = {"Content-Type": "application/json"} if content is not None else {}
         left = max(end - time.monotonic(), 0.1)
         timeout = httpx.Timeout(min(self.patience.reply, left), connect=min(self.patience.connect, left))
@@ -282,7 +288,7 @@ class Bencher:
             reply = self._client.request(method, path, content=content, params=params, headers=headers, timeout=timeout)
         except httpx.RequestError as error:
             raise _TransientError(f"{type(error).__name__}: {self._redacted(str(error))}") from None
-        if reply.status_code >= 500 or reply.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        if reply.status_code >= 500 or reply.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             after = reply.headers.get("Retry-After", "")
             raise _TransientError(
                 f"status {reply.status_code}: {self._message(reply)}", float(after) if after.isdecimal() else 0.0

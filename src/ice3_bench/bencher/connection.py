@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-import httpx
 from pydantic import SecretStr
 
 from ice3_bench.errors import UsageError
@@ -36,6 +35,8 @@ class Connection:
     @property
     def unencrypted(self) -> bool:
         """Whether the credential crosses a network unencrypted."""
+        import httpx  # noqa: PLC0415 (importing it takes longer than most commands)
+
         parts = httpx.URL(self.host)
         return parts.scheme == "http" and parts.host not in ("localhost", "127.0.0.1", "::1")
 
@@ -109,7 +110,11 @@ def _slug(project: str) -> str:
 
 
 def _server(host: str | None) -> str:
-    host = (host or CLOUD).rstrip("/")
+    if not host:
+        return CLOUD
+    import httpx  # noqa: PLC0415 (as above)
+
+    host = host.rstrip("/")
     try:
         parts = httpx.URL(host)
     except httpx.InvalidURL:

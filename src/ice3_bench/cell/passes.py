@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,7 +13,7 @@ from ice3_bench.errors import Interrupted, PassError, UsageError
 from ice3_probe import messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ice3_bench.cell.processes import Interpreter, Process
@@ -100,13 +99,24 @@ def run_pass(
     interpreter = replace(interpreter, variables={**interpreter.variables, **(variables or {})})
     try:
         with started(interpreter, arguments, place.job, place.log(name)) as process:
-            return _answers(place, process, name, name, last=True)
+            return answers_of(place, process, name, name, last=True)
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted in the {name} pass.") from None
 
 
-def _answers(place: Workplace, process: Process, name: str, log: str, *, last: bool) -> Answers:
-    """Return what a process answers in a pass, which ends with the process if it is its last one."""
+def answers_of(place: Workplace, process: Process, name: str, log: str, *, last: bool) -> Answers:
+    """Return what a process answers in a pass, which ends with the process if it is its ``last`` one.
+
+    Parameters
+    ----------
+    log
+        Name of the log of the process.
+
+    Raises
+    ------
+    UsageError, PassError
+        If the pass says that it failed, or writes something that is not a message.
+    """
     received: list[messages.Message] = []
     done = False
     while (last or not done) and (message := process.receive()) is not None:
@@ -136,71 +146,6 @@ def ended(code: int) -> str:
     if code < 0:
         return f"was killed by signal {-code}"
     return f"ended with exit code {code}" if code else "ended early, with exit code 0"
-
-
-@dataclass
-class Physics:
-    """The passes compile and accuracy in one process, which imports the port once; ``physics`` starts it."""
-
-    place: Workplace
-    process: Process
-    waiting: list[str]
-    log: str
-
-    def compile_stencils(self) -> list[messages.Built]:
-        """Build the components of the cell, or load them from the cache.
-
-        Raises
-        ------
-        UsageError
-            If the compiler, the device or a package is missing, or the port does not exist.
-        PassError
-            If the port fails.
-        """
-        return self._next().of(messages.Built)
-
-    def check_accuracy(self) -> list[messages.Checked]:
-        """Compare the components with reference data, in the cell's precision.
-
-        Raises
-        ------
-        UsageError
-            If a data set cannot be used.
-        PassError
-            If the pass itself fails. Wrong physics is not an error here: the result says so.
-        """
-        return self._next().of(messages.Checked)
-
-    def _next(self) -> Answers:
-        name = self.waiting.pop(0)
-        try:
-            answers = _answers(self.place, self.process, name, self.log, last=not self.waiting)
-        except KeyboardInterrupt:
-            raise Interrupted(f"Interrupted in the {name} pass.") from None
-        if not answers.complete:
-            raise fail(self.place, name, answers.code, self.log)
-        return answers
-
-
-@contextmanager
-def physics(place: Workplace, *names: str, keep: Path | None = None) -> Iterator[Physics]:
-    """Start a process that runs ``compile``, ``accuracy``, or both in this order; ask for their results in that order.
-
-    Parameters
-    ----------
-    keep
-        Folder that takes what the port computes in the accuracy pass, for ``explain_accuracy``.
-    """
-    place.stencils.mkdir(parents=True, exist_ok=True)
-    arguments = ("-m", "ice3_probe", *names, *([f"--kept={keep}"] if keep else []))
-    with started(place.interpreter, arguments, place.job, place.log(names[0])) as process:
-        yield Physics(place, process, [*names], names[0])
-
-
-def compile_stencils(place: Workplace) -> list[messages.Built]:
-    """Build the components of the cell in a process of its own, as ``Physics.compile_stencils``."""
-    with physics(place, "compile") as running:
-        return running.compile_stencils()
 
 
 def describe_data(place: Workplace) -> tuple[messages.DataSetFound, ...]:
@@ -234,12 +179,6 @@ def describe_device(place: Workplace) -> Gpu:
     if not answers.complete or not found:
         raise fail(place, "device", answers.code)
     return device_record(found[0])
-
-
-def check_accuracy(place: Workplace, keep: Path | None = None) -> list[messages.Checked]:
-    """Check the accuracy in a process of its own, as ``Physics.check_accuracy``; ``keep`` as in ``physics``."""
-    with physics(place, "accuracy", keep=keep) as running:
-        return running.check_accuracy()
 
 
 def explain_accuracy(place: Workplace, kept: Path) -> list[messages.Message]:

@@ -19,6 +19,7 @@ from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.lock import locked
 from ice3_bench.cell.machine import describe_commit, describe_machine, describe_software, identified, unchanged
 from ice3_bench.cell.options import parse_arguments
+from ice3_bench.cell.physics import physics
 from ice3_bench.cell.pieces import Pieces
 from ice3_bench.cell.probe import benchmarks_of
 from ice3_bench.cell.progress import Progress
@@ -238,11 +239,11 @@ def _measure(
     """
     cell, testbed = place.cell, place.settings.testbed
     before, unknown = identified(place.project)
-    with passes.physics(place, "compile", "accuracy") as physics:
+    with physics(place, "compile", "accuracy") as running:
         with progress.running("compile"):
-            builds = records.stencil_builds(physics.compile_stencils())
+            builds = records.stencil_builds(running.compile_stencils())
         with progress.running("accuracy"):
-            checked = physics.check_accuracy()
+            checked = running.check_accuracy()
             accuracy = records.field_errors(checked)
             if cell.backend.accuracy == "gate":
                 of_data = {one.name for one in place.found}

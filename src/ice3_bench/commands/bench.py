@@ -15,7 +15,8 @@ from invoke.tasks import task
 
 from ice3_bench.bencher.upload import HISTORY, store
 from ice3_bench.cell.options import Options, parse_arguments
-from ice3_bench.cell.passes import check_accuracy, explain_accuracy
+from ice3_bench.cell.passes import explain_accuracy
+from ice3_bench.cell.physics import check_accuracy
 from ice3_bench.cell.pieces import Pieces
 from ice3_bench.cell.session import own_folder, prepare, run_session
 from ice3_bench.commands.common import Surroundings, arguments, explained

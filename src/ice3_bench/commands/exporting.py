@@ -20,7 +20,7 @@ from ice3_bench.export.csv_file import write_csv
 from ice3_bench.export.output import STANDARD_OUTPUT, opened
 from ice3_bench.export.phyex_perf import write_phyex_perf
 from ice3_bench.export.table import Selection, newest, rows
-from ice3_bench.history.series import opened as opened_history
+from ice3_bench.history.store import opened as opened_history
 from ice3_bench.measures import MEASURES
 from ice3_bench.text import count
 

@@ -22,7 +22,7 @@ from ice3_bench.files import write_atomically
 from ice3_bench.git import commits_told, web_address
 from ice3_bench.history.checks import check
 from ice3_bench.history.newest import last_of_each
-from ice3_bench.history.series import collect, opened
+from ice3_bench.history.store import opened
 from ice3_bench.measures import MEASURES
 from ice3_bench.show.console import make_console
 from ice3_bench.show.tables import history_table
@@ -53,6 +53,8 @@ def _address(text: str) -> str:
 
 
 def _collect(surroundings: Surroundings, options: argparse.Namespace) -> list[Series]:
+    from ice3_bench.history.series import collect  # noqa: PLC0415 (it needs NumPy, which takes a while to import)
+
     with opened(surroundings.results / HISTORY) as history:
         found = collect(
             history,

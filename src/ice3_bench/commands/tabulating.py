@@ -15,7 +15,7 @@ from ice3_bench.commands.common import Surroundings, arguments, explained
 from ice3_bench.errors import UsageError
 from ice3_bench.history.newest import Conditions, newest
 from ice3_bench.history.reference import reference_of
-from ice3_bench.history.series import opened
+from ice3_bench.history.store import opened
 from ice3_bench.names import is_wanted
 from ice3_bench.show.cells import Summary, cells_csv, cells_markdown, cells_table
 from ice3_bench.show.console import make_console

@@ -13,8 +13,6 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
@@ -174,6 +172,8 @@ def _smallest_shift(pairs: int, level: float) -> float | None:
 
     It is estimated from samples of the normal distribution; None if so few pairs never reach the level.
     """
+    import numpy as np  # noqa: PLC0415 (importing it takes longer than most commands)
+
     chance = np.ones(1)  # of each sum of the ranks of positive values, if both signs are equally likely
     for rank in range(1, pairs + 1):
         chance = np.convolve(chance, [0.5, *[0.0] * (rank - 1), 0.5])

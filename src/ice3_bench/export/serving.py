@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from ice3_bench.errors import UsageError
 from ice3_bench.export.openmetrics import families
 from ice3_bench.export.table import newest
-from ice3_bench.history.series import opened
+from ice3_bench.history.store import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,6 @@ from ice3_bench.text import changed, count, quoted, short
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from pathlib import Path
 
     from ice3_bench.history.change_points import ChangePoint
     from ice3_bench.history.store import Point
@@ -123,15 +122,6 @@ class Series:
             "scatter": found.scatter,
             "verdict": self.verdict(),
         }
-
-
-def opened(path: Path) -> History:
-    """Return the history at a path; raises UsageError if there is none, rather than making an empty one."""
-    if not path.exists():
-        raise UsageError(
-            f"There is no history at {path}: measure a cell first, for example nox -s bench-numpy-float64."
-        )
-    return History(path)
 
 
 def collect(

@@ -21,6 +21,7 @@ from ice3_bench.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from ice3_bench.report import Report
 
@@ -315,3 +316,12 @@ def time_of(created: str) -> datetime:
 
 def _hash(commit: object) -> str | None:
     return None if commit is None else plain(str(commit))[:64]
+
+
+def opened(path: Path) -> History:
+    """Return the history at a path; raises UsageError if there is none, rather than making an empty one."""
+    if not path.exists():
+        raise UsageError(
+            f"There is no history at {path}: measure a cell first, for example nox -s bench-numpy-float64."
+        )
+    return History(path)

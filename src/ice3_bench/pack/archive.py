@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from ice3_bench.cell import passes
 from ice3_bench.cell.cuda import cuda_major
 from ice3_bench.cell.machine import PACKED_COMMIT, describe_commit
 from ice3_bench.cell.options import Options
+from ice3_bench.cell.physics import compile_stencils
 from ice3_bench.cell.session import prepare
 from ice3_bench.cell.toolchain import stencil_cache
 from ice3_bench.compare.revisions import copy_files
@@ -162,7 +162,7 @@ def _compile(place: Workplace, target: Path, site: Site) -> None:
     """
     place.folder.mkdir(parents=True, exist_ok=True)
     try:
-        passes.compile_stencils(place)
+        compile_stencils(place)
     except BenchError:
         place.results.mkdir(parents=True, exist_ok=True)
         for log in place.folder.glob("*.log"):
