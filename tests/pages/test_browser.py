@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,7 @@ from ice3_bench.history.checks import check
 from ice3_bench.history.newest import last_of_each
 from ice3_bench.history.series import collect
 from ice3_bench.history.store import History
-from ice3_bench.report import Commit
+from ice3_bench.report import Commit, Metric
 from ice3_bench.show.page.commits import Commits
 from ice3_bench.show.page.document import Latest, page
 
@@ -37,8 +38,18 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no browser: ap
 
 
 @pytest.fixture
-def text(tmp_path: Path, make_report: Callable[..., Report], settings: Settings) -> str:
-    """A page of two cells with a step after the twentieth run."""
+def page_of(tmp_path: Path, make_report: Callable[..., Report], settings: Settings) -> Callable[..., str]:
+    """Make a page of two cells with a step after the twentieth run, and with errors of zero."""
+    return partial(_page, tmp_path, make_report, settings)
+
+
+@pytest.fixture
+def text(page_of: Callable[..., str]) -> str:
+    """The page of what is watched but the errors."""
+    return page_of("latency", "peak-memory")
+
+
+def _page(tmp_path: Path, make_report: Callable[..., Report], settings: Settings, *measures: str) -> str:
     told = {f"{RUNS - 1:040x}": Told(HOSTILE, "2026-05-03 10:00")}
     with History(tmp_path / "history.db") as history:
         for number in range(RUNS):
@@ -48,8 +59,9 @@ def text(tmp_path: Path, make_report: Callable[..., Report], settings: Settings)
                 commit = Commit(hash=f"{number:040x}", branch="main")
                 report = make_report(value, cell=f"{cell}-float64", created=created, commit=commit)
                 report.benchmarks[0].name = f"ice_adjust/{cell}/float64/50x50x60"
+                report.benchmarks[0].measures["accuracy"] = Metric(value=0.0)
                 history.add(report)
-        series = collect(history, None, "main", measures=("latency", "peak-memory"))
+        series = collect(history, None, "main", measures=measures)
         latest = [Latest(one, check(one, history, settings)) for one in history.latest_of_each()]
         commits = Commits("https://example.org/a", told)
         now = datetime(2026, 5, 4, tzinfo=UTC)
@@ -114,6 +126,18 @@ def test_every_series_is_drawn_and_can_be_read_by_keyboard(text: str, tmp_path: 
     base = "https://example.org/a"
     assert links == [f"{base}/commit/{20:040x}", f"{base}/compare/{19:040x}...{20:040x}"]
     assert not found["wide"]
+
+
+def test_no_axis_begins_below_zero(page_of: Callable[..., str], tmp_path: Path) -> None:
+    script = """
+    const ticks = (plot) => [...plot.querySelectorAll("text")].map((tick) => tick.textContent);
+    return [...document.querySelectorAll(".plot svg")].map(ticks);
+    """
+    axes = shown(tmp_path, page_of("accuracy"), script)
+    assert len(axes) == 2
+    for axis in axes:
+        assert any(re.fullmatch(r"0(\.0+)?", tick) for tick in axis)
+        assert not [tick for tick in axis if tick.startswith(("-", "\u2212"))]
 
 
 def test_two_runs_are_compared_and_the_filter_hides(text: str, tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ function frame(series, width) {
   let low = Infinity, high = -Infinity;
   for (const value of numbers) { low = Math.min(low, value); high = Math.max(high, value); }
   const margin = 0.06 * (high - low) || 0.02 * Math.abs(high) || 1;
-  low -= margin; high += margin;
+  low = low < 0 ? low - margin : Math.max(0, low - margin); // no axis below zero for what cannot be negative
+  high += margin;
   const count = series.values.length, inner = width - LEFT - RIGHT;
   return {
     low, high, count, width,
