@@ -34,7 +34,7 @@ with tempfile.TemporaryDirectory() as name:
     folder = Path(name)
     run(sys.executable, "-m", "venv", "environment")
     programs = folder / "environment/bin"
-    run(programs / "python", "-m", "pip", "install", "--quiet", f"{wheel}[report]", "h5netcdf")
+    run(programs / "python", "-m", "pip", "install", "--quiet", f"{wheel}[report]")
     version = run(programs / "ice3-bench", "--version").split()[-1]
     assert version == wheel.name.split("-")[1], version
     run(programs / "ice3-bench", "port.new", "--id", "mine")  # templates
@@ -42,8 +42,9 @@ with tempfile.TemporaryDirectory() as name:
     assert "mine" in (folder / "pyproject.toml").read_text(encoding="utf-8")
     run(programs / "python", "-c", "import ice3_bench.show.page.document, numpy_ice3, ice3_gt4py.supported")
     data = sorted(name for name in files if name.endswith(".nc"))
+    code = "from ice3_bench.cell.environment import PROBE_REQUIREMENTS; print(*PROBE_REQUIREMENTS, sep='\\n')"
+    run(programs / "python", "-m", "pip", "install", "--quiet", *run(programs / "python", "-c", code).splitlines())
     (where,) = (folder / "environment/lib").glob("python3*/site-packages")
-    for one in data:
-        code = "import pathlib, sys; from ice3_probe.data_sets import load; load(pathlib.Path(sys.argv[1]))"
-        run(programs / "python", "-c", code, where / one)
+    code = "import pathlib, sys; from ice3_probe.data_sets import load; [load(pathlib.Path(one)) for one in sys.argv[1:]]"
+    run(programs / "python", "-c", code, *(where / one for one in data))
     print(f"{wheel.name}: {len(files)} files, {len(data)} data sets, version {version}, port.new")
