@@ -45,6 +45,8 @@ with tempfile.TemporaryDirectory() as name:
     code = "from ice3_bench.cell.environment import PROBE_REQUIREMENTS; print(*PROBE_REQUIREMENTS, sep='\\n')"
     run(programs / "python", "-m", "pip", "install", "--quiet", *run(programs / "python", "-c", code).splitlines())
     (where,) = (folder / "environment/lib").glob("python3*/site-packages")
-    code = "import pathlib, sys; from ice3_probe.data_sets import load; [load(pathlib.Path(one)) for one in sys.argv[1:]]"
+    code = (
+        "import pathlib, sys; from ice3_probe.data_sets import load; [load(pathlib.Path(one)) for one in sys.argv[1:]]"
+    )
     run(programs / "python", "-c", code, *(where / one for one in data))
     print(f"{wheel.name}: {len(files)} files, {len(data)} data sets, version {version}, port.new")

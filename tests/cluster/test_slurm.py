@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 from typing import TYPE_CHECKING
@@ -75,6 +76,21 @@ def test_cells_are_measured_and_stored_once(site: Site) -> None:
     assert collected.returncode == Exit.OK, collected.stderr
     assert site.stored() == 3
     assert not list(site.results.glob("*/report.json"))  # jobs write nothing there
+
+
+def test_a_dry_run_shows_what_is_submitted(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHYEX_DIR", str(tmp_path))  # the jobs get it too
+    words = ("cluster.submit", "--", "--cells", "single-float64", "--benchmark-max-time=0.01")
+    dry = site.harness(*words, "--dry-run")
+    assert dry.returncode == Exit.OK, dry.stderr
+    assert not runs(site.results)
+    assert site.harness(*words, "--no-wait", misbehaviour="hang-compile").returncode == Exit.OK
+    shown, submitted = (
+        re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "RUN", text)
+        for text in (dry.stdout, attempt(site.last(), "single-float64").script.read_text(encoding="utf-8"))
+    )
+    assert f"PHYEX_DIR={tmp_path}" in submitted
+    assert shown.endswith(f"The script of single-float64:\n\n{submitted}")
 
 
 def test_what_waits_runs_is_requeued_and_cancelled(site: Site, slurm: Slurm) -> None:

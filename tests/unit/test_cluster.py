@@ -76,6 +76,8 @@ def test_reasons_are_told_in_words() -> None:
     assert judge(Evidence(submitted=True, queued=queued), 0.0, 0.0).detail == "the nodes are drained, down or reserved"
     other = Queued("7", "a", "PENDING", waiting=True, over=False, reason="NotYetInvented")
     assert judge(Evidence(submitted=True, queued=other), 0.0, 0.0).detail == "NotYetInvented"
+    new = Queued("7", "a", "PENDING", waiting=True, over=False, reason="None")
+    assert judge(Evidence(submitted=True, queued=new), 0.0, 0.0).detail == "the scheduler has not considered it yet"
 
 
 def table(**keys: Any) -> Cluster:

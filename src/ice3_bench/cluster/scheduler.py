@@ -146,7 +146,6 @@ class Scheduler:
             (read,) = self._io.parse_jobs_list_output(0, line, "")
         except QTKError:
             return Queued(job, name, UNKNOWN, waiting=False, over=False)
-        reason = "" if reason == "None" else reason
         return Queued(job, name, read.sub_state.value, read.state in WAITING, read.state in OVER, reason)
 
     def accounted(self, jobs: Collection[str]) -> dict[str, str]:

@@ -52,6 +52,7 @@ ENDS = {
 """What the scheduler's word for the end of a job means; the others do not say why it ended."""
 EXPLAINED = {"OUT_OF_MEMORY": "it needed more memory than it was given: raise 'memory' in pyproject.toml"}
 REASONS = {
+    "None": "the scheduler has not considered it yet",
     "Priority": "others are before it",
     "Resources": "no node is free",
     "BeginTime": "begins again after a pause",

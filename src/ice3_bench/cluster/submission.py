@@ -78,18 +78,8 @@ def absolute(words: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def make_run(
-    project: Path,
-    results: Path,
-    name: str,
-    cluster: Cluster,
-    tasks: Sequence[Task],
-    *,
-    variables: Mapping[str, str],
-    placed: Callable[[Commit], Commit],
-    with_history: bool = False,
-) -> Run:
-    """Write down what is to be done, with a copy of the files that are measured and of the harness.
+def plan(name: str, cluster: Cluster, tasks: Sequence[Task], variables: Mapping[str, str]) -> RunRecord:
+    """Say what is to be done by the jobs of a new run.
 
     Parameters
     ----------
@@ -97,6 +87,31 @@ def make_run(
         The cluster.
     variables
         Variables of the environment of the jobs.
+    """
+    now = datetime.now(UTC)
+    return RunRecord(
+        id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        created=now,
+        user=os.getuid(),
+        name=name,
+        cluster=cluster,
+        variables=dict(variables),
+        tasks=tuple(tasks),
+    )
+
+
+def make_run(
+    project: Path,
+    results: Path,
+    record: RunRecord,
+    placed: Callable[[Commit], Commit],
+    *,
+    with_history: bool = False,
+) -> Run:
+    """Write down what is to be done, with a copy of the files that are measured and of the harness.
+
+    Parameters
+    ----------
     placed
         Completes a commit by the branches that the checkout may not know, as in ``run_session``.
     with_history
@@ -107,18 +122,7 @@ def make_run(
     UsageError
         If the files cannot be copied.
     """
-    now = datetime.now(UTC)
-    run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    folder = results / FOLDER / run_id
-    record = RunRecord(
-        id=run_id,
-        created=now,
-        user=os.getuid(),
-        name=name,
-        cluster=cluster,
-        variables=dict(variables),
-        tasks=tuple(tasks),
-    )
+    folder = results / FOLDER / record.id
     _remove_abandoned(project, results / FOLDER)
     cache = project / ".cache"
     try:

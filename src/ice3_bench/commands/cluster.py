@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotation)
@@ -15,12 +13,12 @@ from ice3_bench.arguments import Parser
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.options import parse_arguments
 from ice3_bench.cell.session import run_session
-from ice3_bench.cluster.run import FOLDER, Run, RunRecord, Task, load_run, runs
+from ice3_bench.cluster.run import FOLDER, Run, Task, load_run, runs
 from ice3_bench.cluster.script import batch_script
 from ice3_bench.cluster.submission import absolute, choose, name_of_testbed
 from ice3_bench.commands.bench import tell_failures
 from ice3_bench.commands.common import Surroundings, arguments, explained
-from ice3_bench.commands.jobs import collect, come_back, follower_of, scheduler_of, send, wait_for
+from ice3_bench.commands.jobs import collect, come_back, follower_of, planned, scheduler_of, send, wait_for
 from ice3_bench.errors import Exit, UsageError, worst
 from ice3_bench.report import ClusterJob
 from ice3_bench.show.console import make_console, say, working
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from ice3_bench.settings.cluster import Cluster
+    from ice3_bench.cluster.run import RunRecord
     from ice3_bench.settings.matrix import Cell
 
 
@@ -76,14 +74,14 @@ def submit(_context: Context) -> None:
     ]
     console = make_console(quiet=options.quiet)
     if options.dry_run:
-        _show_jobs(surroundings, name, cluster, tasks)
+        _show_jobs(surroundings, planned(surroundings, name, cluster, tasks))
         return
     surroundings.where()  # complain about a wrong credential before measuring, not after
     _install(surroundings, cells, console)
     if options.install_only:
         return
     with working(console, "submitting"):
-        run = send(surroundings, name, cluster, tasks)
+        run = send(surroundings, planned(surroundings, name, cluster, tasks))
     console.print(f"Submitted {count(len(tasks), 'job')} to {name}, run {run.record.id}.")
     if not options.wait:
         say(console, come_back(run))
@@ -100,21 +98,16 @@ def _install(surroundings: Surroundings, cells: Sequence[Cell], console: Console
     console.print(f"The environments of {count(len(cells), 'cell')} are there.")
 
 
-def _show_jobs(surroundings: Surroundings, name: str, cluster: Cluster, tasks: Sequence[Task]) -> None:
+def _show_jobs(surroundings: Surroundings, record: RunRecord) -> None:
     """Print the jobs that would be submitted, and the script of the first one of each device."""
-    folder = surroundings.results / FOLDER / "run"
-    record = RunRecord(
-        id="run", created=datetime.now(UTC), user=os.getuid(), name=name, cluster=cluster, tasks=tuple(tasks)
-    )
-    run, shown = Run(folder, record), set[str]()
-    print(f"Would submit {count(len(tasks), 'job')} to {name}: {', '.join(one.name for one in tasks)}.")
-    for one in tasks:
+    run, shown = Run(surroundings.results / FOLDER / record.id, record), set[str]()
+    names = ", ".join(one.name for one in record.tasks)
+    print(f"Would submit {count(len(record.tasks), 'job')} to {record.name}: {names}.")
+    for one in record.tasks:
         if one.device not in shown:
             shown.add(one.device)
-            attempt = run.attempt(one, 1)
-            print(
-                f"\nThe script of {one.name}:\n\n{batch_script(scheduler_of(cluster.scheduler), run, attempt)}", end=""
-            )
+            script = batch_script(scheduler_of(record.cluster.scheduler), run, run.attempt(one, 1))
+            print(f"\nThe script of {one.name}:\n\n{script}", end="")
 
 
 def _selected(surroundings: Surroundings, wanted: str | None) -> list[Run]:

@@ -18,7 +18,7 @@ from ice3_bench.cell.session import program
 from ice3_bench.cluster.following import Follower
 from ice3_bench.cluster.run import COMPARING, Task
 from ice3_bench.cluster.states import State, own_end
-from ice3_bench.cluster.submission import discard, make_run, tidy
+from ice3_bench.cluster.submission import discard, make_run, plan, tidy
 from ice3_bench.commands.bench import tell_beyond, tell_failures
 from ice3_bench.commands.sending import send_queued, store_reports
 from ice3_bench.compare.result import FILE, MARKDOWN
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ice3_bench.cluster.following import Look
-    from ice3_bench.cluster.run import Run
+    from ice3_bench.cluster.run import Run, RunRecord
     from ice3_bench.cluster.scheduler import Scheduler
     from ice3_bench.commands.common import Surroundings
     from ice3_bench.report import Report
@@ -67,28 +67,22 @@ def follower_of(run: Run) -> Follower:
     return Follower(run, scheduler_of(run.record.cluster.scheduler))
 
 
-def send(
-    surroundings: Surroundings, name: str, cluster: Cluster, tasks: Sequence[Task], *, with_history: bool = False
-) -> Run:
-    """Submit tasks to a cluster; those that it refuses for now are submitted later.
+def planned(surroundings: Surroundings, name: str, cluster: Cluster, tasks: Sequence[Task]) -> RunRecord:
+    """Say what a run is to do; its jobs find PHYEX where this process does."""
+    phyex = phyex_checkout(surroundings.project, surroundings.settings)
+    return plan(name, cluster, tasks, {"PHYEX_DIR": str(phyex)} if phyex else {})
+
+
+def send(surroundings: Surroundings, record: RunRecord, *, with_history: bool = False) -> Run:
+    """Submit the jobs of a run; those that the cluster refuses for now are submitted later.
 
     Raises
     ------
     UsageError
         If it refuses the first job.
     """
-    scheduler_of(cluster.scheduler)  # complain before anything is copied
-    phyex = phyex_checkout(surroundings.project, surroundings.settings)
-    run = make_run(
-        surroundings.project,
-        surroundings.results,
-        name,
-        cluster,
-        tasks,
-        variables={"PHYEX_DIR": str(phyex)} if phyex else {},
-        placed=surroundings.placed,
-        with_history=with_history,
-    )
+    scheduler_of(record.cluster.scheduler)  # complain before anything is copied
+    run = make_run(surroundings.project, surroundings.results, record, surroundings.placed, with_history=with_history)
     try:
         look = follower_of(run).look(submit=True)
     except KeyboardInterrupt:
@@ -97,8 +91,8 @@ def send(
     if all(one.verdict.state is State.NOT_SUBMITTED for one in look.situations):
         discard(surroundings.project, run.folder)
         raise UsageError(
-            f"The scheduler of '{name}' refuses the first job: {look.trouble}. Correct "
-            f"[tool.ice3-bench.cluster.{name}] in pyproject.toml (docs/cluster.md)."
+            f"The scheduler of '{record.name}' refuses the first job: {look.trouble}. Correct "
+            f"[tool.ice3-bench.cluster.{record.name}] in pyproject.toml (docs/cluster.md)."
         )
     return run
 
@@ -245,7 +239,7 @@ def send_comparison(
     parser.add_argument("--on")
     _, given = parser.parse_known_args(list(words))
     task = Task(name=what, device="cpu", threads=threads, words=(what, "--", *given))
-    run = send(surroundings, name, cluster, [task], with_history=True)
+    run = send(surroundings, planned(surroundings, name, cluster, [task]), with_history=True)
     console.print(f"Submitted to {name}, run {run.record.id}.")
     look = wait_for(run, console)
     code: int = collect(surroundings, console, run, look)
