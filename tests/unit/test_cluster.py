@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import ValidationError
 
+from ice3_bench.cluster import following
 from ice3_bench.cluster.following import Follower
 from ice3_bench.cluster.queue import Queued, SchedulerError
 from ice3_bench.cluster.run import Attempt, Ended, Run, RunRecord, Started, Submitted, Task
@@ -16,8 +19,10 @@ from ice3_bench.cluster.scheduler import Scheduler
 from ice3_bench.cluster.script import batch_script
 from ice3_bench.cluster.states import Evidence, State, judge
 from ice3_bench.cluster.submission import absolute, choose, name_of_testbed
+from ice3_bench.commands import jobs
 from ice3_bench.errors import UsageError
 from ice3_bench.settings.cluster import Cluster
+from ice3_bench.show.console import make_console
 from ice3_bench.show.jobs import differing_nodes, words
 
 if TYPE_CHECKING:
@@ -235,6 +240,45 @@ def test_two_hundred_jobs_cost_one_question(tmp_path: Path, stand: Stand) -> Non
     assert stand.questions == 2
     looking.look(ask=False)
     assert stand.questions == 2
+
+
+def test_the_scheduler_is_asked_every_ten_seconds_the_submission_included(
+    tmp_path: Path, stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = a_run(tmp_path, table(), *(f"c{number}-float64" for number in range(20)))
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+        if now[0] == 50.0:
+            for task in run.record.tasks:
+                (run.attempt(task, 1).folder / "status").write_text("0", encoding="utf-8")
+
+    clock = SimpleNamespace(monotonic=lambda: now[0], time=time.time, sleep=sleep)
+    for module in (following, jobs):
+        monkeypatch.setattr(module, "time", clock)
+    asked = []
+    answer = stand.jobs
+
+    def noted(user: int, known: Collection[str]) -> list[Queued]:
+        asked.append(now[0])
+        return answer(user, known)
+
+    monkeypatch.setattr(stand, "jobs", noted)
+    looking = follower(run, stand)
+    looking.look(submit=True)
+    assert jobs.wait_for(looking, make_console(quiet=True)).over
+    assert asked == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
+
+
+def test_what_the_scheduler_complains_of_is_said_until_it_is_asked_again(tmp_path: Path, stand: Stand) -> None:
+    looking = follower(a_run(tmp_path, table(), "a-float64"), stand)
+    stand.silent = True
+    assert looking.look(submit=True).trouble == looking.look(ask=False).trouble == "no answer"
+    stand.silent, stand.most = False, 0
+    assert looking.look(submit=True).trouble == looking.look(ask=False).trouble == "too many jobs"
+    stand.most = 1
+    assert looking.look(submit=True).trouble == looking.look(ask=False).trouble == ""
 
 
 def test_what_was_not_submitted_is_submitted_later_and_once(tmp_path: Path, stand: Stand) -> None:

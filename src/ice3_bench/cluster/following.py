@@ -75,6 +75,12 @@ class Follower:
         self._queue: dict[str, Queued] = {}
         self._begun: set[str] = set()  # names of the jobs that had begun when the scheduler was asked
         self._over: dict[str, Situation] = {}
+        self._asked, self._trouble = float("-inf"), ""
+
+    @property
+    def due(self) -> bool:
+        """Whether the scheduler may be asked again: it has others to serve."""
+        return time.monotonic() - self._asked >= self.run.record.cluster.poll
 
     def look(self, *, ask: bool = True, submit: bool = False) -> Look:
         """Look at all jobs.
@@ -89,10 +95,10 @@ class Follower:
         with locked(self.run.folder / ".lock"):
             tasks = [task for task in self.run.record.tasks if task.name not in self._over]
             attempts = {task.name: self.run.attempts(task) for task in tasks}
-            asked, trouble = False, ""
+            asked = False
             if ask and tasks:
-                asked, trouble = self._ask([one for found in attempts.values() for one in found])
-            look = Look([], trouble)
+                asked, self._trouble = self._ask([one for found in attempts.values() for one in found])
+            look = Look([], self._trouble)
             for task in self.run.record.tasks:
                 situation = self._over.get(task.name) or self._situation(task, attempts[task.name])
                 if submit and asked and not look.trouble:
@@ -100,6 +106,7 @@ class Follower:
                 if situation.over:
                     self._over[task.name] = situation
                 look.situations.append(situation)
+            self._trouble = look.trouble  # until it is asked again
         return look
 
     def cancel(self, tasks: Iterable[str]) -> Look:
@@ -127,6 +134,8 @@ class Follower:
             self._queue = {one.job: one for one in self._scheduler.jobs(self.run.record.user, known)}
         except SchedulerError as error:
             return False, str(error)
+        finally:
+            self._asked = time.monotonic()
         self._begun = {one.job_name for one in attempts if one.started is not None}
         forgotten = {}
         for attempt in attempts:

@@ -81,12 +81,13 @@ def submit(_context: Context) -> None:
     if options.install_only:
         return
     with working(console, "submitting"):
-        run = send(surroundings, planned(surroundings, name, cluster, tasks))
+        follower = send(surroundings, planned(surroundings, name, cluster, tasks))
+    run = follower.run
     console.print(f"Submitted {count(len(tasks), 'job')} to {name}, run {run.record.id}.")
     if not options.wait:
         say(console, come_back(run))
         return
-    _end(collect(surroundings, make_console(), run, wait_for(run, console)))
+    _end(collect(surroundings, make_console(), run, wait_for(follower, console)))
 
 
 def _install(surroundings: Surroundings, cells: Sequence[Cell], console: Console) -> None:
@@ -148,7 +149,8 @@ def collect_task(_context: Context, run: str | None = None, wait: bool = False) 
     surroundings, console = Surroundings.read(), make_console()
     codes = []
     for one in _selected(surroundings, run):
-        look = wait_for(one, console) if wait else follower_of(one).look(submit=not one.closed)
+        follower = follower_of(one)
+        look = wait_for(follower, console) if wait else follower.look(submit=not one.closed)
         codes.append(collect(surroundings, console, one, look))
     _end(worst(codes))
 

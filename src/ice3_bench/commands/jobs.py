@@ -73,8 +73,8 @@ def planned(surroundings: Surroundings, name: str, cluster: Cluster, tasks: Sequ
     return plan(name, cluster, tasks, {"PHYEX_DIR": str(phyex)} if phyex else {})
 
 
-def send(surroundings: Surroundings, record: RunRecord, *, with_history: bool = False) -> Run:
-    """Submit the jobs of a run; those that the cluster refuses for now are submitted later.
+def send(surroundings: Surroundings, record: RunRecord, *, with_history: bool = False) -> Follower:
+    """Submit the jobs of a run, and return what follows them; those that are refused for now are submitted later.
 
     Raises
     ------
@@ -83,8 +83,9 @@ def send(surroundings: Surroundings, record: RunRecord, *, with_history: bool = 
     """
     scheduler_of(record.cluster.scheduler)  # complain before anything is copied
     run = make_run(surroundings.project, surroundings.results, record, surroundings.placed, with_history=with_history)
+    follower = follower_of(run)
     try:
-        look = follower_of(run).look(submit=True)
+        look = follower.look(submit=True)
     except KeyboardInterrupt:
         tell(come_back(run))
         raise
@@ -94,7 +95,7 @@ def send(surroundings: Surroundings, record: RunRecord, *, with_history: bool = 
             f"The scheduler of '{record.name}' refuses the first job: {look.trouble}. Correct "
             f"[tool.ice3-bench.cluster.{record.name}] in pyproject.toml (docs/cluster.md)."
         )
-    return run
+    return follower
 
 
 def come_back(run: Run) -> str:
@@ -108,29 +109,25 @@ def come_back(run: Run) -> str:
     )
 
 
-def wait_for(run: Run, console: Console) -> Look:
+def wait_for(follower: Follower, console: Console) -> Look:
     """Wait until all jobs have ended, showing their table; submit what is to be submitted again.
 
     On Ctrl-C the jobs go on, and it says how to come back to them.
     """
-    follower, poll = follower_of(run), run.record.cluster.poll
     told: dict[str, str] = {}
     try:
         with Live(console=console, auto_refresh=False, transient=True) as live:
-            asked = float("-inf")
             while True:
-                ask = time.monotonic() - asked >= poll
-                asked = time.monotonic() if ask else asked
-                look = follower.look(ask=ask, submit=True)
+                look = follower.look(ask=follower.due, submit=True)
                 if console.is_terminal:
-                    live.update(jobs_table(run, look), refresh=True)
+                    live.update(jobs_table(follower.run, look), refresh=True)
                 else:
                     _tell_changes(look, told, console)
                 if look.over:
                     return look
                 time.sleep(GLANCE)
     except KeyboardInterrupt:
-        tell(come_back(run))
+        tell(come_back(follower.run))
         raise
 
 
@@ -239,10 +236,10 @@ def send_comparison(
     parser.add_argument("--on")
     _, given = parser.parse_known_args(list(words))
     task = Task(name=what, device="cpu", threads=threads, words=(what, "--", *given))
-    run = send(surroundings, planned(surroundings, name, cluster, [task]), with_history=True)
-    console.print(f"Submitted to {name}, run {run.record.id}.")
-    look = wait_for(run, console)
-    code: int = collect(surroundings, console, run, look)
+    follower = send(surroundings, planned(surroundings, name, cluster, [task]), with_history=True)
+    console.print(f"Submitted to {name}, run {follower.run.record.id}.")
+    look = wait_for(follower, console)
+    code: int = collect(surroundings, console, follower.run, look)
     attempt = look.situations[0].attempt
     if attempt is not None and own_end(attempt.code):
         code = attempt.code or code
