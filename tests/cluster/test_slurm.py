@@ -125,6 +125,7 @@ def test_what_waits_runs_is_requeued_and_cancelled(site: Site, slurm: Slurm) -> 
     site.until(lambda now: set(now.values()) == {"cancelled"})
     done = site.harness("cluster.collect")
     assert done.returncode == Exit.FAILED
+    assert "output" not in done.stderr  # of what was given up
     assert run.closed
     assert site.stored() == 0
 

@@ -87,10 +87,12 @@ def _elapsed(situation: Situation) -> str:
 
 
 def explanations(look: Look) -> list[str]:
-    """Quote the last lines of the jobs that did not finish."""
+    """Quote the last lines of the jobs that did not finish, unless the user gave them up."""
     said = []
     for one in look.situations:
         if one.attempt is None or not one.over or one.verdict.state is State.FINISHED or one.task.name in COMPARING:
+            continue
+        if one.verdict.state is State.CANCELLED and one.attempt.cancelled.exists():
             continue
         lines = [f"    {plain(line)}" for line in one.attempt.last_lines(LOG_LINES)]
         where = f"{one.task.name}: {words(one)}. "
