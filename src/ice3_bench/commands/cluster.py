@@ -92,11 +92,12 @@ def submit(_context: Context) -> None:
 
 def _install(surroundings: Surroundings, cells: Sequence[Cell], console: Console) -> None:
     """Make the environments of the cells: nodes may have no network."""
+    backends = {cell.backend.id: cell.backend for cell in cells}
     with working(console, "making environments") as notify:
-        for cell in cells:
-            notify(f"making the environment of {cell.id}")
-            make_environment(cell.backend, surroundings.project / ".cache" / "environments", notify)
-    console.print(f"The environments of {count(len(cells), 'cell')} are there.")
+        for name, backend in backends.items():
+            notify(f"making the environment of {name}")
+            make_environment(backend, surroundings.project / ".cache" / "environments", notify)
+    console.print(f"The environments of {count(len(backends), 'backend')} are there.")
 
 
 def _show_jobs(surroundings: Surroundings, record: RunRecord) -> None:
