@@ -21,6 +21,7 @@ from ice3_bench.cluster.states import Evidence, State, judge
 from ice3_bench.cluster.submission import absolute, choose, name_of_testbed
 from ice3_bench.commands import jobs
 from ice3_bench.errors import UsageError
+from ice3_bench.provenance import Gpu
 from ice3_bench.settings.cluster import Cluster
 from ice3_bench.show.console import make_console
 from ice3_bench.show.jobs import differing_nodes, words
@@ -449,6 +450,14 @@ def test_a_missing_program_is_told(programs: Path) -> None:
     assert programs.is_dir()
 
 
+def gpu(driver: str) -> Gpu:
+    clocks = {"sm_clock_max_mhz": None, "memory_clock_max_mhz": None, "sm_clock_mhz": None, "memory_clock_mhz": None}
+    return Gpu(
+        name="A100", uuid="GPU-0", index=0, driver=driver, runtime="12.4", memory_bytes=2**36, cache_bytes=2**25,
+        power_limit_watts=None, copy_bytes_per_second=1e12, **clocks,
+    )  # fmt: skip
+
+
 def test_nodes_that_differ_are_told(make_report: Callable[..., Report]) -> None:
     from ice3_bench.report import ClusterJob  # noqa: PLC0415
 
@@ -459,3 +468,12 @@ def test_nodes_that_differ_are_told(make_report: Callable[..., Report]) -> None:
     reports[1].machine.cores = 64
     (said,) = differing_nodes(reports)
     assert "differ in their cores: 2 (n0) and 64 (n1)" in said
+    reports[1].machine.cores, reports[1].software.compiler = reports[0].machine.cores, "GNU Fortran 14"
+    assert differing_nodes(reports) == []  # of another cell
+    reports[1].software.compiler = "g++ 14"
+    (said,) = differing_nodes(reports)
+    assert "differ in their version of g++: g++ 12 (n0) and g++ 14 (n1)" in said
+    for report, driver in zip(reports, ("550", "570"), strict=True):
+        report.software.compiler, report.machine.gpu = None, gpu(driver)
+    (said,) = differing_nodes(reports)
+    assert "differ in their GPU: A100 with driver 550 (n0) and A100 with driver 570 (n1)" in said

@@ -36,8 +36,6 @@ NO_SPACE = 2**16
 """Bytes below which a disk is full."""
 LOG_LINES = 12
 """Lines of a failed job's output that are shown."""
-IDENTITY = {"cpu": "processor", "cores": "cores", "quota": "share of the cores"}
-"""What nodes of one testbed must have in common, with its words."""
 
 
 def jobs_table(run: Run, look: Look) -> Group:
@@ -122,10 +120,11 @@ def differing_nodes(reports: Sequence[Report]) -> list[str]:
     said = []
     for testbed in sorted({report.machine.testbed for report in reports}):
         group = [report for report in reports if report.machine.testbed == testbed and report.job is not None]
-        for field, name in IDENTITY.items():
-            nodes: dict[str, set[str]] = {}
-            for report in group:
-                nodes.setdefault(str(getattr(report.machine, field)), set()).add(report.job.node if report.job else "")
+        found: dict[str, dict[str, set[str]]] = {}
+        for report in group:
+            for name, value in _identity(report).items():
+                found.setdefault(name, {}).setdefault(value, set()).add(report.job.node if report.job else "")
+        for name, nodes in found.items():
             if len(nodes) > 1:
                 each = [f"{value} ({', '.join(sorted(names))})" for value, names in sorted(nodes.items())]
                 said.append(
@@ -133,3 +132,15 @@ def differing_nodes(reports: Sequence[Report]) -> list[str]:
                     "or 'options' such as --constraint, and testbeds of their own in pyproject.toml."
                 )
     return said
+
+
+def _identity(report: Report) -> dict[str, str]:
+    """Say what nodes of one testbed must have in common, with its words; a CPU cell says nothing of a device."""
+    machine, compiler = report.machine, report.software.compiler
+    return {
+        "processor": machine.cpu,
+        "cores": str(machine.cores),
+        "share of the cores": str(machine.quota),
+        **({"GPU": f"{machine.gpu.name} with driver {machine.gpu.driver}"} if machine.gpu else {}),
+        **({f"version of {compiler.split()[0]}": compiler} if compiler else {}),
+    }
