@@ -14,7 +14,8 @@ from ice3_gt4py import constants
 from ice3_gt4py.parameters import Parameters
 from ice3_probe.accuracy import check
 from ice3_probe.computed import case_on
-from ice3_probe.reference import DATA, DataSet, load
+from ice3_probe.data_sets import load
+from ice3_probe.reference import DATA, DataSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ ADJUSTMENT, WHOLE_CALL, CHAIN, SEDIMENTATION, TENDENCIES = (
     for name in ("ice_adjust", "rain_ice", "microphysics", "ice4_sedimentation", "ice4_tendencies")
 )
 VARIANTS = sorted((PROJECT / "tests/data/variants").glob("*.nc"))
+SAMPLES = [PROJECT / "tests/data/phyex" / name for name in ("ice_adjust", "rain_ice", "ice_adjust.nc", "rain_ice.nc")]
 VECTORS: dict[str, Any] = json.loads((PROJECT / "tests/data/ice_adjust_vectors.json").read_text(encoding="utf-8"))
 """20 points chosen for the branches of the scheme, and the Fortran's outputs under 7 sets of options."""
 SINGLE_PRECISION = ["numpy", pytest.param(VECTORISING[0], marks=[pytest.mark.compiled, pytest.mark.slow])]
@@ -179,6 +181,15 @@ def test_the_variants_are_there() -> None:
         data = load(path)
         differs = case_on(data, data.component).options != canonical[data.component]
         assert differs == (path.stem in OTHER_OPTIONS), path.stem
+
+
+@pytest.mark.parametrize("backend", EVERY)
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_what_phyex_itself_wrote_agrees(accuracy: Check, sample: Path, backend: str) -> None:
+    """A folder of blocks and a file of dwarf-p-ice3 of each component, with a few hundred columns."""
+    result = accuracy(sample, load(sample).component, (backend,))
+    assert len(result.fields) >= 9
+    assert not failed(result)
 
 
 # float32 --------------------------------------------------------------------------------------------------------------
