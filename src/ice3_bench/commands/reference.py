@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         "component": "ice_adjust, rain_ice or microphysics",
         "out": "netCDF file to be written",
         "inputs": "take inputs and options from this data set, such as a dump of yours",
-        "situation": "mild, stress, ground, thin, vapour, melting or limits (default: mild)",
+        "situation": "mild, stress, ground, thin, vapour, melting, limits or nuclei (default: mild)",
         "shape": "columns x levels (default: 16x60)",
         "seed": "of the weather and of the noise (default: 1)",
         "timestep": "seconds (default: 50)",

@@ -164,6 +164,21 @@ def _limits(fields: Fields, random: np.random.Generator) -> None:
     fields["cit"] = _log_uniform(random, 1e2, 1e5, shape)
 
 
+def _nuclei(fields: Fields, random: np.random.Generator) -> None:
+    """Air between saturation over ice and over liquid, with few crystals: all three laws of their nucleation."""
+    _stress(fields, random)
+    shape = fields["th"].shape
+    below = np.where(random.random(shape) < 0.6, random.uniform(4.0, 4.99, shape), random.uniform(1.0, 8.0, shape))
+    fields["th"] = (constants.TT - below) / fields["exn"]
+    # Saturation over ice is lower by about 1 % per kelvin below the triple point.
+    fields["rv"] = _saturation(fields) * (1.0 + 0.01 * below * random.uniform(-0.3, 0.1, shape))
+    for name in WATER[1:]:
+        # Rain would freeze on the new crystals, and rounding would decide whether the first graupel grows.
+        present = (random.random(shape) < 0.3) & (name != "rr")
+        fields[name], fields[f"d{name}"] = present * fields[name], present * fields[f"d{name}"]
+    fields["cit"] = np.where(fields["ri"] > 0.0, _log_uniform(random, 1e1, 1e4, shape), 0.0)
+
+
 SITUATIONS: dict[str, Change] = {
     "mild": _mild,
     "stress": _stress,
@@ -172,5 +187,6 @@ SITUATIONS: dict[str, Change] = {
     "vapour": _vapour,
     "melting": _melting,
     "limits": _limits,
+    "nuclei": _nuclei,
 }
 """Situations by name."""
