@@ -96,6 +96,18 @@ def test_too_few_pairs_decide_nothing_however_much_they_agree() -> None:
     assert "at least 8 pairs" in found[0].reason
 
 
+@pytest.mark.parametrize("family", [1, 2, 50])
+def test_a_change_that_too_few_pairs_show_says_how_many_would(family: int) -> None:
+    """However large it is, and though the interval excludes 0."""
+    rule = Rule()
+    fewest = rule.pairs_needed(family)
+    for pairs in range(1, fewest):
+        decision = decide({"a": simulated(20.0, 0.1, pairs, pairs)}, rule, family)["a"]
+        assert decision.verdict is Verdict.UNDECIDED
+        assert f"at least {fewest} pairs" in decision.reason
+    assert decide({"a": simulated(20.0, 0.1, fewest, 0)}, rule, family)["a"].verdict is Verdict.SLOWER
+
+
 def test_the_number_of_benchmarks_is_paid_for() -> None:
     ratios = simulated(0.03, 0.002, 10, 1)
     alone = decide({"a": ratios}, Rule(looks=1))["a"]

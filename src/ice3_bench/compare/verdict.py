@@ -216,19 +216,21 @@ def _judge(ratios: Sequence[float], p: float, rule: Rule, tests: int) -> Decisio
     if significant and abs(change) >= rule.threshold:
         verdict = Verdict.SLOWER if change > 0.0 else Verdict.FASTER
         reason = f"{numbers}: the change exceeds {rule.threshold:.0%} and p is below {rule.significance:.0%}"
-    elif len(ratios) < rule.least_pairs:
-        verdict = Verdict.UNDECIDED
-        reason = (
-            f"{numbers}: too few for a {1.0 - rule.significance:.0%} interval, at least {rule.least_pairs} pairs "
-            "would decide it (a larger --budget or --total; building stencils takes a part of it)"
-        )
-    elif -rule.equivalence < low and high < rule.equivalence:
+    elif len(ratios) >= rule.least_pairs and -rule.equivalence < low and high < rule.equivalence:
         verdict = Verdict.SAME
         reason = f"{numbers}: the interval lies within {rule.equivalence:.0%}"
+    elif detectable is None:  # so few pairs show no change, however large it is
+        verdict = Verdict.UNDECIDED
+        similar = len(ratios) < rule.least_pairs and abs(change) < rule.equivalence
+        fewest = rule.least_pairs if similar else rule.pairs_needed(tests)
+        reason = (
+            f"{numbers}: too few to show anything, at least {fewest} pairs would decide it "
+            "(a larger --budget or --total; building stencils takes a part of it)"
+        )
     else:
         verdict = Verdict.UNDECIDED
         # Decided if half the interval fits between the change and the bound, or if the change is detectable.
-        widths = [((high - low) / 2.0, rule.equivalence - abs(change)), (detectable or math.inf, abs(change))]
+        widths = [((high - low) / 2.0, rule.equivalence - abs(change)), (detectable, abs(change))]
         factor = min((width / room for width, room in widths if room > 0.0), default=1.0)
         needed = max(len(ratios) + 1, math.ceil(len(ratios) * min(factor, 1e3) ** 2))
         reason = (
