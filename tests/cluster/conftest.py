@@ -227,17 +227,20 @@ class Site(Place):
 
 @pytest.fixture(scope="module")
 def slurm() -> Iterator[Slurm]:
-    missing = [name for name in PROGRAMS if shutil.which(name) is None]
-    if missing:
-        pytest.skip(f"SLURM is not installed ({', '.join(missing)} missing): apt-get install slurm-wlm munge")
     folder = Path("/tmp") / f"ice3-slurm-{os.getpid()}"  # noqa: S108 (the path of a socket must be short)
-    made = Slurm(folder)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.end()
-        shutil.rmtree(folder, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        searched = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
+        patch.setenv("PATH", searched)  # where daemons are, which not every user's PATH names
+        missing = [name for name in PROGRAMS if shutil.which(name) is None]
+        if missing:
+            pytest.skip(f"SLURM is not installed ({', '.join(missing)} missing): apt-get install slurm-wlm munge")
+        made = Slurm(folder)
+        try:
+            made.start()
+            yield made
+        finally:
+            made.end()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
