@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ice3_probe.messages import Answer, Job
+    from ice3_probe.ports import Port
 
 PASSES = ("check", "compile", "accuracy", "explain", "make", "data", "device")
 USAGE = 2
@@ -68,8 +70,9 @@ def _run(names: list[str], job: Job, channel: Channel, options: argparse.Namespa
     if names == ["worker"]:
         serve(load_port(job.port), job.cell, channel)
         return 0
+    load = cache(load_port)
     for name in names:
-        for answer in _answers(name, job, options, channel):
+        for answer in _answers(name, job, options, channel, load):
             if isinstance(answer, Failure):
                 return _fail(channel, answer)
             channel.send(answer)
@@ -77,25 +80,33 @@ def _run(names: list[str], job: Job, channel: Channel, options: argparse.Namespa
     return 0
 
 
-def _answers(name: str, job: Job, options: argparse.Namespace, channel: Channel) -> Iterable[Answer]:
-    """Return the results of a pass as they come; what it begins with is sent to the channel."""
+def _answers(
+    name: str, job: Job, options: argparse.Namespace, channel: Channel, load: Callable[[str], Port]
+) -> Iterable[Answer]:
+    """Return the results of a pass as they come; what it begins with is sent to the channel.
+
+    Parameters
+    ----------
+    load
+        Imports the port, or returns it if a pass before has imported it.
+    """
 
     def started(what: str) -> None:
         channel.send(Started(what))
 
     if name == "compile":
-        return build_all(job, channel.send)
+        return build_all(job, channel.send, load)
     if name in ("check", "data"):
         looked: Callable[[Job, Callable[[str], None]], Iterable[Answer]] = judge if name == "check" else describe_all
         return looked(job, started)
     if name == "accuracy":
-        return check_all(job, telling(load_port(job.port), channel.send), started, options.kept)
+        return check_all(job, telling(load(job.port), channel.send), started, options.kept)
     if name == "explain":
         from ice3_probe.explain.explanation import explain_all  # noqa: PLC0415 (only this pass has numpy_ice3)
 
         return explain_all(job, options.kept, started)
     if name == "make":
-        return [make(job, decode_as(Recipe, options.recipe.read_text(encoding="utf-8")), load_port(job.port), started)]
+        return [make(job, decode_as(Recipe, options.recipe.read_text(encoding="utf-8")), load(job.port), started)]
     return [device.describe(options.columns)]
 
 

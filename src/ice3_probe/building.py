@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Tell = Callable[[Building | PieceBuilt], None]
 
 
-def build_all(job: Job, tell: Tell) -> Iterator[Built | Failure]:
+def build_all(job: Job, tell: Tell, load: Callable[[str], Port] = load_port) -> Iterator[Built | Failure]:
     """Build every component of a job; each is told when it is built.
 
     What is timed is built on the first domain that it is timed on, since some ports compile for each shape. Variants,
@@ -41,6 +41,8 @@ def build_all(job: Job, tell: Tell) -> Iterator[Built | Failure]:
     ----------
     tell
         Called with what begins to be built, and with each piece that is built.
+    load
+        Imports the port, where this process builds.
     """
     first = {benchmark.component: benchmark for benchmark in reversed(job.benchmarks)}
     names = [*first, *(name for name in job.checked if name not in first)]
@@ -53,7 +55,7 @@ def build_all(job: Job, tell: Tell) -> Iterator[Built | Failure]:
     if workers > 1:
         yield from _side_by_side(job, groups, workers, tell)
         return
-    port = load_port(job.port)
+    port = load(job.port)
     for one in (*own, *groups[1]):
         yield _build(port, job.cell, one, tell)
 

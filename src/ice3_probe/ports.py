@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
 import time
 import traceback
 import zlib
@@ -17,10 +19,10 @@ from ice3_probe.components import bytes_per_call, component_of
 from ice3_probe.contract import Unavailable, UnknownComponent, Unsupported
 from ice3_probe.differences import REPEATABLE, difference
 from ice3_probe.fields import active, unproduced
-from ice3_probe.importing import import_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from numpy.typing import NDArray
 
@@ -75,7 +77,7 @@ def load_port(where: str) -> Port:
         If there is none, if it cannot be imported, or if it has no function ``create``.
     """
     try:
-        module = import_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
+        module = _import_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
     except FileNotFoundError as error:
         raise PortError(f"There is no port at {where}. Correct 'port' of the backend.", "module", usage=True) from error
     except ModuleNotFoundError as error:
@@ -99,6 +101,19 @@ def load_port(where: str) -> Port:
             f"Port {where} has no function create(case, cell): see the contract, ice3_probe.contract.", "function"
         )
     return Port(where, create)
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    name = f"port_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None  # noqa: S101 (the file ends with .py)
+    assert spec.loader is not None  # noqa: S101
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 def _raise(error: PortError) -> None:

@@ -52,7 +52,7 @@ IN_PIECES = 'with building("adjustment"):\n        pass\n    with building("fall
 @pytest.fixture
 def job(tmp_path: Path) -> Callable[..., Job]:
     def make(argument: str = "", body: str = "pass", components: tuple[str, ...] = ("ice_adjust",)) -> Job:
-        path = tmp_path / f"port_{len(list(tmp_path.glob('port_*')))}.py"  # a process imports each file once
+        path = tmp_path / "port.py"
         path.write_text(PORT % (argument, body), encoding="utf-8")
         cell = Cell("any", "float64", "cpu", 1, tmp_path / "cache", {})
         benchmarks = tuple(Benchmark(name, name, (2, 2, 3), "rich") for name in components)

@@ -248,10 +248,10 @@ def _measure(
             if cell.backend.accuracy == "gate":
                 of_data = {one.name for one in place.found}
                 require_right_physics([one for one in accuracy if one.data_set not in of_data], cell)
+            gpu = passes.describe_device(place) if cell.backend.device == "gpu" else None  # now alone on it
+            machine = describe_machine(testbed, gpu)
     disturbances = preflight.begin(place.threads, progress.say, strict=strict)
     with progress.running("timing"):
-        gpu = passes.describe_device(place) if cell.backend.device == "gpu" else None
-        machine = describe_machine(testbed, gpu)
         look = preflight.Look.now()
         timing = passes.measure_time(place)
         meanwhile = preflight.Between(look, preflight.Look.now()).disturbances
