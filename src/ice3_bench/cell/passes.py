@@ -118,12 +118,12 @@ def answers_of(place: Workplace, process: Process, name: str, log: str, *, last:
         If the pass says that it failed, or writes something that is not a message.
     """
     received: list[messages.Message] = []
-    done = False
-    while (last or not done) and (message := process.receive()) is not None:
+
+    def take(message: messages.Message) -> None:
         received.append(message)
         place.notify(message)
-        done = isinstance(message, messages.Done)
-    code = 0 if done and not last else process.wait()
+
+    code = process.follow(take, until_done=not last)
     for message in received:
         if isinstance(message, messages.Failure):
             where = f" The output of the {name} pass is in {place.shown_log(log)}."

@@ -20,14 +20,19 @@ if TYPE_CHECKING:
     from ice3_bench.cell.workplace import Workplace
 
 
-@dataclass
+@dataclass(frozen=True)
 class Physics:
-    """The passes compile and accuracy in one process, which imports the port once; ``physics`` starts it."""
+    """The passes compile and accuracy in one process, which imports the port once; ``physics`` starts it.
+
+    Attributes
+    ----------
+    names
+        The passes that it runs, in their order; its log has the name of the first.
+    """
 
     place: Workplace
     process: Process
-    waiting: list[str]
-    log: str
+    names: tuple[str, ...]
 
     def compile_stencils(self) -> list[messages.Built]:
         """Build the components of the cell, or load them from the cache.
@@ -39,7 +44,7 @@ class Physics:
         PassError
             If the port fails.
         """
-        return self._next().of(messages.Built)
+        return self._answers("compile").of(messages.Built)
 
     def check_accuracy(self) -> list[messages.Checked]:
         """Compare the components with reference data, in the cell's precision.
@@ -51,16 +56,16 @@ class Physics:
         PassError
             If the pass itself fails. Wrong physics is not an error here: the result says so.
         """
-        return self._next().of(messages.Checked)
+        return self._answers("accuracy").of(messages.Checked)
 
-    def _next(self) -> Answers:
-        name = self.waiting.pop(0)
+    def _answers(self, name: str) -> Answers:
+        first, last = self.names[0], self.names[-1]
         try:
-            answers = answers_of(self.place, self.process, name, self.log, last=not self.waiting)
+            answers = answers_of(self.place, self.process, name, first, last=name == last)
         except KeyboardInterrupt:
             raise Interrupted(f"Interrupted in the {name} pass.") from None
         if not answers.complete:
-            raise fail(self.place, name, answers.code, self.log)
+            raise fail(self.place, name, answers.code, first)
         return answers
 
 
@@ -76,7 +81,7 @@ def physics(place: Workplace, *names: str, keep: Path | None = None) -> Iterator
     place.stencils.mkdir(parents=True, exist_ok=True)
     arguments = ("-m", "ice3_probe", *names, *([f"--kept={keep}"] if keep else []))
     with started(place.interpreter, arguments, place.job, place.log(names[0])) as process:
-        yield Physics(place, process, [*names], names[0])
+        yield Physics(place, process, names)
 
 
 def compile_stencils(place: Workplace) -> list[messages.Built]:

@@ -96,6 +96,25 @@ class Process:
             raise received
         return received
 
+    def follow(self, notify: Callable[[messages.Message], None], *, until_done: bool = False) -> int:
+        """Pass on messages as they come, to the end; return the exit code as ``wait`` does.
+
+        Parameters
+        ----------
+        until_done
+            Return 0 at the end of a pass, while the process goes on with the next one.
+
+        Raises
+        ------
+        PassError
+            If something comes that is not a message.
+        """
+        while (message := self.receive()) is not None:
+            notify(message)
+            if until_done and isinstance(message, messages.Done):
+                return 0
+        return self.wait()
+
     def wait(self) -> int:
         """Wait for the end of the process; return its exit code, negative if a signal ended it."""
         if self.popen.stdin is not None:
@@ -224,6 +243,4 @@ def run(
         If it writes something that is not a message.
     """
     with started(interpreter, arguments, job, log) as process:
-        while (message := process.receive()) is not None:
-            notify(message)
-        return process.wait()
+        return process.follow(notify)
