@@ -1,10 +1,14 @@
-"""Where rounding would decide: what of a species is used up, and when the air is at the melting point.
+"""Where rounding would decide: what is used up, when the air is at the melting point, and what has changed by XMRSTEP.
 
 A substep ends when a species is used up or when the air reaches 0 degC. In exact arithmetic the content is then 0 and
 the temperature is the melting point. Rounding leaves a residue of either sign of up to an epsilon of the content, and a
 temperature an ulp above or below. A positive residue keeps the stored rates of the absent species, for example the
 accretion by its snow, and the side on which the temperature lies keeps the rates of melting or of freezing. In float32
 residues exceed the smallest content that counts by orders of magnitude.
+
+With XMRSTEP a substep also ends when a species has changed by that much. One that grew from nothing then holds XMRSTEP
+but for an ulp. If all of it freezes at once, the ulp would say whether that change exceeds XMRSTEP and ends the next
+substep as well.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ def rounding_externals(precision: str) -> dict[str, float]:
 
     Returns
     -------
-    RESIDUE, the share of a content below which what is left of it is rounding: 5e-7 in float32, 9e-16 in float64;
+    RESIDUE, the share of a content, a change or a time that is rounding: 5e-7 in float32, 9e-16 in float64;
     and LANDING, the distance from the melting point that is rounding, K: 6e-5 and 1.1e-13.
     """
     dtype = np.dtype(precision).type

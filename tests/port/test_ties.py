@@ -16,7 +16,7 @@ from ice3_gt4py.rain_ice import RainIce
 from ice3_gt4py.storages import from_arrays
 from ice3_probe.atmosphere import synthetic_atmosphere
 from ice3_probe.computed import case_on, compute
-from ice3_probe.contract import IceAdjustOptions
+from ice3_probe.contract import IceAdjustOptions, RainIceOptions
 from ice3_probe.reference import load
 
 if TYPE_CHECKING:
@@ -43,6 +43,30 @@ def test_species_are_used_up_as_in_the_fortran_in_float64(
     turnover = np.max([np.abs(data[f"out_{name}"] - data[f"in_{name}"]) for name in SPECIES], axis=0)
     error = np.max([np.abs(outputs[name] - data[f"out_{name}"]) for name in SPECIES], axis=0) / turnover
     assert error.max() <= (1e-3 if precision == "float32" else 1e-9)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_rain_that_grows_from_nothing_to_the_largest_change_freezes_in_one_way(
+    make_build: Callable[..., Build], precision: str
+) -> None:
+    """Rain falls into ice at -59 degC: with XMRSTEP what freezes at once is as large as the largest change."""
+    build, domain = make_build("numpy", precision), (300, 1, 2)
+    of_air = {"exn": 0.8, "exnref": 0.8, "rhodref": 0.7, "pabs": 45000.0, "dzz": 500.0, "tht": 268.0, "cit": 1000.0}
+    of_water = {"rvt": 1.45e-5, "rit": 1.77e-5, "rst": 1.1e-7, "sigs": 4e-7}
+    component = RainIce(domain, build, RainIceOptions(XMRSTEP=5e-5))
+    before = {field.name: np.zeros(domain[: len(field.dims)], build.dtype) for field in component.fields}
+    for name, value in (of_air | of_water).items():
+        before[name][...] = value
+    for name in ("th", "rv", "ri", "rs"):
+        before[f"{name}s"] = before[f"{name}t"] / build.dtype.type(TIMESTEP)
+    few = np.arange(domain[0]) * np.finfo(build.dtype).eps  # some units of rounding
+    before["rrs"][...] = (1e-5 * (1.0 + few))[:, None, None]
+    after = from_arrays(component.fields, before, domain, build)
+    component(after, TIMESTEP)
+    assert np.all(after["rgs"] > 1e-6)
+    for name in (*SPECIES, "ths"):
+        first = np.broadcast_to(after[name][:1], domain)
+        np.testing.assert_allclose(after[name], first, rtol=1e4 * few[1], err_msg=name)
 
 
 def test_without_subgrid_condensation_a_residue_is_not_a_cloud(make_build: Callable[..., Build]) -> None:

@@ -41,7 +41,7 @@ from ice3_gt4py.stencils.snow import (
     snow_melting_transfers,
 )
 from ice3_gt4py.stencils.sources import new_sources
-from ice3_gt4py.stencils.stepping import change_limited, kept_content, landed, substep_length, vapour_and_heat
+from ice3_gt4py.stencils.stepping import change_limited, jumped, kept_content, landed, substep_length, vapour_and_heat
 from ice3_gt4py.stencils.thermodynamics import heating
 from ice3_gt4py.stencils.warm import warm_kept, warm_rates, warm_transfers
 
@@ -86,7 +86,6 @@ def microphysics_by_point(
         RTMIN_R,
         RTMIN_S,
         RTMIN_V,
-        XMRSTEP,
     )
 
     with computation(PARALLEL), interval(...):
@@ -254,8 +253,8 @@ def microphysics_by_point(
                     step, stopped = change_limited(step, stopped, ri, ri0, b_i, a_i, above(ri, RTMIN_I))
                     step, stopped = change_limited(step, stopped, rs, rs0, 0.0, a_s, above(rs, RTMIN_S))
                     step, stopped = change_limited(step, stopped, rg, rg0, b_g, a_g, above(rg, RTMIN_G))
-                    largest = max(max(abs(b_v), abs(b_c)), max(abs(b_r), max(abs(b_i), abs(b_g))))
-                    if largest > XMRSTEP:
+                    jump = jumped(b_v, b_c, b_r, b_i, b_g)
+                    if jump > 0.0:
                         step = 0.0
                         stopped = 1.0
             th = th + step * a_th + b_th

@@ -55,14 +55,33 @@ def substep_length(
 
 @gtscript.function
 def change_limited(step, stopped, content, evaluated_content, change, tendency, has):
-    """Shorten ``step`` to the time at which a mixing ratio has changed by XMRSTEP since the last evaluation."""
-    from __externals__ import XMRSTEP
+    """Shorten ``step`` to the time at which a mixing ratio has changed by XMRSTEP since the last evaluation.
+
+    Rounding has no say in whether that time has passed, and in what comes first where it used to hold XMRSTEP.
+    """
+    from __externals__ import RESIDUE, XMRSTEP
 
     rate = tendency if abs(tendency) > 1e-20 else 1.0
     largest = XMRSTEP if rate > 0.0 else -XMRSTEP
     time = (largest + evaluated_content - content - change) / rate
-    counts = above(abs(tendency), 1e-20) * max(has, above(tendency, 0.0)) * (1.0 - above(0.0, time)) * above(step, time)
-    return time if counts > 0.0 else step, max(stopped, counts)
+    exact_change = largest if abs(change - largest) <= RESIDUE * XMRSTEP else change
+    passed = above(0.0, (largest + evaluated_content - content - exact_change) / rate)
+    falling = has * above(evaluated_content, XMRSTEP * (1.0 + RESIDUE))  # of less it is used up first
+    changes = above(abs(tendency), 1e-20) * max(falling, above(tendency, 0.0))
+    counts = changes * (1.0 - passed) * above(step, time)
+    return max(time, 0.0) if counts > 0.0 else step, max(stopped, counts)
+
+
+@gtscript.function
+def jumped(b_v, b_c, b_r, b_i, b_g):
+    """Return 1 if an instantaneous change b exceeds XMRSTEP by more than rounding.
+
+    All that freezes or melts of a species that has just grown from nothing to XMRSTEP equals it.
+    """
+    from __externals__ import RESIDUE, XMRSTEP
+
+    largest = max(max(abs(b_v), abs(b_c)), max(abs(b_r), max(abs(b_i), abs(b_g))))
+    return above(largest, XMRSTEP * (1.0 + RESIDUE))
 
 
 @gtscript.function
