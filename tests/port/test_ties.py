@@ -69,6 +69,28 @@ def test_rain_that_grows_from_nothing_to_the_largest_change_freezes_in_one_way(
         np.testing.assert_allclose(after[name], first, rtol=1e4 * few[1], err_msg=name)
 
 
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_intervals_end_at_one_time_whatever_was_used_up_in_them(
+    make_build: Callable[..., Build], precision: str
+) -> None:
+    """Crystals come at +4 degC and melt when the processes are evaluated: those of the last third of the step stay."""
+    build, domain, timestep = make_build("numpy", precision), (300, 1, 2), 37.0
+    of_air = {"exn": 0.95, "exnref": 0.95, "rhodref": 1.0, "pabs": 85000.0, "dzz": 500.0, "tht": 292.0, "rvt": 0.007}
+    component = RainIce(domain, build, RainIceOptions(XTSTEP_TS=12.0))
+    before = {field.name: np.zeros(domain[: len(field.dims)], build.dtype) for field in component.fields}
+    for name, value in (of_air | {"sigs": 4e-7, "rit": 1e-5}).items():
+        before[name][...] = value
+    before["rct"][...] = np.linspace(1e-6, 5e-5, domain[0])[:, None, None]  # used up at any time
+    for name in ("th", "rv"):
+        before[f"{name}s"] = before[f"{name}t"] / build.dtype.type(timestep)
+    before["ris"][...] = before["rit"] / timestep + 1e-7
+    before["rcs"][...] = before["rct"] / timestep - 8e-6
+    after = from_arrays(component.fields, before, domain, build)
+    component(after, timestep)
+    np.testing.assert_allclose(after["ris"], np.broadcast_to(after["ris"][:1], domain), rtol=1e-3)
+    assert after["ris"].min() > 1e-8
+
+
 def test_without_subgrid_condensation_a_residue_is_not_a_cloud(make_build: Callable[..., Build]) -> None:
     build, domain = make_build("numpy", "float32"), (40, 5, 30)
     before = synthetic_atmosphere(domain, precision="float32", seed=1)

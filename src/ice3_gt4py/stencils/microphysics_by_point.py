@@ -80,6 +80,7 @@ def microphysics_by_point(
     from __externals__ import (
         LIMITED_CHANGE,
         LIMITED_TIME,
+        RESIDUE,
         RTMIN_C,
         RTMIN_G,
         RTMIN_I,
@@ -242,7 +243,8 @@ def microphysics_by_point(
             )  # fmt: skip
             stopped = 0.0
             if __INLINED(LIMITED_TIME):
-                if evaluated < evaluations and elapsed + step > evaluated_at + interval_between:
+                interval_end = evaluated_at + interval_between
+                if evaluated < evaluations and elapsed + step > interval_end:
                     step = evaluated_at - elapsed + interval_between
                     stopped = 1.0
             if __INLINED(LIMITED_CHANGE):
@@ -267,6 +269,10 @@ def microphysics_by_point(
             ni = ni * above(ri, 0.0)
             t = landed(th * exn)
             elapsed = elapsed + step
+            if __INLINED(LIMITED_TIME):
+                # However many substeps led there.
+                if stopped > 0.0 and abs(elapsed - interval_end) <= RESIDUE * interval_end:
+                    elapsed = interval_end
             passes = passes + 1.0
 
         lv, ls = heating(tht * exn, exnref, rvt, rct, rrt, rit, rst, rgt)
