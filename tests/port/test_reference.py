@@ -154,14 +154,14 @@ def test_every_branch_of_every_option_of_the_adjustment_agrees(accuracy: Check, 
 OTHER_OPTIONS = (
     *("adj_cb02_T", "adj_condborn", "adj_frac_o", "adj_gaus_S", "adj_hgt_qs", "adj_hgt_thick", "adj_lambda3_none"),
     *("adj_mfpdf_none", "adj_nosubg", "adj_tails", "ri_deposc", "ri_forced", "ri_ground"),
-    *("ri_mrstep", "ri_nosedic", "ri_tstep10"),
+    *("ri_mrstep", "ri_mrstep_stress", "ri_nosedic", "ri_tstep10", "ri_tstep_stress"),
 )
 OTHER_WEATHER = (
     *("adj_melting", "adj_stress", "adj_vapour", "ri_limits", "ri_melting", "ri_nuclei", "ri_stress", "ri_thin"),
 )
 QUICK = (
     *("adj_condborn", "adj_frac_o", "adj_hgt_qs", "adj_hgt_thick", "adj_tails", "ri_ground", "ri_mrstep"),
-    *("ri_nosedic", *OTHER_WEATHER),
+    *("ri_mrstep_stress", "ri_nosedic", "ri_tstep_stress", *OTHER_WEATHER),
 )
 """The options of the others are also those of single points, above, or of these."""
 SOME_VARIANTS = [
