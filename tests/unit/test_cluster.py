@@ -476,4 +476,21 @@ def test_nodes_that_differ_are_told(make_report: Callable[..., Report]) -> None:
     for report, driver in zip(reports, ("550", "570"), strict=True):
         report.software.compiler, report.machine.gpu = None, gpu(driver)
     (said,) = differing_nodes(reports)
-    assert "differ in their GPU: A100 with driver 550 (n0) and A100 with driver 570 (n1)" in said
+    assert "differ in their driver of the GPU: 550 (n0) and 570 (n1)" in said
+
+
+def test_whatever_makes_devices_differ_is_told_of_nodes_too(make_report: Callable[..., Report]) -> None:
+    from ice3_bench.report import ClusterJob  # noqa: PLC0415
+
+    reports = [make_report() for _ in range(2)]
+    for number, report in enumerate(reports):
+        report.job = ClusterJob(cluster="hpc", id=str(number), node=f"n{number}", partition="main")
+        report.machine.gpu = gpu("550")
+    device = reports[1].machine.gpu
+    assert device is not None
+    assert differing_nodes(reports) == []
+    for name in device.identity:
+        reports[1].machine.gpu = device.model_copy(
+            update={name: "9" if isinstance(device.identity[name], str) else 9.0}
+        )
+        assert len(differing_nodes(reports)) == 1, name

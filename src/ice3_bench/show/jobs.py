@@ -32,6 +32,15 @@ STYLES = {
     State.PREEMPTED: "yellow",
     State.NODE_FAILED: "yellow",
 }
+GPU_WORDS = {
+    "name": "GPU",
+    "driver": "driver of the GPU",
+    "runtime": "CUDA runtime",
+    "sm_clock_max_mhz": "highest clock of the GPU in MHz",
+    "memory_clock_max_mhz": "highest clock of the GPU's memory in MHz",
+    "power_limit_watts": "power limit of the GPU in watts",
+}
+"""The parts of ``Gpu.identity`` in the user's words."""
 NO_SPACE = 2**16
 """Bytes below which a disk is full."""
 LOG_LINES = 12
@@ -141,6 +150,6 @@ def _identity(report: Report) -> dict[str, str]:
         "processor": machine.cpu,
         "cores": str(machine.cores),
         "share of the cores": str(machine.quota),
-        **({"GPU": f"{machine.gpu.name} with driver {machine.gpu.driver}"} if machine.gpu else {}),
+        **({GPU_WORDS[name]: str(value) for name, value in machine.gpu.identity.items()} if machine.gpu else {}),
         **({f"version of {compiler.split()[0]}": compiler} if compiler else {}),
     }
