@@ -32,7 +32,7 @@ class Scale:
 
     def written(self, value: float) -> str:
         """Write a value, given in the unit in which it is stored."""
-        return f"{value / self.size:{self.form}} {self.unit}".rstrip()
+        return f"{number(value / self.size, self.form)} {self.unit}".rstrip()
 
 
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -71,6 +71,12 @@ def size(octets: float) -> str:
 def significant(value: float, digits: int) -> str:
     """Write a number with so many significant digits and without an exponent: ``16.2``, ``120``, ``0.031``."""
     return f"{Decimal(f'{value:.{digits - 1}e}'):f}"
+
+
+def number(value: float, form: str) -> str:
+    """Write a number in a format such as ``.2f``; one that is not zero never shows as zero."""
+    text = f"{value:{form}}"
+    return significant(value, 2) if value != 0.0 and float(text) == 0.0 else text
 
 
 def changed(relative: float) -> str:

@@ -167,7 +167,7 @@ def test_the_table_is_per_point_and_says_what_it_was_measured_with(
     assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
     assert lines[2] == (
         "| NVIDIA H200 | rain_ice | rich | 384x288x90 | float64 | gt:gpu "
-        "| 0.2 | 28% | 0.301 | 4 | 2.5 | 250 | 3.0e-11 |"
+        "| 0.2 | 28 % | 0.301 | 4 | 2.5 | 250 | 3.0e-11 |"
     )
     assert lines[3].startswith("| NVIDIA H200 | ice_adjust | – | 384x288x90 | float64 | gt:gpu | failed | – |")
     for told in ("driver 580.65.06", "700 W", "1755 MHz", "4.300 TB/s", "0123456789"):

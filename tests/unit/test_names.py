@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ice3_bench.errors import UsageError
 from ice3_bench.measures import MEASURES, written
 from ice3_bench.names import BenchmarkName, domain_text, label, parse_domain
-from ice3_bench.text import changed, count, duration, listed, quoted, short, size
+from ice3_bench.text import changed, count, duration, listed, number, quoted, short, size
 
 points = st.tuples(*[st.integers(1, 999_999)] * 3)
 
@@ -87,3 +87,17 @@ def test_plurals_lists_and_commits() -> None:
     assert (short("0123456789abcdef"), short(None)) == ("0123456789", "no commit")
     assert (duration(999.0), duration(1e3), size(999), size(1e9)) == ("999 ns", "1.00 µs", "999 B", "1.0 GB")
     assert (changed(0.5), changed(-0.1), changed(2.0)) == ("+50.0 %", "-10.0 %", "× 3")
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [
+        (0.0025, ".0f", "0.0025"),
+        (0.25, ".0f", "0.25"),
+        (0.0, ".0f", "0"),
+        (-0.004, ".2f", "-0.0040"),
+        (41.2, ".0f", "41"),
+    ],
+)
+def test_a_number_that_is_not_zero_never_shows_as_zero(value: float, form: str, text: str) -> None:
+    assert number(value, form) == text

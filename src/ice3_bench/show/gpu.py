@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
+from ice3_bench.measures import written
 from ice3_bench.names import BenchmarkName
 from ice3_bench.show.markdown import literal, markdown_table
 from ice3_bench.show.remarks import marks, remarks
@@ -41,7 +42,7 @@ def _row(report: Report, benchmark: Benchmark) -> list[str]:
     return [
         *cells,
         _marked(_per_point(measures.get("latency"), benchmark), marks(report, benchmark)),
-        f"{measures['bandwidth'].value:.0%}" if "bandwidth" in measures else "–",
+        written("bandwidth", measures["bandwidth"].value) if "bandwidth" in measures else "–",
         f"{statistics.median(wall) / benchmark.points:.3g}" if wall else "–",
         _per_point(measures.get("transfer-in"), benchmark),
         _per_point(measures.get("transfer-out"), benchmark),

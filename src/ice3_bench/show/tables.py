@@ -14,7 +14,7 @@ from ice3_bench.history.checks import change
 from ice3_bench.measures import MEASURES, written
 from ice3_bench.show.console import Fitting
 from ice3_bench.show.remarks import marks, remarks
-from ice3_bench.text import changed, count, duration, short, span
+from ice3_bench.text import changed, count, duration, number, short, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +95,8 @@ def _cells(benchmark: Benchmark, before: Benchmark | None, checks: Sequence[Chec
     latency = measures.get("latency")
     if latency is not None:
         time = Text(span(latency.value, latency.upper_value), style=styles.get("latency", ""))
-        per_point, rate = f"{latency.value / benchmark.points:.2f}", f"{1e3 * benchmark.points / latency.value:.2f}"
+        per_point = number(latency.value / benchmark.points, ".2f")
+        rate = number(1e3 * benchmark.points / latency.value, ".2f")
     else:
         time, per_point, rate = Text("–"), "–", "–"
     error = of("accuracy") if "accuracy" in measures else Text("not checked", style="dim")
