@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ice3_gt4py.compilation import Build
     from ice3_probe.contract import RainIceOptions
 
+CONTENT, DROPLETS = 1e-4, 1e12
+"""Units in which contents (kg kg-1) and droplets (kg-1) fall: logarithms are small, and round little in float32."""
 KINDS = {"IDLE": 0.0, "CLEAR": 1.0, "LIQUID": 2.0, "ICE": 3.0, "MIXED": 4.0}
 """Kinds of points: nothing to do; no hydrometeors; no ice, snow or graupel; only ice and snow; any."""
 
@@ -37,6 +39,7 @@ def externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
         **asdict(parameters),
         **lookup_externals(parameters),
         **joined_tables()[1],
+        **fall_externals(parameters),
         **{f"RTMIN_{species.upper()}": smallest for species, smallest in SMALLEST.items()},
         "EPSILO": constants.RD / constants.RV,
         "OVER_RHOLW": 1.0 / constants.RHOLW,
@@ -65,3 +68,13 @@ def externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
         "WARM": options.LWARM,
         "COLUMNS": build.tables == "columns",
     }
+
+
+def fall_externals(parameters: Parameters) -> dict[str, float]:
+    """Fall speeds of rain, snow, graupel and droplets, for logarithms of what falls in its units."""
+    found = {"OVER_CONTENT": 1.0 / CONTENT, "LN_CONTENT": log(CONTENT), "OVER_NUMBER": 1.0 / DROPLETS}
+    for species in "RSG":
+        exponent = getattr(parameters, f"EXSED{species}") - 1.0
+        found[f"FALL_EX_{species}"] = exponent
+        found[f"FALL_{species}"] = getattr(parameters, f"FSED{species}") * CONTENT**exponent
+    return found | {"FALL_SIZE_C": (CONTENT / DROPLETS) ** parameters.LBEXC}

@@ -33,8 +33,10 @@ def fallen(source, flux, speed, slowness, smallest_arrival, tstep, over_tstep, r
 
 @gtscript.function
 def log_content(content, smallest):
-    """Logarithm of a content that can fall, of a harmless one otherwise."""
-    return log(harmless(content, above(content, smallest)))
+    """Logarithm of a content that can fall over the unit in which it falls, of a harmless one otherwise."""
+    from __externals__ import OVER_CONTENT
+
+    return log(OVER_CONTENT * harmless(content, above(content, smallest)))
 
 
 @gtscript.function
@@ -42,9 +44,9 @@ def power_law(source, flux, coefficient, exponent, smallest, tstep, over_tstep, 
     """Sedimentation of rain, snow or graupel: flux out of the layer and new source."""
     content = source * tstep
     arrival = flux * tstep * over_layer
-    density = (exponent - 1.4) * ln_rho
-    speed = coefficient * exp((exponent - 1.0) * log_content(content, smallest) + density)
-    slowness = exp(-(exponent - 1.0) * log_content(arrival, smallest) - density) / coefficient
+    density = (exponent - 0.4) * ln_rho
+    speed = coefficient * exp(exponent * log_content(content, smallest) + density)
+    slowness = exp(-exponent * log_content(arrival, smallest) - density) / coefficient
     out, source = fallen(
         source,
         flux,
@@ -63,9 +65,9 @@ def power_law(source, flux, coefficient, exponent, smallest, tstep, over_tstep, 
 @gtscript.function
 def ice_speed(content, ln_rho):
     """Fall speed of cloud ice over the coefficient (Heymsfield & Donner 1990, McFarquhar & Heymsfield 1997)."""
-    from __externals__ import EXCSEDI
+    from __externals__ import EXCSEDI, LN_CONTENT
 
-    size = max(5.0e4, -1.5319e5 - 2.1454e4 * (ln_rho + log_content(content, 1.0e-7)))
+    size = max(5.0e4, -1.5319e5 - 2.1454e4 * LN_CONTENT - 2.1454e4 * (ln_rho + log_content(content, 1.0e-7)))
     return EXCSEDI * log(size) - 0.4 * ln_rho
 
 
@@ -92,11 +94,13 @@ def settled_droplets(source, flux, sea, town, th, pabs, tstep, over_tstep, rhodr
         CONC_LAND,
         CONC_SEA,
         CONC_URBAN,
+        FALL_SIZE_C,
         FSEDC_LAND,
         FSEDC_SEA,
         LBC_LAND,
         LBC_SEA,
         LBEXC,
+        OVER_NUMBER,
         RADIUS_LAND,
         RADIUS_SEA,
         RTMIN_C,
@@ -109,12 +113,12 @@ def settled_droplets(source, flux, sea, town, th, pabs, tstep, over_tstep, rhodr
     free_path = 6.6e-8 * (101325.0 / pabs) * (th / 293.15)
     slip = 1.26 * free_path / radius
     coefficient = CC * factor * exp(-0.4 * ln_rho)
-    ln_mass = log(mass * number) - ln_rho
+    ln_mass = log(OVER_NUMBER * number * mass) - ln_rho
     content = source * tstep
     arrival = flux * tstep * over_layer
-    size = exp(LBEXC * (log_content(content, RTMIN_C) - ln_mass))
+    size = FALL_SIZE_C * exp(LBEXC * (log_content(content, RTMIN_C) - ln_mass))
     speed = coefficient * size * (size + slip)
-    size = exp(LBEXC * (log_content(arrival, RTMIN_C) - ln_mass))
+    size = FALL_SIZE_C * exp(LBEXC * (log_content(arrival, RTMIN_C) - ln_mass))
     slowness = 1.0 / (coefficient * size * (size + slip))
     out, source = fallen(
         source,
@@ -134,12 +138,18 @@ def settled_droplets(source, flux, sea, town, th, pabs, tstep, over_tstep, rhodr
 @gtscript.function
 def settled(rrs, ris, rss, rgs, flux_r, flux_i, flux_s, flux_g, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer):
     """Sedimentation of rain, cloud ice, snow and graupel: for each the flux out of the layer and the new source."""
-    from __externals__ import EXSEDG, EXSEDR, EXSEDS, FSEDG, FSEDR, FSEDS, RTMIN_G, RTMIN_R, RTMIN_S
+    from __externals__ import FALL_EX_G, FALL_EX_R, FALL_EX_S, FALL_G, FALL_R, FALL_S, RTMIN_G, RTMIN_R, RTMIN_S
 
-    out_r, new_r = power_law(rrs, flux_r, FSEDR, EXSEDR, RTMIN_R, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer)
+    out_r, new_r = power_law(
+        rrs, flux_r, FALL_R, FALL_EX_R, RTMIN_R, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
+    )
     out_i, new_i = settled_ice(ris, flux_i, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer)
-    out_s, new_s = power_law(rss, flux_s, FSEDS, EXSEDS, RTMIN_S, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer)
-    out_g, new_g = power_law(rgs, flux_g, FSEDG, EXSEDG, RTMIN_G, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer)
+    out_s, new_s = power_law(
+        rss, flux_s, FALL_S, FALL_EX_S, RTMIN_S, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
+    )
+    out_g, new_g = power_law(
+        rgs, flux_g, FALL_G, FALL_EX_G, RTMIN_G, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
+    )
     return out_r, new_r, out_i, new_i, out_s, new_s, out_g, new_g
 
 
