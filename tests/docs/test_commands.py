@@ -4,6 +4,8 @@ The project that they run in has our matrix, with a port that computes nothing (
 sessions, options and files are tried for real in seconds. A block runs unless a comment precedes it:
 ``<!-- slow -->`` or ``<!-- slow, exit code 1 -->`` has it run in the nightly workflow, ``<!-- not run: REASON -->``
 never; ``<!-- not run on this page: REASON -->`` is said once for a whole page.
+
+Blocks run in the order of their page. The nightly workflow runs only the slow ones: what they build on must be slow.
 """
 
 from __future__ import annotations
@@ -30,26 +32,26 @@ README = {
 """What is not run of the page that has no comments, and why."""
 
 
-def chosen(when: str) -> list[Block]:
-    return [block for block in BLOCKS if block.when == when and block.script.strip() not in README]
+def chosen(*when: str) -> list[Block]:
+    return [block for block in BLOCKS if block.when in when and block.script.strip() not in README]
 
 
 def test_there_are_commands() -> None:
     assert len(chosen("always")) > 5
+    assert len(chosen("nightly")) > 5
     assert set(README) <= {block.script.strip() for block in BLOCKS if block.page.name == "README.md"}
 
 
-@pytest.mark.parametrize("block", chosen("always"), ids=str)
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param(block, marks=pytest.mark.slow if block.when == "nightly" else (), id=str(block))
+        for block in chosen("always", "nightly")
+    ],
+)
 def test_a_command_runs(sandbox: Sandbox, block: Block) -> None:
     run = sandbox.run(block.script)
     assert run.returncode == block.code, f"{block} fails.\n{block.script}\n{run.stdout[-3000:]}\n{run.stderr[-3000:]}"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("block", chosen("nightly"), ids=str)
-def test_a_slow_command_runs(sandbox: Sandbox, block: Block) -> None:
-    """It measures: the nightly workflow runs it."""
-    test_a_command_runs(sandbox, block)
 
 
 @pytest.mark.parametrize("block", chosen("never"), ids=str)
