@@ -209,6 +209,7 @@ class Stand:
         return self.queue
 
     def accounted(self, jobs: Collection[str]) -> dict[str, str]:
+        self.questions += bool(jobs)
         return {job: self.accounts[job] for job in jobs if job in self.accounts}
 
     def becomes(self, state: str, *, waiting: bool = False, over: bool = False) -> None:
@@ -339,6 +340,18 @@ def test_a_forgotten_job_is_explained_by_the_accounting(tmp_path: Path, stand: S
     ]
     stand.accounts = {}
     assert states(run, stand)[0] == "time limit"  # it was written down
+
+
+def test_two_hundred_forgotten_jobs_cost_one_question_a_look(tmp_path: Path, stand: Stand) -> None:
+    run = a_run(tmp_path, table(patience=0), *(f"c{number}-float64" for number in range(200)))
+    looking = follower(run, stand)
+    looking.look(submit=True)
+    stand.queue, stand.accounts = [], {str(number + 1): "TIMEOUT" for number in range(200)}
+    asked = stand.questions
+    assert {words(one) for one in looking.look().situations} == {"submitted"}  # nothing is decided yet
+    assert stand.questions == asked + 1
+    assert {words(one) for one in looking.look().situations} == {"time limit"}
+    assert stand.questions == asked + 2
 
 
 def test_what_is_cancelled_is_not_submitted_again(tmp_path: Path, stand: Stand) -> None:

@@ -1,4 +1,4 @@
-"""Following a run: one look at all its jobs, with at most one question to the scheduler, and what is to be done next.
+"""Following a run: looks at all its jobs, each with at most one question to the scheduler, and what is to be done next.
 
 A look needs nothing but the folder of the run, so any process can go on where another one was killed.
 """
@@ -74,6 +74,7 @@ class Follower:
         self.run, self._scheduler = run, scheduler
         self._queue: dict[str, Queued] = {}
         self._begun: set[str] = set()  # names of the jobs that had begun when the scheduler was asked
+        self._forgotten: set[str] = set()  # numbers of jobs, for which the accounting is asked next
         self._over: dict[str, Situation] = {}
         self._asked, self._trouble = float("-inf"), ""
 
@@ -128,7 +129,15 @@ class Follower:
         return self.look()
 
     def _ask(self, attempts: Sequence[Attempt]) -> tuple[bool, str]:
-        """Ask the scheduler, and write down the ends of jobs; return whether it answered, and why not."""
+        """Ask the scheduler, and write down the ends of jobs; return whether it answered, and why not.
+
+        The accounting, which is asked for jobs that it has forgotten, is asked instead of it, the next time. Only the
+        first look asks both, since a command that looks once must tell all.
+        """
+        if self._forgotten:
+            self._ask_accounting(attempts)
+            return True, ""
+        first = self._asked == float("-inf")
         known = {one.job for one in attempts if one.job is not None}
         try:
             self._queue = {one.job: one for one in self._scheduler.jobs(self.run.record.user, known)}
@@ -137,7 +146,6 @@ class Follower:
         finally:
             self._asked = time.monotonic()
         self._begun = {one.job_name for one in attempts if one.started is not None}
-        forgotten = {}
         for attempt in attempts:
             queued = self._found(attempt)
             if queued is not None and attempt.submitted is None:  # the submission was killed in between
@@ -145,15 +153,24 @@ class Follower:
             if own_end(attempt.code) or attempt.job is None:
                 continue
             if queued is None:
-                forgotten[attempt.job] = attempt
+                if not (attempt.ended and attempt.ended.state):
+                    self._forgotten.add(attempt.job)
             elif queued.over:
                 self._note_end(attempt, queued.state)
             else:
                 (attempt.folder / "ended").unlink(missing_ok=True)  # it begins again
-        said = self._scheduler.accounted({job for job, one in forgotten.items() if not (one.ended and one.ended.state)})
-        for job, attempt in forgotten.items():
-            self._note_end(attempt, said.get(job, ""))
+        if first:
+            self._ask_accounting(attempts)
         return True, ""
+
+    def _ask_accounting(self, attempts: Sequence[Attempt]) -> None:
+        """Write down the ends of the jobs that the scheduler has forgotten, with the reasons if there is accounting."""
+        said = self._scheduler.accounted(self._forgotten)
+        self._asked = time.monotonic()
+        for attempt in attempts:
+            if attempt.job in self._forgotten:
+                self._note_end(attempt, said.get(attempt.job, ""))
+        self._forgotten = set()
 
     @staticmethod
     def _note_end(attempt: Attempt, state: str) -> None:
