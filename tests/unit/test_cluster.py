@@ -273,6 +273,24 @@ def test_the_scheduler_is_asked_every_ten_seconds_the_submission_included(
     assert asked == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
 
 
+def test_what_a_calibration_says_names_the_files_that_were_brought_home(
+    tmp_path: Path, stand: Stand, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = a_run(tmp_path / "cluster" / "r1", table(), "calibrate")
+    looking = follower(run, stand)
+    looking.look(submit=True)
+    there = first(run).results / "calibrations" / "m.json"
+    there.parent.mkdir()
+    there.write_text("{}", encoding="utf-8")
+    first(run).output.write_text(f"Stored in {there}.\nThe logs are in {first(run).results}/logs.\n", encoding="utf-8")
+    (first(run).folder / "status").write_text("0", encoding="utf-8")
+    surroundings = SimpleNamespace(project=tmp_path, results=tmp_path)
+    jobs.collect(surroundings, make_console(quiet=True), run, looking.look())  # type: ignore[arg-type]
+    here = tmp_path / "calibrations" / "m.json"
+    assert here.exists()
+    assert capsys.readouterr().out == f"Stored in {here}.\nThe logs are in {first(run).results}/logs.\n"
+
+
 def test_what_the_scheduler_complains_of_is_said_until_it_is_asked_again(tmp_path: Path, stand: Stand) -> None:
     looking = follower(a_run(tmp_path, table(), "a-float64"), stand)
     stand.silent = True

@@ -196,17 +196,21 @@ def _checked(surroundings: Surroundings, console: Console, reports: Sequence[Rep
 
 
 def _bring_home(surroundings: Surroundings, run: Run, look: Look) -> None:
-    """Copy what a comparison or a calibration wrote to the results, and print what it said."""
+    """Copy what a comparison or a calibration wrote to the results, and print what it said, with the names of here."""
     for one in look.situations:
         if one.task.name not in COMPARING or one.attempt is None or not one.over:
             continue
-        home, folder = surroundings.results, one.attempt.results
+        home, folder, moved = surroundings.results, one.attempt.results, dict[str, str]()
         for path in [folder / name for name in COMPARISON] + sorted((folder / "calibrations").glob("*.json")):
             here = home / path.relative_to(folder)
             if path.is_file() and path.stat().st_mtime > run.record.created.timestamp():
                 write_atomically(here, path.read_text(encoding="utf-8"))
+                moved[str(path)] = str(here)
         if own_end(one.attempt.code):
-            print(one.attempt.output.read_text(encoding="utf-8", errors="backslashreplace"), end="")
+            said = one.attempt.output.read_text(encoding="utf-8", errors="backslashreplace")
+            for there, name in moved.items():
+                said = said.replace(there, name)
+            print(said, end="")
 
 
 def send_comparison(
