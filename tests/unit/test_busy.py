@@ -94,3 +94,12 @@ def test_one_sentence_names_all_benchmarks_that_met_a_busy_machine(make_report: 
         "The machine was busy while timing ice_adjust 50x50x60 (wall time 3.6 times the CPU time, 80%"
     )
     assert "ice_adjust 8x8x16 (" in said
+    assert one.rounds is not None
+    longer = one.rounds.model_copy(update={"wall_ns": [9.0 * time for time in one.rounds.wall_ns]})
+    worst = one.model_copy(update={"name": name, "domain": (8, 8, 16), "rounds": longer})
+    report.benchmarks = [one, one, worst, one, one]
+    (said,) = doubts(report)
+    assert said.startswith(
+        "The machine was busy while timing 5 of 5 benchmarks, which are marked; the worst is ice_adjust 8"
+    )
+    assert said.count("wall time") == 1

@@ -11,6 +11,9 @@ from ice3_bench.text import count
 if TYPE_CHECKING:
     from ice3_bench.report import Benchmark, Report
 
+FEW = 3
+"""Benchmarks that a sentence names one by one."""
+
 
 def marks(report: Report, benchmark: Benchmark) -> list[str]:
     """Return the words that mark a benchmark: what a reader of its results must know first."""
@@ -40,12 +43,30 @@ def doubts(report: Report) -> list[str]:
             f"the worst is {worst.field} with an error of {worst.error:.1e} (tolerance {worst.tolerance:.0e}, "
             f"{worst.data_set})."
         )
-    busy = ", ".join(f"{one.label} ({one.busy})" for one in report.benchmarks if one.busy)
     return [
         *said,
         *(f"{one.label}: its timing is doubtful: {_sentence(one.marked)}" for one in report.benchmarks if one.marked),
-        *([f"The machine was busy while timing {busy}."] if busy else []),
+        *_busy(report),
     ]
+
+
+def _busy(report: Report) -> list[str]:
+    """Say in one sentence when the machine was busy; of many benchmarks, which are marked, it names the worst."""
+    met = [one for one in report.benchmarks if one.busy]
+    if not met:
+        return []
+    named = sorted(met, key=_waited, reverse=True)[:1] if len(met) > FEW else met
+    which = ", ".join(f"{one.label} ({one.busy})" for one in named)
+    if len(met) > FEW:
+        of_all = count(len(report.benchmarks), "benchmark")
+        which = f"{len(met)} of {of_all}, which are marked; the worst is {which}"
+    return [f"The machine was busy while timing {which}."]
+
+
+def _waited(benchmark: Benchmark) -> float:
+    """Wall time over CPU time."""
+    rounds = benchmark.rounds
+    return sum(rounds.wall_ns) / max(1.0, sum(rounds.cpu_ns)) if rounds else 0.0
 
 
 def remarks(report: Report) -> list[str]:
