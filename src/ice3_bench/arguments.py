@@ -33,13 +33,33 @@ class _Given(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
+class _Names(_Given):
+    """Stores a list of names, which may stand apart or be joined by commas."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,  # noqa: ANN401
+        option: str | None = None,
+    ) -> None:
+        names = [name.strip() for value in values for name in value.split(",") if name.strip()]
+        if not names:
+            raise argparse.ArgumentError(self, "names nothing")
+        super().__call__(parser, namespace, names, option)
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser that refuses options given twice, instead of taking the last, and joins lists."""
+    """A parser that refuses options given twice, instead of taking the last, and joins lists.
+
+    Options with the action ``names`` take names apart or joined by commas.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 (those of argparse)
         super().__init__(*arguments, **options)
         self.register("action", None, _Given)
         self.register("action", "store", _Given)
+        self.register("action", "names", _Names)
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None

@@ -64,6 +64,17 @@ def test_pytest_would_take_the_last(settings: Settings, words: list[str]) -> Non
     assert parse_arguments(["-v", "-v", "-W", "error", "-W", "ignore"], settings).pytest_args
 
 
+@pytest.mark.parametrize("words", [["a", "b"], ["a,b"], ["a,", "b"], ["a, b", "--cells", "a"]])
+def test_names_may_be_joined_by_commas(settings: Settings, words: list[str]) -> None:
+    assert _parse(["--cells", *words], settings).cells == ["a", "b"]
+
+
+def test_an_option_that_names_nothing_is_refused(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        _parse(["--cells", ","], settings)
+    assert "argument --cells: names nothing" in capsys.readouterr().err
+
+
 def test_what_is_compared_is_joined(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     given = _parse(
         ["--benchmarks", "a", "--benchmarks", "b", "--components", "ice_adjust", "--components", "rain_ice"], settings

@@ -41,7 +41,9 @@ def _parse(given: list[str]) -> tuple[argparse.Namespace, list[str]]:
         description="Measure cells as jobs of a cluster, one job for each. Further options are those of bench-<cell>.",
         allow_abbrev=False,
     )
-    parser.add_argument("--cells", nargs="+", default=["cpu"], help="ids, backends, precisions or tags (default: cpu)")
+    parser.add_argument(
+        "--cells", action="names", nargs="+", default=["cpu"], help="ids, backends, precisions or tags (default: cpu)"
+    )
     parser.add_argument("--on", metavar="NAME", help="a cluster of pyproject.toml (default: the only one)")
     parser.add_argument("--dry-run", action="store_true", help="show the jobs and their script, and submit nothing")
     parser.add_argument("--install-only", action="store_true", help="make the environments, and submit nothing")

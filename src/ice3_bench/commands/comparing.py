@@ -76,10 +76,13 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     parser.add_argument("--contender", default=WORKTREE, help=f"revision, or '{WORKTREE}': the files as they are")
     parser.add_argument(
         "--cells",
+        action="names",
         nargs="+",
         help="ids, backends, precisions or tags; cpu: all here (default: the first compiled CPU cell in float64)",
     )
-    parser.add_argument("--benchmarks", nargs="+", default=[], help="only benchmarks whose name contains one of these")
+    parser.add_argument(
+        "--benchmarks", action="names", nargs="+", default=[], help="only benchmarks whose name contains one of these"
+    )
     parser.add_argument(
         "--components",
         type=parse_components,

@@ -55,7 +55,7 @@ def _parse(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--format", choices=FORMATS, default="csv", help="default: %(default)s")
     parser.add_argument("--since", type=_time, help="only runs since this date, in UTC unless it has a zone")
     parser.add_argument(
-        "--cells", nargs="+", default=[], metavar="CELL", help="only these cells, such as numpy-float64"
+        "--cells", action="names", nargs="+", default=[], metavar="CELL", help="only these cells, such as numpy-float64"
     )
     parser.add_argument(
         "--measures", nargs="+", default=[], metavar="MEASURE", choices=list(MEASURES), help="default: all"

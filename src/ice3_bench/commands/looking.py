@@ -38,7 +38,9 @@ def _parser(session: str, what: str, settings: Settings) -> argparse.ArgumentPar
     watched = [measure for measure in known if measure in settings.history.thresholds] or known
     parser = Parser(prog=f"nox -s {session} --", description=what)
     parser.add_argument("--branch", help="branch whose runs to show (default: the base branch); HEAD: runs on none")
-    parser.add_argument("--benchmarks", nargs="+", default=[], help="only benchmarks whose name contains one of these")
+    parser.add_argument(
+        "--benchmarks", action="names", nargs="+", default=[], help="only benchmarks whose name contains one of these"
+    )
     parser.add_argument("--measures", nargs="+", default=watched, choices=known, help="default: those watched")
     parser.add_argument(
         "--older", action="store_true", help="also series that ended with other settings, such as a compiler"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def _parse(given: list[str], results: Path) -> argparse.Namespace:
     parser = Parser(prog="nox -s bench-pack --", description="Pack cells into one archive.")
-    parser.add_argument("--cells", nargs="+", required=True, help="ids, backends, precisions or tags")
+    parser.add_argument("--cells", action="names", nargs="+", required=True, help="ids, backends, precisions or tags")
     parser.add_argument("--output", type=Path, default=results / "pack.tar.gz", help="the archive")
     parser.add_argument("--on-node", nargs="+", default=[], help="packages to leave out, as the machine has them")
     parser.add_argument("--not-compiled", action="store_true", help="compile on the machine instead of here")

@@ -39,7 +39,9 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
         help="cell to compare with; a backend: its cell of the same precision (default: 'reference' in pyproject.toml)",
     )
     parser.add_argument("--format", choices=("terminal", "markdown", "csv"), default="terminal", help="what to print")
-    parser.add_argument("--benchmarks", nargs="+", default=[], help="only benchmarks whose name contains one of these")
+    parser.add_argument(
+        "--benchmarks", action="names", nargs="+", default=[], help="only benchmarks whose name contains one of these"
+    )
     parser.add_argument("--machine", default=machine_name(settings.testbed), help="its results (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=settings.threads, help="results with so many threads")
     parser.add_argument("--profile", choices=("production", "strict"), default="production", help="compiler flags")

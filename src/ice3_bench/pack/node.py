@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default=Path(), help="folder for results.tar.gz and summary.txt")
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds after which no cell is started")
-    parser.add_argument("--cells", nargs="+", help="only these")
+    parser.add_argument("--cells", action="names", nargs="+", help="only these")
     options = parser.parse_args(own)
     try:
         manifest = read_manifest(options.folder)
