@@ -80,6 +80,14 @@ class Rounds(Record):
             raise ValueError("the clocks have different numbers of rounds")
         return self
 
+    def waiting(self, threads: int) -> float:
+        """Return the wall time over the CPU time; 0 if there is no CPU time.
+
+        With several threads the CPU time is that of all of them, so the wall times are compared with the shortest.
+        """
+        base = statistics.median(self.cpu_ns) if threads == 1 else min(self.wall_ns)
+        return statistics.median(self.wall_ns) / base if base else 0.0
+
 
 class Benchmark(Record):
     """One benchmark: a component on a domain."""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ice3_gt4py.compilation import Build
     from ice3_probe.contract import RainIceOptions
 
-CONTENT, DROPLETS = 1e-4, 1e12
-"""Units in which contents (kg kg-1) and droplets (kg-1) fall: logarithms are small, and round little in float32."""
+CONTENT, NUMBER = 1e-4, 1e12
+"""Units in which contents (kg kg-1) and numbers of droplets (kg-1) fall: the logarithms round little in float32."""
 KINDS = {"IDLE": 0.0, "CLEAR": 1.0, "LIQUID": 2.0, "ICE": 3.0, "MIXED": 4.0}
 """Kinds of points: nothing to do; no hydrometeors; no ice, snow or graupel; only ice and snow; any."""
 
@@ -72,9 +72,9 @@ def externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
 
 def fall_externals(parameters: Parameters) -> dict[str, float]:
     """Fall speeds of rain, snow, graupel and droplets, for logarithms of what falls in its units."""
-    found = {"OVER_CONTENT": 1.0 / CONTENT, "LN_CONTENT": log(CONTENT), "OVER_NUMBER": 1.0 / DROPLETS}
+    found = {"OVER_CONTENT": 1.0 / CONTENT, "LN_CONTENT": log(CONTENT), "OVER_NUMBER": 1.0 / NUMBER}
     for species in "RSG":
         exponent = getattr(parameters, f"EXSED{species}") - 1.0
         found[f"FALL_EX_{species}"] = exponent
         found[f"FALL_{species}"] = getattr(parameters, f"FSED{species}") * CONTENT**exponent
-    return found | {"FALL_SIZE_C": (CONTENT / DROPLETS) ** parameters.LBEXC}
+    return found | {"FALL_SIZE_C": (CONTENT / NUMBER) ** parameters.LBEXC}

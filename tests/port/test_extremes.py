@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.port.invariants import Fields, assert_nothing_negative, imbalances
 from tests.port.matrix import COMPILED, PYTHON
+from tests.port.states import WATER, run, uniform, with_sources
 
 from ice3_gt4py.ice_adjust import IceAdjust
 from ice3_gt4py.rain_ice import RainIce
-from ice3_gt4py.storages import from_arrays
 from ice3_gt4py.tendencies import Tendencies
 from ice3_probe.atmosphere import synthetic_atmosphere
 from ice3_probe.contract import IceAdjustOptions
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from ice3_gt4py.compilation import Build
 
-WATER = "vcrisg"
 LIMITS = {
     "float32": {"water of a column": 3e-7, "water": 4e-6, "heat": 7e-7},
     "float64": {"water of a column": 1e-15, "water": 6e-15, "heat": 1.7e-15},
@@ -36,29 +35,6 @@ MEETING = {"float32": float(np.float32(273.16)), "float64": 273.15999999999997}
 """Temperature at which the saturation pressures over ice and water are equal to the last bit, K."""
 FREEZING_IS_FREE = {"float32": 194.0466766357422, "float64": 194.04667614983407}
 """Temperature at which the latent heat of freezing, less what warms the water to 0 degC, is 0, K."""
-
-
-def uniform(domain: tuple[int, int, int], timestep: float, **values: float) -> Fields:
-    """Make fields with the same values everywhere; contents that are not named are 0."""
-    names = ("exn", "exnref", "rhodref", "pabs", "dzz", "zz", "tht", *(f"r{x}t" for x in WATER), "sigs", "cit")
-    names = (*names, "evap3d", "cf_mf", "rc_mf", "ri_mf", "weight_mf_cloud")
-    usual = {"exn": 1.0, "exnref": 1.0, "rhodref": 1.0, "pabs": 1e5, "dzz": 100.0, "tht": 280.0}
-    fields: Fields = {name: np.full(domain, (usual | values).get(name, 0.0)) for name in names}
-    for name in ("sea", "town", "sigqsat"):
-        fields[name] = np.full(domain[:2], values.get(name, 0.0))
-    return with_sources(fields, timestep)
-
-
-def with_sources(fields: Fields, timestep: float) -> Fields:
-    """Add sources that keep the state, and the state under the names of IceAdjust."""
-    fields |= {f"{name[:-1]}s": fields[name] / timestep for name in ("tht", *(f"r{x}t" for x in WATER))}
-    return fields | {"th": fields["tht"], **{f"r{x}": fields[f"r{x}t"] for x in WATER}}
-
-
-def run(component: Any, fields: Fields, timestep: float) -> Fields:
-    state = from_arrays(component.fields, fields, component.domain, component.build)
-    component(state, timestep)
-    return state
 
 
 STATES: dict[str, dict[str, Any]] = {

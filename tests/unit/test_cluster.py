@@ -489,12 +489,17 @@ def gpu(driver: str) -> Gpu:
     )  # fmt: skip
 
 
-def test_nodes_that_differ_are_told(make_report: Callable[..., Report]) -> None:
+def on_two_nodes(make_report: Callable[..., Report]) -> list[Report]:
     from ice3_bench.report import ClusterJob  # noqa: PLC0415
 
     reports = [make_report() for _ in range(2)]
     for number, report in enumerate(reports):
         report.job = ClusterJob(cluster="hpc", id=str(number), node=f"n{number}", partition="main")
+    return reports
+
+
+def test_nodes_that_differ_are_told(make_report: Callable[..., Report]) -> None:
+    reports = on_two_nodes(make_report)
     assert differing_nodes(reports) == []
     reports[1].machine.cores = 64
     (said,) = differing_nodes(reports)
@@ -511,11 +516,8 @@ def test_nodes_that_differ_are_told(make_report: Callable[..., Report]) -> None:
 
 
 def test_whatever_makes_devices_differ_is_told_of_nodes_too(make_report: Callable[..., Report]) -> None:
-    from ice3_bench.report import ClusterJob  # noqa: PLC0415
-
-    reports = [make_report() for _ in range(2)]
-    for number, report in enumerate(reports):
-        report.job = ClusterJob(cluster="hpc", id=str(number), node=f"n{number}", partition="main")
+    reports = on_two_nodes(make_report)
+    for report in reports:
         report.machine.gpu = gpu("550")
     device = reports[1].machine.gpu
     assert device is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from typing import TYPE_CHECKING
 
 from ice3_bench.cell.machine import cache_bytes
@@ -24,17 +23,13 @@ UNSTEADY = 0.2
 
 
 def busy(rounds: Rounds, threads: int) -> str | None:
-    """Say how rounds show that the machine was busy; None if they do not.
-
-    With several threads the CPU time is that of all of them, so the wall times are compared with the shortest.
-    """
+    """Say how rounds show that the machine was busy; None if they do not."""
     preempted = sum(switches > 0 for switches in rounds.switches) / len(rounds.switches)
-    wall = statistics.median(rounds.wall_ns)
-    base = statistics.median(rounds.cpu_ns) if threads == 1 else min(rounds.wall_ns)
-    if not base or wall <= WAITED * base or (preempted <= PREEMPTED and (threads > 1 or wall <= LONG * base)):
+    waiting = rounds.waiting(threads)
+    if waiting <= WAITED or (preempted <= PREEMPTED and (threads > 1 or waiting <= LONG)):
         return None
     against = "the CPU time" if threads == 1 else "the shortest"
-    return f"wall time {wall / base:.1f} times {against}, {preempted:.0%} of the rounds preempted"
+    return f"wall time {waiting:.1f} times {against}, {preempted:.0%} of the rounds preempted"
 
 
 def steady(triads: Sequence[float]) -> tuple[float | None, str]:

@@ -53,20 +53,12 @@ def doubts(report: Report) -> list[str]:
 def _busy(report: Report) -> list[str]:
     """Say in one sentence when the machine was busy; of many benchmarks, which are marked, it names the worst."""
     met = [one for one in report.benchmarks if one.busy]
-    if not met:
-        return []
-    named = sorted(met, key=_waited, reverse=True)[:1] if len(met) > FEW else met
-    which = ", ".join(f"{one.label} ({one.busy})" for one in named)
-    if len(met) > FEW:
-        of_all = count(len(report.benchmarks), "benchmark")
-        which = f"{len(met)} of {of_all}, which are marked; the worst is {which}"
-    return [f"The machine was busy while timing {which}."]
-
-
-def _waited(benchmark: Benchmark) -> float:
-    """Wall time over CPU time."""
-    rounds = benchmark.rounds
-    return sum(rounds.wall_ns) / max(1.0, sum(rounds.cpu_ns)) if rounds else 0.0
+    if len(met) <= FEW:
+        each = ", ".join(f"{one.label} ({one.busy})" for one in met)
+        return [f"The machine was busy while timing {each}."] if met else []
+    worst = max(met, key=lambda one: one.rounds.waiting(report.protocol.threads) if one.rounds else 0.0)
+    of_all = f"{len(met)} of {count(len(report.benchmarks), 'benchmark')}, which are marked"
+    return [f"The machine was busy while timing {of_all}; the worst is {worst.label} ({worst.busy})."]
 
 
 def remarks(report: Report) -> list[str]:

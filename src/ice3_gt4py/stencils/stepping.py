@@ -63,9 +63,10 @@ def change_limited(step, stopped, content, evaluated_content, change, tendency, 
 
     rate = tendency if abs(tendency) > 1e-20 else 1.0
     largest = XMRSTEP if rate > 0.0 else -XMRSTEP
-    time = (largest + evaluated_content - content - change) / rate
+    room = largest + evaluated_content - content
+    time = (room - change) / rate
     exact_change = largest if abs(change - largest) <= RESIDUE * XMRSTEP else change
-    passed = above(0.0, (largest + evaluated_content - content - exact_change) / rate)
+    passed = above(0.0, (room - exact_change) / rate)
     falling = has * above(evaluated_content, XMRSTEP * (1.0 + RESIDUE))  # of less it is used up first
     changes = above(abs(tendency), 1e-20) * max(falling, above(tendency, 0.0))
     counts = changes * (1.0 - passed) * above(step, time)
