@@ -177,14 +177,20 @@ def test_every_query_of_the_dashboard_returns_data(results: Path) -> None:
         promtool("check", "config", str(configuration))
         command = ["prometheus", f"--config.file={configuration}", f"--storage.tsdb.path={data}"]
         options = [f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.retention.time=10y"]
-        with (results / "prometheus.log").open("w") as log, running(*command, *options, stdout=log, stderr=log):
-            api = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1")
+        with (
+            (results / "prometheus.log").open("w") as log,
+            running(*command, *options, stdout=log, stderr=log),
+            httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1") as api,
+        ):
 
             def result(kind: str, **parameters: Any) -> Any:
                 try:
-                    answer = api.get(f"/{kind}", params=parameters).json()
+                    response = api.get(f"/{kind}", params=parameters)
                 except httpx.TransportError:  # not up yet
                     return None
+                if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # up, and not ready yet
+                    return None
+                answer = response.json()
                 assert answer["status"] == "success", answer
                 return answer["data"]["result"] if kind.startswith("query") else answer["data"]
 
@@ -203,7 +209,6 @@ def test_every_query_of_the_dashboard_returns_data(results: Path) -> None:
             assert len(history["values"]) == 21  # imported and scraped values are one series
             for variable in (one for one in dashboard["templating"]["list"] if one["type"] == "query"):
                 assert result(f"label/{variable['name']}/values", **{"match[]": stored})
-            api.close()
 
 
 def test_the_dashboard_is_what_the_script_writes() -> None:
