@@ -117,6 +117,29 @@ def test_in_the_strict_profile_neither_threads_nor_places_change_a_bit(
             np.testing.assert_array_equal(other[name], array, err_msg=name)
 
 
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_what_condenses_and_evaporates_in_every_step_loses_no_water(
+    make_build: Callable[..., Build], precision: str
+) -> None:
+    """The mass-flux cloud condenses a little vapour in each step; alone, the rounding of the vapour would add up."""
+    build, domain = make_build("numpy", precision), (20, 5, 30)
+    component = IceAdjust(domain, build)
+    before = synthetic_atmosphere(domain, precision=precision, seed=2)
+    step = build.dtype.type(TIMESTEP)
+    sources = {f"{name}s": before[name] / step for name in ("th", "rv", "rc", "ri")}
+    state = from_arrays(component.fields, before | sources, domain, build)
+
+    def water() -> Any:
+        return sum(np.asarray(state[name], np.float64) for name in ("rvs", "rcs", "ris"))
+
+    first = water()
+    for _ in range(100):
+        for name in ("th", "rv", "rc", "ri"):
+            state[name][...] = state[f"{name}s"] * step
+        component(state, TIMESTEP)
+    assert (np.abs(water() - first) / first).max() <= 4.0 * np.finfo(build.dtype).eps
+
+
 @pytest.mark.compiled
 @pytest.mark.slow
 @pytest.mark.parametrize(("precision", "drift"), [("float32", 3e-6), ("float64", 1e-14)])

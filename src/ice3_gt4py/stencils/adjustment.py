@@ -18,6 +18,27 @@ def adjusted(t, rv, rc, ri, frac, content, lv, ls, over_cph):
 
 
 @gtscript.function
+def conserved(rvs, rcs, ris, vapour, liquid, ice):
+    """Sources of liquid and ice, the larger with the water that rounding lost of the change of vapour.
+
+    Where a change persists for many steps the vapour, the largest of the three, may lose in each of them. What is
+    small beside it takes nothing: it would be decided by rounding.
+
+    Parameters
+    ----------
+    rvs, rcs, ris
+        Sources before the change.
+    vapour, liquid, ice
+        Sources after it.
+    """
+    lost = (rvs - vapour) - ((liquid - rcs) + (ice - ris))
+    least = 1e5 * abs(lost)
+    to_liquid = lost if liquid > max(ice, least) else 0.0
+    to_ice = lost if ice > max(liquid, least) else 0.0
+    return liquid + to_liquid, ice + to_ice
+
+
+@gtscript.function
 def adjusted_sources(rc, ri, rc1, ri1, lv, ls, over_cph_exnref, ths, rvs, rcs, ris, over_tstep):
     """Sources of th, rv, rc, ri: liquid first, then ice with what vapour is left (Langlois 1973, Tao et al. 1989)."""
     d = (rc1 - rc) * over_tstep
@@ -25,7 +46,9 @@ def adjusted_sources(rc, ri, rc1, ri1, lv, ls, over_cph_exnref, ths, rvs, rcs, r
     vapour = rvs - d
     e = (ri1 - ri) * over_tstep
     e = max(e, -ris) if e < 0.0 else min(e, vapour)
-    return ths + (d * lv + e * ls) * over_cph_exnref, vapour - e, rcs + d, ris + e
+    left = vapour - e
+    liquid, ice = conserved(rvs, rcs, ris, left, rcs + d, ris + e)
+    return ths + (d * lv + e * ls) * over_cph_exnref, left, liquid, ice
 
 
 @gtscript.function
@@ -36,6 +59,14 @@ def limited_by_vapour(liquid, ice, vapour):
     safe = both if both > 0.0 else 1.0
     limited = liquid * vapour / safe
     return limited if short else liquid, vapour - limited if short else ice
+
+
+@gtscript.function
+def with_mass_flux_cloud(mc, mi, lv, ls, over_cph_exnref, ths, rvs, rcs, ris):
+    """Sources of th, rv, rc, ri with those of the mass-flux cloud, ``mc`` of liquid and ``mi`` of ice."""
+    vapour = rvs - (mc + mi)
+    liquid, ice = conserved(rvs, rcs, ris, vapour, rcs + mc, ris + mi)
+    return ths + (mc * lv + mi * ls) * over_cph_exnref, vapour, liquid, ice
 
 
 @gtscript.function

@@ -10,6 +10,7 @@ from ice3_gt4py.stencils.adjustment import (
     adjusted_sources,
     all_or_nothing,
     limited_by_vapour,
+    with_mass_flux_cloud,
     with_mass_flux_part,
 )
 from ice3_gt4py.stencils.autoconversion import ice_threshold
@@ -98,10 +99,7 @@ def ice_adjust(
 
         if __INLINED(SUBGRID):
             mc, mi = limited_by_vapour(rc_mf * over_tstep, ri_mf * over_tstep, sv)
-            sv = sv - (mc + mi)
-            sc = sc + mc
-            si = si + mi
-            sth = sth + (mc * lv + mi * ls) * over_cph_exnref
+            sth, sv, sc, si = with_mass_flux_cloud(mc, mi, lv, ls, over_cph_exnref, sth, sv, sc, si)
             fraction = min(1.0, fraction + cf_mf)
             if __INLINED(WITH_SRCS):
                 srcs = moment * share

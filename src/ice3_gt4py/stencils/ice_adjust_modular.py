@@ -10,6 +10,7 @@ from ice3_gt4py.stencils.adjustment import (
     adjusted_sources,
     all_or_nothing,
     limited_by_vapour,
+    with_mass_flux_cloud,
     with_mass_flux_part,
 )
 from ice3_gt4py.stencils.autoconversion import ice_threshold
@@ -222,10 +223,7 @@ def add_mass_flux_cloud(
     """Add the mass-flux cloud to the sources and to the cloud fraction."""
     with computation(PARALLEL), interval(...):
         mc, mi = limited_by_vapour(rc_mf * over_tstep, ri_mf * over_tstep, rvs)
-        rvs = rvs - (mc + mi)
-        rcs = rcs + mc
-        ris = ris + mi
-        ths = ths + (mc * lv + mi * ls) * over_cph_exnref
+        ths, rvs, rcs, ris = with_mass_flux_cloud(mc, mi, lv, ls, over_cph_exnref, ths, rvs, rcs, ris)
         cldfr = min(1.0, cldfr + cf_mf)
 
 
