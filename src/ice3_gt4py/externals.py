@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from ice3_gt4py.compilation import Build
     from ice3_probe.contract import RainIceOptions
 
-CONTENT, NUMBER = 1e-4, 1e12
-"""Units in which contents (kg kg-1) and numbers of droplets (kg-1) fall: the logarithms round little in float32."""
+CONTENT, NUMBER, CRYSTAL, SLOPE = 1e-4, 1e12, 1e-11, 1e3
+"""Units of contents (kg kg-1), numbers of droplets (kg-1), masses of crystals (kg) and slopes of size laws (m-1) in
+logarithms, which so are small: in float32, they and the powers made of them round little."""
 KINDS = {"IDLE": 0.0, "CLEAR": 1.0, "LIQUID": 2.0, "ICE": 3.0, "MIXED": 4.0}
 """Kinds of points: nothing to do; no hydrometeors; no ice, snow or graupel; only ice and snow; any."""
 
@@ -39,18 +40,13 @@ def externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
         **asdict(parameters),
         **lookup_externals(parameters),
         **joined_tables()[1],
+        **slope_externals(parameters),
         **fall_externals(parameters),
+        "OVER_CONTENT": 1.0 / CONTENT,
         **{f"RTMIN_{species.upper()}": smallest for species, smallest in SMALLEST.items()},
         "EPSILO": constants.RD / constants.RV,
         "OVER_RHOLW": 1.0 / constants.RHOLW,
-        "LN_LBR": log(parameters.LBR),
-        "LN_LBI": log(parameters.LBI),
-        "LN_LBS": log(parameters.LBS),
-        "LN_LBG": log(parameters.LBG),
-        "LN_LBDAS_MAX": log(parameters.LBDAS_MAX),
         "EX_G": GRAUPEL.x,
-        "FIWETG": parameters.FIDRYG / parameters.COLIG,
-        "FSWETG": parameters.FSDRYG / parameters.COLSG,
         "EXP_MBETA2_NU20": parameters.NU20 * exp(-parameters.BETA2),
         "EXPONENT_MAX": 88.0 if build.precision == "float32" else 700.0,
         "SHORTEST": float(np.finfo(np.float32).tiny) if build.precision == "float32" else 1e-80,
@@ -70,9 +66,51 @@ def externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
     }
 
 
+def slope_externals(parameters: Parameters) -> dict[str, float]:
+    """Slopes of the size laws, and what is multiplied by powers of them or looked up by them, for ``SLOPE`` as unit."""
+    p = parameters
+    of_snow, of_graupel = p.EXSRIMCG, GRAUPEL.x
+    exponents = {
+        "X0DEPS": p.EX0DEPS,
+        "X1DEPS": p.EX1DEPS,
+        "X0DEPG": p.EX0DEPG,
+        "X1DEPG": p.EX1DEPG,
+        "X0EVAR": p.EX0EVAR,
+        "X1EVAR": p.EX1EVAR,
+        "X0DEPI": -1.0,
+        "X2DEPI": -3.0,
+        "FIAGGS": p.EXIAGGS,
+        "FCACCR": p.EXCACCR,
+        "CRIMSS": p.EXCRIMSS,
+        "FCDRYG": p.EXFCDRYG,
+        "FIWETG": p.EXFCDRYG,
+        "SRIMCG": p.EXSRIMCG,
+        "SRIMCG2": p.EXSRIMCG2,
+        "ICFRR": p.EXICFRR,
+        "RCFRI": p.EXRCFRI,
+        # Pairs: powers of the slope of each of the two, and two more of the section.
+        "FRACCSS": -4.0 + 1.0 - 2.0,
+        "FSACCRG": -1.0 + of_snow - 2.0,
+        "FSWETG": of_snow + of_graupel - 2.0,
+        "FRDRYG": -4.0 + of_graupel - 2.0,
+    }
+    values = asdict(p) | {"FIWETG": p.FIDRYG / p.COLIG, "FSWETG": p.FSDRYG / p.COLSG}
+    axes = lookup_externals(p)
+    places = {"RIMINTP2": "RIMINTP1", "ACCINTP2S": "ACCINTP1S", "INTP2R": "INTP1R", "DRYINTP2S": "DRYINTP1S"}
+    return {
+        **{name: values[name] * SLOPE**exponent for name, exponent in exponents.items()},
+        **{first: axes[first] + axes[factor] * log(SLOPE) for first, factor in places.items()},
+        **{f"LN_LB{x}": log(values[f"LB{x}"] * CONTENT ** values[f"LBEX{x}"] / SLOPE) for x in "RSG"},
+        "LN_LBI": log(p.LBI * CRYSTAL**p.LBEXI / SLOPE),
+        "OVER_CRYSTAL": 1.0 / CRYSTAL,
+        "LN_LBDAS_MAX": log(p.LBDAS_MAX / SLOPE),
+        "LN_LBDAI_MAX": log(1e8 / SLOPE),
+    }
+
+
 def fall_externals(parameters: Parameters) -> dict[str, float]:
     """Fall speeds of rain, snow, graupel and droplets, for logarithms of what falls in its units."""
-    found = {"OVER_CONTENT": 1.0 / CONTENT, "LN_CONTENT": log(CONTENT), "OVER_NUMBER": 1.0 / NUMBER}
+    found = {"LN_CONTENT": log(CONTENT), "OVER_NUMBER": 1.0 / NUMBER}
     for species in "RSG":
         exponent = getattr(parameters, f"EXSED{species}") - 1.0
         found[f"FALL_EX_{species}"] = exponent

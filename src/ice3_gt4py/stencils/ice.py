@@ -18,11 +18,11 @@ def rcberi(ri, ni, rhodref, excess, growth, ventilation, has_c, has_i):
     Acts: with droplets and cloud ice, in air supersaturated over ice.
     Source: Pinty & Jabouille 1998; PHYEX: ICE4_FAST_RI.
     """
-    from __externals__ import LBEXI, LN_LBI, X0DEPI, X2DEPI
+    from __externals__ import LBEXI, LN_LBDAI_MAX, LN_LBI, OVER_CRYSTAL, X0DEPI, X2DEPI
 
     mixed = has_c * has_i * above(ni, 1e-20) * above(excess, 0.0)
     mass = harmless(rhodref * ri / max(ni, 1.0 - mixed), mixed)
-    over_i = exp(-min(18.420680743952367, LN_LBI + LBEXI * log(mass)))
+    over_i = exp(-min(LN_LBDAI_MAX, LN_LBI + LBEXI * log(OVER_CRYSTAL * mass)))
     size = X0DEPI * over_i + X2DEPI * ventilation * ventilation * over_i * over_i * over_i
     return mixed * (growth * ni * size)
 

@@ -1,7 +1,7 @@
 """Slopes of the size laws of rain, snow and graupel, and the density factors of fall speeds (PHYEX: ICE4_TENDENCIES).
 
 A species of content r has the slope lambda = LB (rho r)^LBEX, m-1. Its logarithm is kept: every power of the slope is
-then one exponential, and the look-up tables are regular in it.
+then one exponential, and the look-up tables are regular in it. The unit of slopes is ``externals.SLOPE``.
 """
 
 from gt4py.cartesian import gtscript
@@ -26,9 +26,9 @@ def slopes(ln_rho, rr, rs, rg, has_r, has_s, has_g):
     -------
     The logarithms of the slopes of rain, snow and graupel, and the inverses of the slopes.
     """
-    from __externals__ import LBEXG, LBEXR, LBEXS, LN_LBDAS_MAX, LN_LBG, LN_LBR, LN_LBS
+    from __externals__ import LBEXG, LBEXR, LBEXS, LN_LBDAS_MAX, LN_LBG, LN_LBR, LN_LBS, OVER_CONTENT
 
-    ln_r = LN_LBR + LBEXR * (ln_rho + log(harmless(rr, has_r)))
-    ln_s = min(LN_LBDAS_MAX, LN_LBS + LBEXS * (ln_rho + log(harmless(rs, has_s))))
-    ln_g = LN_LBG + LBEXG * (ln_rho + log(harmless(rg, has_g)))
+    ln_r = LN_LBR + LBEXR * (ln_rho + log(OVER_CONTENT * harmless(rr, has_r)))
+    ln_s = min(LN_LBDAS_MAX, LN_LBS + LBEXS * (ln_rho + log(OVER_CONTENT * harmless(rs, has_s))))
+    ln_g = LN_LBG + LBEXG * (ln_rho + log(OVER_CONTENT * harmless(rg, has_g)))
     return ln_r, ln_s, ln_g, exp(-ln_r), exp(-ln_s), exp(-ln_g)
