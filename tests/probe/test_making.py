@@ -115,6 +115,18 @@ def test_a_cell_on_a_threshold_jumps_and_no_other(make_port: Callable[..., str],
     assert COPIES == 200
 
 
+def test_the_largest_change_has_noise_too(make_port: Callable[..., str], tmp_path: Path) -> None:
+    kept = ("        self.fields = [", "        self.largest = case.options['XMRSTEP']\n        self.fields = [")
+    port = load_port(make_port(kept, ("np.ones(field", "self.largest * np.ones(field")))
+    fields = make_inputs(replace(RECIPE, columns=4, levels=5))
+    options = {**COMPONENTS["ice_adjust"].options(), "XMRSTEP": 5e-5}
+    case = Case("ice_adjust", (4, 1, 5), 50.0, options)
+    scale = {"cldfr": np.full((4, 5), 1e-30)}
+    cell: Any = job("", tmp_path).cell
+    assert jumping(port, case, cell, fields, scale, seed=1).all()
+    assert not jumping(port, replace(case, options={**options, "XMRSTEP": 0.0}), cell, fields, scale, seed=1).any()
+
+
 def test_more_than_a_hundredth_of_jumps_must_be_accounted_for(make_port: Callable[..., str], tmp_path: Path) -> None:
     port = make_port(("np.ones(field.shape(self.domain), self.dtype)", "np.sin(1e15 * self.state['th'])"))
     with pytest.raises(DataSetError, match=r"Rounding decides \d+ of 18 cells in float64, more than 1 %: .*--ties"):
