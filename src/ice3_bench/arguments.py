@@ -33,6 +33,11 @@ class _Given(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
+def names_in(*values: str) -> list[str]:
+    """Return the names in values, which may each hold several, separated by commas."""
+    return [name.strip() for value in values for name in value.split(",") if name.strip()]
+
+
 class _Names(_Given):
     """Stores a list of names, which may stand apart or be joined by commas."""
 
@@ -43,7 +48,7 @@ class _Names(_Given):
         values: Any,  # noqa: ANN401
         option: str | None = None,
     ) -> None:
-        names = [name.strip() for value in values for name in value.split(",") if name.strip()]
+        names = names_in(*values)
         if not names:
             raise argparse.ArgumentError(self, "names nothing")
         super().__call__(parser, namespace, names, option)

@@ -12,6 +12,7 @@ from invoke.tasks import task
 from rich.table import Table
 
 from ice3_bench import storage
+from ice3_bench.arguments import names_in
 from ice3_bench.bencher.upload import HISTORY
 from ice3_bench.commands.common import Surroundings, explained
 from ice3_bench.errors import Exit, UsageError
@@ -101,7 +102,7 @@ def _number(option: str, text: str) -> float | None:
 
 
 def _kinds(text: str) -> tuple[str, ...]:
-    chosen = tuple(filter(None, (one.strip() for one in text.split(",")))) or tuple(WHAT)
+    chosen = tuple(names_in(text)) or tuple(WHAT)
     for one in chosen:
         if one not in WHAT:
             raise UsageError(f"--only {text}: expected {', '.join(WHAT)}.")

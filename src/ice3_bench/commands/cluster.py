@@ -9,7 +9,7 @@ from invoke.context import Context  # noqa: TC002 (Invoke looks at the annotatio
 from invoke.exceptions import Exit as InvokeExit
 from invoke.tasks import task
 
-from ice3_bench.arguments import Parser
+from ice3_bench.arguments import Parser, names_in
 from ice3_bench.cell.environment import make_environment
 from ice3_bench.cell.options import parse_arguments
 from ice3_bench.cell.session import run_session
@@ -178,7 +178,7 @@ def cancel(_context: Context, run: str | None = None, cells: str | None = None) 
         )
     (one,) = found
     known = [task.name for task in one.record.tasks]
-    wanted = cells.split(",") if cells else known
+    wanted = names_in(cells) if cells else known
     for name in wanted:
         if name not in known:
             raise UsageError(f"Run {one.record.id} has no cell '{name}': expected one of {quoted(known)}.")
