@@ -22,16 +22,18 @@ _EPSILONS, _ULPS = 4, 2
 """The largest errors are half as large: of a quotient, a product and a sum."""
 
 
-def rounding_externals(precision: str) -> dict[str, float]:
+def rounding_externals(precision: str) -> dict[str, float | bool]:
     """Externals of the functions that take rounding for what it is.
 
     Returns
     -------
-    RESIDUE, the share of a content, a change or a time that is rounding: 5e-7 in float32, 9e-16 in float64;
-    and LANDING, the distance from the melting point that is rounding, K: 6e-5 and 1.1e-13.
+    RESIDUE, the share of a content, a change or a time that is rounding: 5e-7 in float32, 9e-16 in float64; LANDING,
+    the distance from the melting point that is rounding, K: 6e-5 and 1.1e-13; and CONSERVING, whether droplets and ice
+    take the water that the rounding of vapour loses: in float64 it is too little.
     """
     dtype = np.dtype(precision).type
     return {
         "RESIDUE": _EPSILONS * float(np.finfo(dtype).eps),
         "LANDING": _ULPS * float(np.spacing(dtype(constants.TT))),
+        "CONSERVING": precision == "float32",
     }

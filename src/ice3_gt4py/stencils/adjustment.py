@@ -19,9 +19,9 @@ def adjusted(t, rv, rc, ri, frac, content, lv, ls, over_cph):
 
 @gtscript.function
 def conserved(rvs, rcs, ris, vapour, liquid, ice):
-    """Sources of liquid and ice, the larger with the water that rounding lost of the change of vapour.
+    """Sources of liquid and ice; in float32, the larger of them with the water that the rounding of the vapour lost.
 
-    Where a change persists for many steps the vapour, the largest of the three, may lose in each of them. What is
+    Where a change persists for many steps, the vapour, the largest of the three, may lose in each of them. What is
     small beside it takes nothing: it would be decided by rounding.
 
     Parameters
@@ -31,11 +31,16 @@ def conserved(rvs, rcs, ris, vapour, liquid, ice):
     vapour, liquid, ice
         Sources after it.
     """
-    lost = (rvs - vapour) - ((liquid - rcs) + (ice - ris))
-    least = 1e5 * abs(lost)
-    to_liquid = lost if liquid > max(ice, least) else 0.0
-    to_ice = lost if ice > max(liquid, least) else 0.0
-    return liquid + to_liquid, ice + to_ice
+    from __externals__ import CONSERVING
+
+    whole_liquid = liquid
+    whole_ice = ice
+    if __INLINED(CONSERVING):
+        lost = (rvs - vapour) - ((liquid - rcs) + (ice - ris))
+        least = 1e5 * abs(lost)
+        whole_liquid = liquid + lost if liquid > max(ice, least) else liquid
+        whole_ice = ice + lost if ice > max(liquid, least) else ice
+    return whole_liquid, whole_ice
 
 
 @gtscript.function
