@@ -120,7 +120,7 @@ def test_in_the_strict_profile_neither_threads_nor_places_change_a_bit(
 def test_what_condenses_and_evaporates_in_every_step_loses_no_water_in_float32(
     make_build: Callable[..., Build],
 ) -> None:
-    """The mass-flux cloud condenses a little vapour in each step. Alone, its rounding would add up to 5e-6 in float32."""
+    """The mass-flux cloud condenses a little vapour in each step. Its rounding alone would add up to 5e-6."""
     precision = "float32"
     build, domain = make_build("numpy", precision), (20, 5, 30)
     component = IceAdjust(domain, build)
