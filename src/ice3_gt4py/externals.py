@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ice3_probe.contract import RainIceOptions
 
 CONTENT, NUMBER, CRYSTAL, SLOPE = 1e-4, 1e12, 1e-11, 1e3
-"""Units of contents (kg kg-1), numbers of droplets (kg-1), masses of crystals (kg) and slopes of size laws (m-1) in
-logarithms, which so are small: in float32, they and the powers made of them round little."""
+"""Units in which logarithms are taken: contents (kg kg-1), numbers of droplets (kg-1), masses of crystals (kg), slopes
+of size laws (m-1). Logarithms near 0 round little in float32."""
 KINDS = {"IDLE": 0.0, "CLEAR": 1.0, "LIQUID": 2.0, "ICE": 3.0, "MIXED": 4.0}
 """Kinds of points: nothing to do; no hydrometeors; no ice, snow or graupel; only ice and snow; any."""
 
@@ -67,7 +67,10 @@ def externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
 
 
 def slope_externals(parameters: Parameters) -> dict[str, float]:
-    """Slopes of the size laws, and what is multiplied by powers of them or looked up by them, for ``SLOPE`` as unit."""
+    """Constants for slopes in units of ``SLOPE``: factors of their powers, offsets of table axes, logarithms of LB.
+
+    These take the place of the constants of the same names in SI units.
+    """
     p = parameters
     of_snow, of_graupel = p.EXSRIMCG, GRAUPEL.x
     exponents = {
@@ -88,7 +91,7 @@ def slope_externals(parameters: Parameters) -> dict[str, float]:
         "SRIMCG2": p.EXSRIMCG2,
         "ICFRR": p.EXICFRR,
         "RCFRI": p.EXRCFRI,
-        # Pairs: powers of the slope of each of the two, and two more of the section.
+        # Two species: the powers of both slopes, and -2 for the cross-section.
         "FRACCSS": -4.0 + 1.0 - 2.0,
         "FSACCRG": -1.0 + of_snow - 2.0,
         "FSWETG": of_snow + of_graupel - 2.0,
@@ -109,7 +112,7 @@ def slope_externals(parameters: Parameters) -> dict[str, float]:
 
 
 def fall_externals(parameters: Parameters) -> dict[str, float]:
-    """Fall speeds of rain, snow, graupel and droplets, for logarithms of what falls in its units."""
+    """Fall speeds of rain, snow, graupel and droplets, for logarithms of contents in units of ``CONTENT``."""
     found = {"LN_CONTENT": log(CONTENT), "OVER_NUMBER": 1.0 / NUMBER}
     for species in "RSG":
         exponent = getattr(parameters, f"EXSED{species}") - 1.0

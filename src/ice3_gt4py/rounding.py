@@ -8,7 +8,8 @@ residues exceed the smallest content that counts by orders of magnitude.
 
 With XMRSTEP a substep also ends when a species has changed by that much. One that grew from nothing then holds XMRSTEP
 but for an ulp. If all of it freezes at once, the ulp would say whether that change exceeds XMRSTEP and ends the next
-substep as well. With XTSTEP_TS the processes are evaluated again at fixed times. Substeps lead there but for an ulp,
+substep as well. In float32, the source of vapour loses water to rounding in every step that condenses or evaporates a
+little. With XTSTEP_TS the processes are evaluated again at fixed times. Substeps lead there but for an ulp,
 which would say whether the last of these times is the end of the time step.
 """
 

@@ -118,7 +118,7 @@ def test_what_waits_runs_is_requeued_and_cancelled(site: Site, slurm: Slurm) -> 
     assert site.states()[first] == "running"  # it goes on
     slurm.say("scontrol", "requeue", number(run, first))
     site.until(lambda now: now[first] == "waiting: begins again after a pause, begun before")
-    assert site.harness("cluster.cancel", "--cells", second).returncode == Exit.OK
+    assert site.harness("cluster.cancel", "--cells", f" {second}, ").returncode == Exit.OK
     site.until(lambda now: now[second] == "cancelled")
     site.until(lambda now: now[waiting[0]] == "running")  # on the node that is free now
     assert site.harness("cluster.cancel").returncode == Exit.OK

@@ -121,10 +121,9 @@ def test_what_condenses_and_evaporates_in_every_step_loses_no_water_in_float32(
     make_build: Callable[..., Build],
 ) -> None:
     """The mass-flux cloud condenses a little vapour in each step. Its rounding alone would add up to 5e-6."""
-    precision = "float32"
-    build, domain = make_build("numpy", precision), (20, 5, 30)
+    build, domain = make_build("numpy", "float32"), (20, 5, 30)
     component = IceAdjust(domain, build)
-    before = synthetic_atmosphere(domain, precision=precision, seed=2)
+    before = synthetic_atmosphere(domain, precision="float32", seed=2)
     step = build.dtype.type(TIMESTEP)
     sources = {f"{name}s": before[name] / step for name in ("th", "rv", "rc", "ri")}
     state = from_arrays(component.fields, before | sources, domain, build)

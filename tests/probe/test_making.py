@@ -117,14 +117,22 @@ def test_a_cell_on_a_threshold_jumps_and_no_other(make_port: Callable[..., str],
 
 def test_the_largest_change_has_noise_too(make_port: Callable[..., str], tmp_path: Path) -> None:
     kept = ("        self.fields = [", "        self.largest = case.options['XMRSTEP']\n        self.fields = [")
-    port = load_port(make_port(kept, ("np.ones(field", "self.largest * np.ones(field")))
+    seen = tmp_path / "seen"
+    said = (
+        "    def reset(self):\n",
+        f"    def reset(self):\n        Path({str(seen)!r} + str(self.largest)).touch()\n",
+    )
+    named = ("import numpy as np\n", "import numpy as np\nfrom pathlib import Path\n")
+    port = load_port(make_port(named, kept, said, ("np.ones(field", "self.largest * np.ones(field")))
     fields = make_inputs(replace(RECIPE, columns=4, levels=5))
     options = {**COMPONENTS["ice_adjust"].options(), "XMRSTEP": 5e-5}
     case = Case("ice_adjust", (4, 1, 5), 50.0, options)
     scale = {"cldfr": np.full((4, 5), 1e-30)}
     cell: Any = job("", tmp_path).cell
     assert jumping(port, case, cell, fields, scale, seed=1).all()
-    assert not jumping(port, replace(case, options={**options, "XMRSTEP": 0.0}), cell, fields, scale, seed=1).any()
+    moved = [float(path.name.removeprefix("seen")) for path in tmp_path.glob("seen*")]
+    units = {round((one / 5e-5 - 1.0) / 2.0**-52) for one in moved}
+    assert units == set(range(-5, 6))
 
 
 def test_more_than_a_hundredth_of_jumps_must_be_accounted_for(make_port: Callable[..., str], tmp_path: Path) -> None:

@@ -17,8 +17,3 @@ def test_a_copy_of_a_package_counts_as_its_source_wherever_it_lies() -> None:
     assert described["paths"] == {
         package: [sources[package].relative_to(PROJECT).as_posix(), f"*/{package}"] for package in packages
     }
-
-
-def test_processes_that_fork_and_leave_at_once_count() -> None:
-    described = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["coverage"]
-    assert {"subprocess", "fork", "_exit"} <= set(described["run"]["patch"])

@@ -178,7 +178,9 @@ def cancel(_context: Context, run: str | None = None, cells: str | None = None) 
         )
     (one,) = found
     known = [task.name for task in one.record.tasks]
-    wanted = names_in(cells) if cells else known
+    wanted = known if cells is None else names_in(cells)
+    if not wanted:
+        raise UsageError("--cells names nothing.")
     for name in wanted:
         if name not in known:
             raise UsageError(f"Run {one.record.id} has no cell '{name}': expected one of {quoted(known)}.")

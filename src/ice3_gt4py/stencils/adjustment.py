@@ -21,8 +21,8 @@ def adjusted(t, rv, rc, ri, frac, content, lv, ls, over_cph):
 def conserved(rvs, rcs, ris, vapour, liquid, ice):
     """Sources of liquid and ice; in float32, the larger of them with the water that the rounding of the vapour lost.
 
-    Where a change persists for many steps, the vapour, the largest of the three, may lose in each of them. What is
-    small beside it takes nothing: it would be decided by rounding.
+    Where a change persists for many steps, the vapour, the largest of the three, may lose in each of them. Condensate
+    below 1e5 times the loss takes nothing: rounding would decide it.
 
     Parameters
     ----------

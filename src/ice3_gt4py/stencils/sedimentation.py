@@ -33,7 +33,7 @@ def fallen(source, flux, speed, slowness, smallest_arrival, tstep, over_tstep, r
 
 @gtscript.function
 def log_content(content, smallest):
-    """Logarithm of a content that can fall over the unit in which it falls, of a harmless one otherwise."""
+    """Logarithm of a content over its unit, ``externals.CONTENT``; of a harmless one if it cannot fall."""
     from __externals__ import OVER_CONTENT
 
     return log(OVER_CONTENT * harmless(content, above(content, smallest)))

@@ -1,7 +1,8 @@
 """Slopes of the size laws of rain, snow and graupel, and the density factors of fall speeds (PHYEX: ICE4_TENDENCIES).
 
-A species of content r has the slope lambda = LB (rho r)^LBEX, m-1. Its logarithm is kept: every power of the slope is
-then one exponential, and the look-up tables are regular in it. The unit of slopes is ``externals.SLOPE``.
+A species of content r has the slope lambda = LB (rho r)^LBEX, in units of ``externals.SLOPE``, for which the constants
+that multiply its powers are made. Its logarithm is kept: every power of the slope is then one exponential, and the
+look-up tables are regular in it.
 """
 
 from gt4py.cartesian import gtscript

@@ -29,8 +29,8 @@ JUMP = 2.0**14
 """An output that moves by more than this many times the noise has jumped: it does not follow its inputs."""
 AT_ONCE = 1000
 """Most columns of a call: PHYEX looks for its fastest block on larger domains."""
-MOVES = 11
-"""Calls at least over which copies are spread if an option is moved from call to call."""
+MOVES = range(-5, 6)
+"""Units of rounding by which XMRSTEP is moved, one after the other from call to call."""
 
 
 def loaded(port: Port, case: Case, cell: Cell, inputs: Mapping[str, Array]) -> Instance:
@@ -66,9 +66,9 @@ def jumping(
 ) -> Mask:
     """Return the cells (column, level) in which an output jumps in at least one of ``COPIES`` noisy copies.
 
-    In each copy every value of the inputs is moved up, down or not at all, by a unit of rounding of the precision. The
-    largest change XMRSTEP is moved by up to five, for all copies of a call: a species that grew to it from nothing
-    changes by exactly as much when it freezes, whatever its inputs are.
+    In each copy every value of the inputs is moved up, down or not at all, by a unit of rounding of the precision.
+    XMRSTEP is moved by up to five, the same for all copies of a call: a species that grew to it from nothing changes by
+    exactly as much when it freezes, whatever its inputs are.
 
     Parameters
     ----------
@@ -82,9 +82,9 @@ def jumping(
     plain = outputs_of(loaded(port, case, cell, inputs))
     compared = {name: scale for name, scale in scales.items() if name in plain and scale.ndim == 2}
     jumps = np.zeros((columns, case.domain[2]), dtype=bool)
-    options, moves = dict(case.options), cycle(range(-5, 6))
-    largest = float(options.get("XMRSTEP", 0.0))
-    most = COPIES // MOVES if largest else COPIES
+    moves = cycle(MOVES)
+    largest = float(case.options.get("XMRSTEP", 0.0))
+    most = COPIES // len(MOVES) if largest else COPIES
     left = COPIES
     while left:
         copies = min(left, most, max(1, AT_ONCE // columns))
@@ -93,8 +93,9 @@ def jumping(
         for name, values in inputs.items():
             repeated = np.tile(values, (copies, *(1 for _ in values.shape[1:])))
             noisy[name] = repeated * (1.0 + noise * random.integers(-1, 2, repeated.shape))
+        options = case.options
         if largest:
-            options["XMRSTEP"] = largest * (1.0 + noise * next(moves))
+            options = {**options, "XMRSTEP": largest * (1.0 + noise * next(moves))}
         many = Case(case.component, (columns * copies, 1, case.domain[2]), case.timestep, options)
         moved = outputs_of(loaded(port, many, cell, noisy))
         for name, scale in compared.items():
