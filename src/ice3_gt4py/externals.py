@@ -38,7 +38,7 @@ def externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
         **rounding_externals(build.precision),
         **{name: getattr(constants, name) for name in names},
         **asdict(parameters),
-        **lookup_externals(parameters),
+        **lookup_externals(parameters, SLOPE),
         **joined_tables()[1],
         **slope_externals(parameters),
         **fall_externals(parameters),
@@ -67,7 +67,7 @@ def externals(options: RainIceOptions, build: Build) -> dict[str, Any]:
 
 
 def slope_externals(parameters: Parameters) -> dict[str, float]:
-    """Constants for slopes in units of ``SLOPE``: factors of their powers, offsets of table axes, logarithms of LB.
+    """Constants for slopes in units of ``SLOPE``: factors of their powers, and logarithms of LB.
 
     These take the place of the constants of the same names in SI units.
     """
@@ -98,11 +98,8 @@ def slope_externals(parameters: Parameters) -> dict[str, float]:
         "FRDRYG": -4.0 + of_graupel - 2.0,
     }
     values = asdict(p) | {"FIWETG": p.FIDRYG / p.COLIG, "FSWETG": p.FSDRYG / p.COLSG}
-    axes = lookup_externals(p)
-    places = {"RIMINTP2": "RIMINTP1", "ACCINTP2S": "ACCINTP1S", "INTP2R": "INTP1R", "DRYINTP2S": "DRYINTP1S"}
     return {
         **{name: values[name] * SLOPE**exponent for name, exponent in exponents.items()},
-        **{first: axes[first] + axes[factor] * log(SLOPE) for first, factor in places.items()},
         **{f"LN_LB{x}": log(values[f"LB{x}"] * CONTENT ** values[f"LBEX{x}"] / SLOPE) for x in "RSG"},
         "LN_LBI": log(p.LBI * CRYSTAL**p.LBEXI / SLOPE),
         "OVER_CRYSTAL": 1.0 / CRYSTAL,

@@ -262,16 +262,22 @@ def build_tables() -> Tables:
     )
 
 
-def lookup_externals(parameters: Parameters) -> dict[str, Any]:
-    """Slope and intercept of each axis's real index, counted from 0, under PHYEX's names."""
+def lookup_externals(parameters: Parameters, unit: float) -> dict[str, Any]:
+    """Slope and intercept of each axis's real index, counted from 0, under PHYEX's names.
+
+    Parameters
+    ----------
+    unit
+        Unit of the slopes that are looked up, m-1.
+    """
     riming = RIMING.intercept + RIMING.slope * log(parameters.DCSLIM)
     return {
         "RIMINTP1": RIMING.slope,
-        "RIMINTP2": riming - 1.0,
+        "RIMINTP2": riming - 1.0 + RIMING.slope * log(unit),
         "ACCINTP1S": SNOW_AND_RAIN.slope,
-        "ACCINTP2S": SNOW_AND_RAIN.intercept - 1.0,
+        "ACCINTP2S": SNOW_AND_RAIN.intercept - 1.0 + SNOW_AND_RAIN.slope * log(unit),
         "INTP1R": RAIN_AND_GRAUPEL.slope,
-        "INTP2R": RAIN_AND_GRAUPEL.intercept - 1.0,
+        "INTP2R": RAIN_AND_GRAUPEL.intercept - 1.0 + RAIN_AND_GRAUPEL.slope * log(unit),
         "DRYINTP1S": SNOW_AND_GRAUPEL.slope,
-        "DRYINTP2S": SNOW_AND_GRAUPEL.intercept - 1.0,
+        "DRYINTP2S": SNOW_AND_GRAUPEL.intercept - 1.0 + SNOW_AND_GRAUPEL.slope * log(unit),
     }

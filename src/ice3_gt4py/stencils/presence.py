@@ -7,6 +7,7 @@ it without parentheses.
 """
 
 from gt4py.cartesian import gtscript
+from gt4py.cartesian.gtscript import log
 
 
 @gtscript.function
@@ -23,6 +24,14 @@ def harmless(value, mask):
     A ternary inside a logarithm would not do: compilers move it out, and take logarithms of zero at full cost.
     """
     return max(value, 1e-4 * (1.0 - mask))
+
+
+@gtscript.function
+def log_content(content, mask):
+    """Logarithm of a content over its unit, ``externals.CONTENT``; of a harmless one where the mask is 0."""
+    from __externals__ import OVER_CONTENT
+
+    return log(OVER_CONTENT * harmless(content, mask))
 
 
 @gtscript.function

@@ -9,7 +9,7 @@ has something to fall.
 from gt4py.cartesian import gtscript
 from gt4py.cartesian.gtscript import FORWARD, IJ, Field, computation, exp, interval, log
 
-from ice3_gt4py.stencils.presence import above, harmless
+from ice3_gt4py.stencils.presence import above, log_content
 
 
 @gtscript.function
@@ -32,21 +32,13 @@ def fallen(source, flux, speed, slowness, smallest_arrival, tstep, over_tstep, r
 
 
 @gtscript.function
-def log_content(content, smallest):
-    """Logarithm of a content over its unit, ``externals.CONTENT``; of a harmless one if it cannot fall."""
-    from __externals__ import OVER_CONTENT
-
-    return log(OVER_CONTENT * harmless(content, above(content, smallest)))
-
-
-@gtscript.function
 def power_law(source, flux, coefficient, exponent, smallest, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer):
     """Sedimentation of rain, snow or graupel: flux out of the layer and new source."""
     content = source * tstep
     arrival = flux * tstep * over_layer
     density = (exponent - 0.4) * ln_rho
-    speed = coefficient * exp(exponent * log_content(content, smallest) + density)
-    slowness = exp(-exponent * log_content(arrival, smallest) - density) / coefficient
+    speed = coefficient * exp(exponent * log_content(content, above(content, smallest)) + density)
+    slowness = exp(-exponent * log_content(arrival, above(arrival, smallest)) - density) / coefficient
     out, source = fallen(
         source,
         flux,
@@ -67,7 +59,9 @@ def ice_speed(content, ln_rho):
     """Fall speed of cloud ice over the coefficient (Heymsfield & Donner 1990, McFarquhar & Heymsfield 1997)."""
     from __externals__ import EXCSEDI, LN_CONTENT
 
-    size = max(5.0e4, -1.5319e5 - 2.1454e4 * LN_CONTENT - 2.1454e4 * (ln_rho + log_content(content, 1.0e-7)))
+    size = max(
+        5.0e4, -1.5319e5 - 2.1454e4 * LN_CONTENT - 2.1454e4 * (ln_rho + log_content(content, above(content, 1.0e-7)))
+    )
     return EXCSEDI * log(size) - 0.4 * ln_rho
 
 
@@ -116,9 +110,9 @@ def settled_droplets(source, flux, sea, town, th, pabs, tstep, over_tstep, rhodr
     ln_mass = log(OVER_NUMBER * number * mass) - ln_rho
     content = source * tstep
     arrival = flux * tstep * over_layer
-    size = FALL_SIZE_C * exp(LBEXC * (log_content(content, RTMIN_C) - ln_mass))
+    size = FALL_SIZE_C * exp(LBEXC * (log_content(content, above(content, RTMIN_C)) - ln_mass))
     speed = coefficient * size * (size + slip)
-    size = FALL_SIZE_C * exp(LBEXC * (log_content(arrival, RTMIN_C) - ln_mass))
+    size = FALL_SIZE_C * exp(LBEXC * (log_content(arrival, above(arrival, RTMIN_C)) - ln_mass))
     slowness = 1.0 / (coefficient * size * (size + slip))
     out, source = fallen(
         source,

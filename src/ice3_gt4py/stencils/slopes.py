@@ -8,7 +8,7 @@ look-up tables are regular in it.
 from gt4py.cartesian import gtscript
 from gt4py.cartesian.gtscript import exp, log
 
-from ice3_gt4py.stencils.presence import harmless
+from ice3_gt4py.stencils.presence import log_content
 
 
 @gtscript.function
@@ -27,9 +27,9 @@ def slopes(ln_rho, rr, rs, rg, has_r, has_s, has_g):
     -------
     The logarithms of the slopes of rain, snow and graupel, and the inverses of the slopes.
     """
-    from __externals__ import LBEXG, LBEXR, LBEXS, LN_LBDAS_MAX, LN_LBG, LN_LBR, LN_LBS, OVER_CONTENT
+    from __externals__ import LBEXG, LBEXR, LBEXS, LN_LBDAS_MAX, LN_LBG, LN_LBR, LN_LBS
 
-    ln_r = LN_LBR + LBEXR * (ln_rho + log(OVER_CONTENT * harmless(rr, has_r)))
-    ln_s = min(LN_LBDAS_MAX, LN_LBS + LBEXS * (ln_rho + log(OVER_CONTENT * harmless(rs, has_s))))
-    ln_g = LN_LBG + LBEXG * (ln_rho + log(OVER_CONTENT * harmless(rg, has_g)))
+    ln_r = LN_LBR + LBEXR * (ln_rho + log_content(rr, has_r))
+    ln_s = min(LN_LBDAS_MAX, LN_LBS + LBEXS * (ln_rho + log_content(rs, has_s)))
+    ln_g = LN_LBG + LBEXG * (ln_rho + log_content(rg, has_g))
     return ln_r, ln_s, ln_g, exp(-ln_r), exp(-ln_s), exp(-ln_g)
