@@ -189,7 +189,7 @@ def _show(surroundings: Surroundings, outcome: Outcome, console: Console) -> lis
     if largest is not None and largest.memray_dump:
         memray = os.path.relpath(outcome.python.with_name("memray"))
         command = f"{memray} flamegraph '{os.path.relpath(largest.memray_dump)}'"
-        say(console, f"The largest peak is that of {largest.label}. What allocates it, shows\n    {command}")
+        say(console, f"The largest peak is that of {largest.label}. To see what allocates it:\n    {command}")
     for line in summary(checks):
         say(console, line)
     if report.commit.dirty and checks:
