@@ -39,7 +39,11 @@ def names_in(*values: str) -> list[str]:
 
 
 class _Names(_Given):
-    """Stores a list of names, which may stand apart or be joined by commas."""
+    """Stores a list of names, which may stand apart or be joined by commas; with ``choices``, of those only."""
+
+    def __init__(self, *arguments: Any, choices: Sequence[str] = (), **options: Any) -> None:  # noqa: ANN401
+        super().__init__(*arguments, **options)
+        self._choices = choices  # argparse would compare them with what the commas join
 
     def __call__(
         self,
@@ -51,6 +55,11 @@ class _Names(_Given):
         names = names_in(*values)
         if not names:
             raise argparse.ArgumentError(self, "names nothing")
+        unknown = [name for name in names if self._choices and name not in self._choices]
+        if unknown:
+            raise argparse.ArgumentError(
+                self, f"invalid choice: '{unknown[0]}' (choose from {', '.join(self._choices)})"
+            )
         super().__call__(parser, namespace, names, option)
 
 

@@ -40,7 +40,11 @@ def bench_parser(
         "--domain", action="append", default=[], help="16x16x30, or phyex, instead of the cell's; repeatable"
     )
     parser.add_argument(
-        "--components", action="append", default=[], help="ice_adjust,ice_adjust:modular instead of the cell's"
+        "--components",
+        action="extend",
+        nargs="+",
+        default=[],
+        help="ice_adjust ice_adjust:modular instead of the cell's",
     )
     add_arrangement(parser, arrangement)
     add_strict_machine(parser)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,7 +81,7 @@ def test_what_is_compared_is_joined(settings: Settings, capsys: pytest.CaptureFi
         ["--benchmarks", "a", "--benchmarks", "b", "--components", "ice_adjust", "--components", "rain_ice"], settings
     )
     assert given.benchmarks == ["a", "b"]
-    assert given.components == ("ice_adjust", "rain_ice")
+    assert given.components == ["ice_adjust", "rain_ice"]
     with pytest.raises(SystemExit):
         _parse(["--base", "a", "--base", "b"], settings)
     assert "argument --base: is given twice: once a, once b" in capsys.readouterr().err
@@ -101,3 +102,12 @@ def test_what_is_compared_is_joined(settings: Settings, capsys: pytest.CaptureFi
 def test_commands_of_invoke_are_read_for_what_is_given_twice(words: str, told: str | None) -> None:
     values = {"backend": "b", "precision": "b", "strict": True, "explain": True, "file": ["a", "b"]}
     assert repeated(words.split(), values) == told
+
+
+def test_names_with_choices_may_be_joined_by_commas() -> None:
+    parser = Parser(exit_on_error=False)
+    parser.add_argument("--measures", action="names", nargs="+", default=[], choices=["latency", "memory"])
+    joined = parser.parse_args(["--measures", "latency,memory"])
+    assert joined.measures == ["latency", "memory"]
+    with pytest.raises(argparse.ArgumentError, match="invalid choice: 'speed' \\(choose from latency, memory\\)"):
+        parser.parse_args(["--measures", "latency,speed"])

@@ -85,9 +85,10 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     )
     parser.add_argument(
         "--components",
-        type=parse_components,
-        default=(),
-        help="ice_adjust,ice_adjust:modular instead of each backend's",
+        action="names",
+        nargs="+",
+        default=[],
+        help="ice_adjust ice_adjust:modular instead of each backend's",
     )
     parser.add_argument("--domain", help="domain instead of each backend's compare-domain, such as 100x100x90")
     add_arrangement(parser, settings.arrangement)
@@ -123,6 +124,7 @@ def compare(_context: Context) -> None:
     surroundings = Surroundings.read()
     settings = surroundings.settings
     options = _parse(arguments(), settings)
+    components = parse_components(*options.components) if options.components else ()
     console = make_console(quiet=options.quiet)
     selected = settings.select(options.cells or [default_cell(settings.cells).id])
     cells = cpu_cells(selected)
@@ -142,7 +144,7 @@ def compare(_context: Context) -> None:
         protocol=Protocol(budget=options.budget),
         base=options.base,
         contender=options.contender,
-        components=options.components,
+        components=components,
         benchmarks=options.benchmarks,
         domain=options.domain,
         arrangement=options.arrangement,

@@ -58,7 +58,13 @@ def _parse(given: list[str]) -> argparse.Namespace:
         "--cells", action="names", nargs="+", default=[], metavar="CELL", help="only these cells, such as numpy-float64"
     )
     parser.add_argument(
-        "--measures", nargs="+", default=[], metavar="MEASURE", choices=list(MEASURES), help="default: all"
+        "--measures",
+        action="names",
+        nargs="+",
+        default=[],
+        metavar="MEASURE",
+        choices=list(MEASURES),
+        help=f"of {', '.join(MEASURES)} (default: all)",
     )
     parser.add_argument("--branch", help="only runs of this branch (default: all)")
     parser.add_argument("--output", help="file to write, - for standard output (default: a file in results/)")

@@ -41,7 +41,15 @@ def _parser(session: str, what: str, settings: Settings) -> argparse.ArgumentPar
     parser.add_argument(
         "--benchmarks", action="names", nargs="+", default=[], help="only benchmarks whose name contains one of these"
     )
-    parser.add_argument("--measures", nargs="+", default=watched, choices=known, help="default: those watched")
+    parser.add_argument(
+        "--measures",
+        action="names",
+        nargs="+",
+        default=watched,
+        metavar="MEASURE",
+        choices=known,
+        help=f"of {', '.join(known)} (default: those watched)",
+    )
     parser.add_argument(
         "--older", action="store_true", help="also series that ended with other settings, such as a compiler"
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from ice3_bench.arguments import names_in
 from ice3_bench.errors import UsageError
 from ice3_bench.names import domain_text, parse_domain
 from ice3_bench.text import quoted
@@ -39,10 +40,13 @@ def checked_component(name: str) -> str:
     return name
 
 
-def parse_components(text: str) -> tuple[str, ...]:
-    """Read components, parts and variants that are separated by commas; raises UsageError if one is unknown."""
+def parse_components(*values: str) -> tuple[str, ...]:
+    """Read components, parts and variants, apart or joined by commas; raises UsageError for unknown ones, or none."""
+    text, names = " ".join(values), names_in(*values)
+    if not names:
+        raise UsageError(f"--components '{text}' names nothing.")
     try:
-        return tuple(dict.fromkeys(checked_component(name.strip()) for name in text.split(",")))
+        return tuple(dict.fromkeys(checked_component(name) for name in names))
     except ValueError as error:
         raise UsageError(f"--components {text}: {error}.") from None
 
