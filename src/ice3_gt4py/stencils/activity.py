@@ -2,7 +2,6 @@
 
 from gt4py.cartesian.gtscript import PARALLEL, Field, computation, interval
 
-from ice3_gt4py.stencils.autoconversion import cloud_water_split
 from ice3_gt4py.stencils.presence import above, hydrometeors
 from ice3_gt4py.stencils.thermodynamics import pressure_over_ice
 
@@ -32,15 +31,15 @@ def activity(
     """Give every point its kind, and reset what its stencil does not write: crystals and evaporation.
 
     At idle points there are no hydrometeors, ice cannot nucleate and no source is negative (vapour: too small), so all
-    processes and repairs would leave them as they are. The test of nucleation has a margin, so that rounding matters
-    nowhere.
+    processes and repairs would leave them as they are. The tests of nucleation and autoconversion have a margin, so that
+    rounding matters nowhere.
 
     Clear points hold no trace of condensed water; ice may nucleate. Points of liquid hold no trace of ice, snow and
     graupel and are above -2 degC. Points of ice hold no trace of water and graupel and are below -1 degC. Most
     processes are absent there, and stay so until the end of the time step. Traces are contents and sources of either
     sign. All others are mixed.
     """
-    from __externals__ import CLEAR, EPSILO, ICE, IDLE, LIQUID, MIXED, RTMIN_V, TT
+    from __externals__ import CLEAR, CRIAUTC, EPSILO, ICE, IDLE, LIQUID, MIXED, RTMIN_V, TT
 
     with computation(PARALLEL), interval(...):
         t = tht * exn
@@ -49,13 +48,13 @@ def activity(
         lacking = max(max(above(RTMIN_V, rvs), above(0.0, rcs)), max(above(0.0, rrs), above(0.0, ris)))
         lacking = max(lacking, max(above(0.0, rss), above(0.0, rgs)))
         active = hydrometeors(rct, rrt, rit, rst, rgt)
-        fraction, content = cloud_water_split(rct, rhodref, sigs)
         water = max(max(abs(rct), abs(rcs)), max(abs(rrt), abs(rrs)))
         ice = max(max(abs(rit), abs(ris)), max(abs(rst), abs(rss)))
         graupel = max(abs(rgt), abs(rgs))
         clear = CLEAR if max(water, max(ice, graupel)) == 0.0 else MIXED
         without_hydrometeors = clear if max(nucleating, lacking) > 0.0 else IDLE
-        not_ice = max(max(water, graupel), max(above(fraction, 0.0), 1.0 - above(TT - 1.0, t)))
+        autoconverting = above(2.0 * sigs * rhodref, 0.999 * CRIAUTC)  # of cloud water that only sigs spreads
+        not_ice = max(max(water, graupel), max(autoconverting, 1.0 - above(TT - 1.0, t)))
         not_liquid = max(max(ice, graupel), 1.0 - above(t, TT - 2.0))
         with_ice = ICE if not_ice == 0.0 else MIXED
         with_hydrometeors = LIQUID if not_liquid == 0.0 else with_ice
