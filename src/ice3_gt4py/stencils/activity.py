@@ -31,8 +31,8 @@ def activity(
     """Give every point its kind, and reset what its stencil does not write: crystals and evaporation.
 
     At idle points there are no hydrometeors, ice cannot nucleate and no source is negative (vapour: too small), so all
-    processes and repairs would leave them as they are. The tests of nucleation and autoconversion have a margin, so that
-    rounding matters nowhere.
+    processes and repairs would leave them as they are. The tests of nucleation and autoconversion have a margin, so
+    that rounding matters nowhere.
 
     Clear points hold no trace of condensed water; ice may nucleate. Points of liquid hold no trace of ice, snow and
     graupel and are above -2 degC. Points of ice hold no trace of water and graupel and are below -1 degC. Most
