@@ -30,7 +30,9 @@ CHUNK = 2**18
 SHARE = 32
 """About one of so many points is packed at a time, or a row of them, so that the buffers are small, too."""
 ROWS = 32
-"""Most rows of a buffer for each thread: enough that a call, and waking the other threads, cost little beside them."""
+"""Most rows of a buffer: enough that a call costs little beside its points."""
+THREAD_ROWS = 16
+"""Least rows of each of many threads, which share the rows of a buffer."""
 PARTS = 8
 """What is left of the points in the end is packed into buffers of so many times fewer rows."""
 _STATE = (
@@ -78,7 +80,7 @@ class ActivePoints:
         self.stencils, self._workers = stencils, workers
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
         self._row = min(build.row, lanes(points))
-        rows = max(1, min(ROWS, points // SHARE // self._row // threads))
+        rows = max(1, min(max(ROWS // threads, THREAD_ROWS), points // SHARE // self._row // threads))
         whole, part = ((self._row, threads, number) for number in (rows, max(1, rows // PARTS)))
         self._whole, self._part, self._size = whole, part, math.prod(whole)
         self._buffers = Buffers(FIELDS, self._size, build.dtype, workers)
