@@ -223,7 +223,7 @@ def test_ports_see_no_secret_and_nothing_of_the_users_python(place: Place) -> No
     [
         (("--domain", "9x9"), "50x50x60"),
         (("--components", "hail"), "--components hail: unknown component 'hail': expected 'ice_adjust'"),
-        (("--components", ","), "--components ',' names nothing"),
+        (("--components", "ice_adjust,"), "--components ice_adjust,: unknown component ''"),
         (("--components", "ice_adjust", "hail"), "--components ice_adjust hail: unknown component 'hail'"),
         (("--threads", "0"), "at least one thread"),
         (("--threads", "many"), "threads"),

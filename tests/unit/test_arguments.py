@@ -81,7 +81,7 @@ def test_what_is_compared_is_joined(settings: Settings, capsys: pytest.CaptureFi
         ["--benchmarks", "a", "--benchmarks", "b", "--components", "ice_adjust", "--components", "rain_ice"], settings
     )
     assert given.benchmarks == ["a", "b"]
-    assert given.components == ["ice_adjust", "rain_ice"]
+    assert given.components == ("ice_adjust", "rain_ice")
     with pytest.raises(SystemExit):
         _parse(["--base", "a", "--base", "b"], settings)
     assert "argument --base: is given twice: once a, once b" in capsys.readouterr().err

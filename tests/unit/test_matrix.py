@@ -177,7 +177,8 @@ def test_parts_are_known_and_so_is_their_name_in_older_revisions(tmp_path: Path)
 
 def test_chosen_components_are_read_once_each_and_in_order() -> None:
     assert parse_components("rain_ice:tendencies, ice_adjust,ice_adjust") == ("rain_ice:tendencies", "ice_adjust")
-    assert parse_components("rain_ice:tendencies,", "ice_adjust") == ("rain_ice:tendencies", "ice_adjust")
+    assert parse_components("rain_ice:tendencies", "ice_adjust") == ("rain_ice:tendencies", "ice_adjust")
+    assert parse_components() == ()
     with pytest.raises(UsageError, match="unknown component 'ice_adjust:': expected 'ice_adjust', 'rain_ice'"):
         parse_components("ice_adjust,ice_adjust:")
 

@@ -114,7 +114,7 @@ def parse_arguments(arguments: Sequence[str], settings: Settings) -> Options:
         given.device,
         given.profile,
         domains,
-        parse_components(*given.components) if given.components else (),
+        parse_components(*given.components),
         given.arrangement,
         given.strict_machine,
         tuple(str(Path(one).absolute()) for one in given.data),

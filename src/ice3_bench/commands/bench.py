@@ -257,7 +257,7 @@ def accuracy(
     options = Options(
         threads=settings.threads,
         profile="strict" if strict else "production",
-        components=parse_components(*components) if components else (),
+        components=parse_components(*(components or [])),
         namelist=str(Path(namelist).absolute()) if namelist else "",
     )
     results = surroundings.results / cell.id

@@ -85,7 +85,7 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     )
     parser.add_argument(
         "--components",
-        action="names",
+        action="extend",
         nargs="+",
         default=[],
         help="ice_adjust ice_adjust:modular instead of each backend's",
@@ -114,7 +114,9 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     )
     parser.add_argument("--measure", action="store_true", help="measure also what runs the same code on both sides")
     parser.add_argument("--quiet", action="store_true", help="print the table only")
-    return parser.parse_args(given)
+    options = parser.parse_args(given)
+    options.components = parse_components(*options.components)
+    return options
 
 
 @task
@@ -124,7 +126,6 @@ def compare(_context: Context) -> None:
     surroundings = Surroundings.read()
     settings = surroundings.settings
     options = _parse(arguments(), settings)
-    components = parse_components(*options.components) if options.components else ()
     console = make_console(quiet=options.quiet)
     selected = settings.select(options.cells or [default_cell(settings.cells).id])
     cells = cpu_cells(selected)
@@ -144,7 +145,7 @@ def compare(_context: Context) -> None:
         protocol=Protocol(budget=options.budget),
         base=options.base,
         contender=options.contender,
-        components=components,
+        components=options.components,
         benchmarks=options.benchmarks,
         domain=options.domain,
         arrangement=options.arrangement,

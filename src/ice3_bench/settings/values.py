@@ -7,7 +7,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from ice3_bench.arguments import names_in
 from ice3_bench.errors import UsageError
 from ice3_bench.names import domain_text, parse_domain
 from ice3_bench.text import quoted
@@ -41,14 +40,11 @@ def checked_component(name: str) -> str:
 
 
 def parse_components(*values: str) -> tuple[str, ...]:
-    """Read components, parts and variants, apart or joined by commas; raises UsageError for unknown ones, or none."""
-    text, names = " ".join(values), names_in(*values)
-    if not names:
-        raise UsageError(f"--components '{text}' names nothing.")
+    """Read components, parts and variants, apart or joined by commas; raises UsageError if one is unknown or empty."""
     try:
-        return tuple(dict.fromkeys(checked_component(name) for name in names))
+        return tuple(dict.fromkeys(checked_component(name.strip()) for value in values for name in value.split(",")))
     except ValueError as error:
-        raise UsageError(f"--components {text}: {error}.") from None
+        raise UsageError(f"--components {' '.join(values)}: {error}.") from None
 
 
 def checked_python(version: str) -> str:
