@@ -160,6 +160,7 @@ def test_a_kind_of_points_needs_no_other_processes(
     before = synthetic_atmosphere(domain, seed=4)
     before["rrs"][:2, :, 5] = -1e-9  # a deficit falls, too
     before["rrs"][0, :, 6:] = 0.0
+    before["sigs"][3:6] = 5e-3  # so much that cloud water autoconverts where there is none
     states = [from_arrays(packed.fields, before, domain, build) for _ in range(3)]
     for component, state in zip((packed, slabs, mixed), states, strict=True):
         component(state, TIMESTEP)
