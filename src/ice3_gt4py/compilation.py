@@ -36,6 +36,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 """Settings of a backend with few values; the first is the default, except for the compiler, which has none."""
 SETTINGS = ("backend", *CHOICES, "row", "compile-args")
+CALLING_THREAD = "-DICE3_CALLING_THREAD"
+"""What makes a stencil compute in the thread that calls it; the header ``ice3_bindings.hpp`` reads it."""
 ROW = 256
 """Default of the setting ``row``."""
 
@@ -83,7 +85,7 @@ class Build:
     compile_args
         Arguments added to those of the compiler.
     threads
-        Threads that the stencils may use; OpenMP starts them.
+        Threads that compute: OpenMP's share a stencil; where points are packed, Python's take stencils side by side.
     cache
         Folder of the compiled stencils; ``None`` is GT4Py's own choice, ``.gt_cache`` in the working directory.
     cached_only
@@ -177,6 +179,10 @@ class Build:
     def from_cache(self) -> Build:
         """Return the same build, which raises NotCachedError instead of compiling."""
         return replace(self, cached_only=True)
+
+    def in_calling_thread(self) -> Build:
+        """Return the same build, whose stencils compute in the thread that calls them, without those of OpenMP."""
+        return replace(self, compile_args=(*self.compile_args, CALLING_THREAD)) if self.compiler == "cxx" else self
 
     def require_toolchain(self) -> None:
         """Raise Unavailable, with the remedy, if the backend cannot build or run on this machine."""

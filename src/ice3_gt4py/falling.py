@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,12 +14,13 @@ from ice3_gt4py.parameters import SMALLEST
 from ice3_gt4py.stencils.sedimentation import sedimentation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
     from ice3_gt4py.compilation import Build
-    from ice3_gt4py.packing import Layout, Workers
+    from ice3_gt4py.packing import Layout
+    from ice3_gt4py.threads import Threads
     from ice3_probe.contract import RainIceOptions, Shape
 
 COLUMNS = 1024
@@ -40,6 +42,26 @@ _GROUND = ("sea", "town")
 _RATES = ("inprc", "inprr", "inprs", "inprg")
 
 
+@dataclass(frozen=True)
+class _Call:
+    """What a call is about: its fields in several views, how they lie in memory, where something falls, the times."""
+
+    memory: Mapping[str, NDArray[Any]]
+    rows: Mapping[str, NDArray[Any]]
+    surface: Mapping[str, NDArray[Any]]
+    layout: Layout
+    holds: NDArray[np.bool_]
+    times: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Workspace:
+    """Memory of a thread: packed columns, and the flux of crystals through a level."""
+
+    buffers: Buffers
+    flux_i: NDArray[Any]
+
+
 class Falling:
     """The sedimentation, built once for a domain and called with fields.
 
@@ -47,8 +69,8 @@ class Falling:
     ----------
     externals
         Externals of the stencil.
-    workers
-        Threads that look for the columns and copy them.
+    threads
+        Each takes neighbouring columns after others.
     fluxes
         Whether those through the bottom of every layer are written, too.
     """
@@ -59,11 +81,11 @@ class Falling:
         build: Build,
         options: RainIceOptions,
         externals: Mapping[str, Any],
-        workers: Workers,
+        threads: Threads,
         *,
         fluxes: bool,
     ) -> None:
-        self._workers = workers
+        self._threads = threads
         self._scalar = build.dtype.type
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
         self._stencil = build.stencil(sedimentation, {**externals, "FLUXES": fluxes})
@@ -71,8 +93,11 @@ class Falling:
         self._changed = (*_SOURCES, *_FLUXES) if fluxes else _SOURCES
         self._absent = dict.fromkeys(() if fluxes else _FLUXES)
         self._row = lanes(min(COLUMNS, -(-domain[0] * domain[1] // SHARE)))
-        self._buffers = Buffers((*_SURROUNDINGS, *self._changed), self._row * domain[2], build.dtype, workers)
-        self._flux_i = np.zeros((self._row, 1), build.dtype)
+        names, size = (*_SURROUNDINGS, *self._changed), self._row * domain[2]
+        self._workspaces = [
+            _Workspace(Buffers(names, size, build.dtype), np.zeros((self._row, 1), build.dtype))
+            for _ in range(threads.number)
+        ]
 
     def run(self, arguments: Mapping[str, Any]) -> None:
         """Let the species fall for a time step; the arguments are those of the stencil, and may be more."""
@@ -87,23 +112,30 @@ class Falling:
         rows = {name: layout.row(values) for name, values in memory.items()}
         surface = {name: layout.surface(fields[name]) for name in (*_GROUND, *_RATES)}
         holds = layout.row(self._holds(memory, float(times["tstep"])))[:, 0, :]
-        waiting = np.empty(0, np.intp)
-        for begin in range(0, len(holds), self._row):
+        call = _Call(memory, rows, surface, layout, holds, times)
+        self._threads.share(partial(self._fall_blocks, call), range(0, len(holds), self._row))
+        for name in _RATES:
+            layout.set_surface(fields[name], surface[name])
+
+    def _fall_blocks(self, call: _Call, thread: int, blocks: Iterator[int]) -> None:
+        """Take blocks of neighbouring columns: where they are, or those that hold something, packed."""
+        workspace, waiting = self._workspaces[thread], np.empty(0, np.intp)
+        for begin in blocks:
             columns = slice(begin, begin + self._row)
-            some = np.flatnonzero(holds[columns].any(axis=1))
-            if some.size >= DENSE * len(holds[columns]):
-                first = _first(holds[columns])
-                chosen = {name: values[columns, :, first:] for name, values in rows.items()}
-                self._sweep(chosen | {name: values[columns] for name, values in surface.items()}, times)
+            holds = call.holds[columns]
+            some = np.flatnonzero(holds.any(axis=1))
+            if some.size >= DENSE * len(holds):
+                first = _first(holds)
+                chosen = {name: values[columns, :, first:] for name, values in call.rows.items()}
+                chosen |= {name: values[columns] for name, values in call.surface.items()}
+                self._sweep(chosen, call.times, workspace)
                 continue
             waiting = np.concatenate([waiting, begin + some])
             if waiting.size >= self._row:
-                self._pack(waiting[: self._row], holds, memory, surface, layout, times)
+                self._pack(waiting[: self._row], call, workspace)
                 waiting = waiting[self._row :]
         if waiting.size:
-            self._pack(waiting, holds, memory, surface, layout, times)
-        for name in _RATES:
-            layout.set_surface(fields[name], surface[name])
+            self._pack(waiting, call, workspace)
 
     def _holds(self, memory: Mapping[str, NDArray[Any]], timestep: float) -> NDArray[np.bool_]:
         """Return where something falls; what is missing falls, too, as in the reference."""
@@ -111,43 +143,36 @@ class Falling:
         holds = np.zeros(size, dtype=bool)
         limits = {name: self._scalar(_MARGIN * SMALLEST[name[1]] / timestep) for name in self._falls}
 
-        def look(begin: int) -> None:
-            part = slice(begin, begin + CHUNK)
-            for name, limit in limits.items():
-                source = memory[name][part]
-                holds[part] |= source > limit
-                if source.min() < 0.0:
-                    holds[part] |= source < 0.0
+        def look(thread: int, chunks: Iterator[int]) -> None:  # noqa: ARG001 (it needs no memory of its own)
+            for begin in chunks:
+                part = slice(begin, begin + CHUNK)
+                for name, limit in limits.items():
+                    source = memory[name][part]
+                    holds[part] |= source > limit
+                    if source.min() < 0.0:
+                        holds[part] |= source < 0.0
 
-        self._workers.share(look, range(0, size, CHUNK))
+        self._threads.share(look, range(0, size, CHUNK))
         return holds
 
-    def _pack(
-        self,
-        columns: NDArray[np.intp],
-        holds: NDArray[np.bool_],
-        memory: Mapping[str, NDArray[Any]],
-        surface: Mapping[str, NDArray[Any]],
-        layout: Layout,
-        times: Mapping[str, Any],
-    ) -> None:
+    def _pack(self, columns: NDArray[np.intp], call: _Call, workspace: _Workspace) -> None:
         """Copy columns side by side, let everything fall there, and copy them back."""
-        number, first = columns.size, _first(holds[columns])
+        number, first = columns.size, _first(call.holds[columns])
         columns = filled(columns, lanes(number))
-        points, shape = layout.columns(columns, first), (columns.size, 1, holds.shape[1] - first)
-        self._buffers.gather(memory, (*_SURROUNDINGS, *_SOURCES), points)
-        packed = {name: values[columns] for name, values in surface.items()}
-        self._sweep(self._buffers.fields(layout, shape) | packed, times)
-        self._buffers.scatter(memory, self._changed, points)
+        points, shape = call.layout.columns(columns, first), (columns.size, 1, call.holds.shape[1] - first)
+        workspace.buffers.gather(call.memory, (*_SURROUNDINGS, *_SOURCES), points)
+        packed = {name: values[columns] for name, values in call.surface.items()}
+        self._sweep(workspace.buffers.fields(call.layout, shape) | packed, call.times, workspace)
+        workspace.buffers.scatter(call.memory, self._changed, points)
         for name in _RATES:
-            surface[name][columns] = packed[name]
+            call.surface[name][columns] = packed[name]
 
-    def _sweep(self, fields: Mapping[str, NDArray[Any]], times: Mapping[str, Any]) -> None:
+    def _sweep(self, fields: Mapping[str, NDArray[Any]], times: Mapping[str, Any], workspace: _Workspace) -> None:
         """Let everything fall in fields (column, 1, k) and (column, 1)."""
         shape = fields["rrs"].shape
         origin: dict[str, tuple[int, ...]] = {name: (0,) * field.ndim for name, field in fields.items()}
         origin |= dict.fromkeys(_FLUXES, (0, 0, 0)) | {"flux_i": (0, 0)}
-        flux_i = self._flux_i[: shape[0]]
+        flux_i = workspace.flux_i[: shape[0]]
         freeze(self._stencil, origin, shape)(**fields, **self._absent, flux_i=flux_i, **times)
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ice3_gt4py.falling import Falling
-from ice3_gt4py.packing import Workers
 from ice3_gt4py.points import ActivePoints
 from ice3_gt4py.stencils.microphysics import microphysics
 from ice3_gt4py.stencils.microphysics_by_point import microphysics_by_point
 from ice3_gt4py.stencils.microphysics_of_clear_air import microphysics_of_clear_air
 from ice3_gt4py.stencils.microphysics_of_ice import microphysics_of_ice
 from ice3_gt4py.stencils.microphysics_of_liquid import microphysics_of_liquid
+from ice3_gt4py.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,11 +51,11 @@ class Packed:
     def __init__(
         self, domain: Shape, build: Build, options: RainIceOptions, externals: Mapping[str, Any], *, fluxes: bool
     ) -> None:
-        workers = Workers(build.threads)
-        self._falling = Falling(domain, build, options, externals, workers, fluxes=fluxes)
+        threads, build = Threads(build.threads), build.in_calling_thread()
+        self._falling = Falling(domain, build, options, externals, threads, fluxes=fluxes)
         definitions = _OF_KINDS | _AGAIN if evaluates_again(options) else _OF_KINDS
         stencils = {kind: build.stencil(definition, externals) for kind, definition in definitions.items()}
-        self.points = ActivePoints(domain, build, stencils, externals, workers)
+        self.points = ActivePoints(domain, build, stencils, externals, threads)
 
     def run(self, arguments: Mapping[str, Any]) -> None:
         """Run them on the fields and scalars of the component."""

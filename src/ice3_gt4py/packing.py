@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -20,42 +19,12 @@ if TYPE_CHECKING:
     Points = NDArray[np.intp]
     """Places in a one-dimensional field."""
 
-Part = TypeVar("Part")
-
 LANES = 16
 """Rows are filled up to a multiple of this, so that every vector is whole and begins at a cache line."""
 
 
 _ORDERS = ((2, 1, 0), (2, 0, 1), (0, 1, 2), (1, 0, 2))
 """Orders of dimensions in which columns follow each other."""
-
-
-class Workers:
-    """Threads that share work, among them the one that calls.
-
-    Parameters
-    ----------
-    number
-        Threads; NumPy's copies and comparisons run side by side in them.
-    """
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self._others = ThreadPoolExecutor(number - 1) if number > 1 else None
-
-    def share(self, call: Callable[[Part], object], parts: Sequence[Part]) -> None:
-        """Call with each part, and return when all are done; they must not touch each other."""
-        shares = [parts[first :: self.number] for first in range(min(self.number, len(parts)))]
-        running = [self._others.submit(_each, call, share) for share in shares[1:]] if self._others else []
-        for share in shares[:1]:
-            _each(call, share)
-        for other in running:
-            other.result()
-
-
-def _each(call: Callable[[Part], object], parts: Iterable[Part]) -> None:
-    for part in parts:
-        call(part)
 
 
 class Layout:
@@ -122,30 +91,20 @@ class Buffers:
         Fields of the buffers.
     size
         Points that each holds.
-    workers
-        Threads that copy.
     """
 
-    def __init__(self, names: Iterable[str], size: int, dtype: np.dtype[Any], workers: Workers) -> None:
+    def __init__(self, names: Iterable[str], size: int, dtype: np.dtype[Any]) -> None:
         self._memory = {name: aligned_zeros((size,), dtype) for name in names}
-        self._workers = workers
 
     def gather(self, memory: Mapping[str, NDArray[Any]], names: Sequence[str], points: Points) -> None:
         """Copy the points of one-dimensional fields into the buffers."""
-
-        def take(name: str) -> None:
-            # "clip" saves the copy in which the other modes check the points.
-            np.take(memory[name], points, out=self._memory[name][: points.size], mode="clip")
-
-        self._workers.share(take, names)
+        for name in names:  # "clip" saves the copy in which the other modes check the points
+            memory[name].take(points, out=self._memory[name][: points.size], mode="clip")
 
     def scatter(self, memory: Mapping[str, NDArray[Any]], names: Sequence[str], points: Points) -> None:
         """Copy the buffers to the points of one-dimensional fields."""
-
-        def put(name: str) -> None:
+        for name in names:
             memory[name][points] = self._memory[name][: points.size]
-
-        self._workers.share(put, names)
 
     def fields(self, layout: Layout, shape: Shape) -> dict[str, NDArray[Any]]:
         """Return the beginnings of the buffers as fields of that shape, which lie as all others."""

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from ice3_gt4py import supported
 from ice3_gt4py.falling import Falling
-from ice3_gt4py.packing import Workers
 from ice3_gt4py.rain_ice import FALLING, FLUXES, falling_arguments, stencil_externals
 from ice3_gt4py.slabs import Slabs
 from ice3_gt4py.stencils.sedimentation import sedimentation
 from ice3_gt4py.storages import check
+from ice3_gt4py.threads import Threads
 from ice3_probe.contract import SEDIMENTATION, RainIceOptions
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class Sedimentation:
         self._organisation: Falling | Slabs
         self._constants: dict[str, Any] = {}
         if build.packs:
-            self._organisation = Falling(domain, build, options, constants, Workers(build.threads), fluxes=False)
+            threads = Threads(build.threads)
+            self._organisation = Falling(domain, build.in_calling_thread(), options, constants, threads, fluxes=False)
             return
         self._constants = falling_arguments(domain, build, fluxes=False)
         stencil = build.stencil(sedimentation, {**constants, "FLUXES": False})
