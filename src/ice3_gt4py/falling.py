@@ -92,7 +92,7 @@ class Falling:
         self._falls = _SOURCES if options.LSEDIC else _SOURCES[1:]
         self._changed = (*_SOURCES, *_FLUXES) if fluxes else _SOURCES
         self._absent = dict.fromkeys(() if fluxes else _FLUXES)
-        self._row = lanes(min(COLUMNS, -(-domain[0] * domain[1] // SHARE)))
+        self._row = lanes(min(COLUMNS, -(-domain[0] * domain[1] // (SHARE * threads.number))))
         names, size = (*_SURROUNDINGS, *self._changed), self._row * domain[2]
         self._workspaces = [
             _Workspace(Buffers(names, size, build.dtype), np.zeros((self._row, 1), build.dtype))

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 CHUNK = 2**16
 """Points that a thread looks through at a time: what is known of them takes little memory beside the fields."""
-SHARE = 32
+SHARE = 48
 """About one of so many points is packed at a time, or a row of them, so that the buffers are small, too."""
-ROWS = 32
+ROWS = 24
 """Most rows of a buffer: enough that a call costs little beside its points."""
 PARTS = 4
 """What is left of the points in the end is packed into buffers of so many times fewer rows."""

@@ -1,0 +1,101 @@
+"""Threads that share the work of a call, and the lock that stencils let go of for it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.port.matrix import COMPILED, VECTORISING
+
+from ice3_gt4py.ice_adjust import IceAdjust
+from ice3_gt4py.storages import from_arrays
+from ice3_gt4py.threads import Threads
+from ice3_probe.atmosphere import synthetic_atmosphere
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ice3_gt4py.compilation import Build
+
+SLOW = [pytest.mark.compiled, pytest.mark.slow]
+
+
+@given(number=st.integers(1, 4), parts=st.integers(0, 50))
+def test_every_part_is_taken_once(number: int, parts: int) -> None:
+    taken: list[list[int]] = [[] for _ in range(number)]
+    Threads(number).share(lambda thread, waiting: taken[thread].extend(waiting), range(parts))
+    assert sorted(part for own in taken for part in own) == list(range(parts))
+
+
+def test_a_thread_that_waits_leaves_the_parts_to_the_others() -> None:
+    others_are_done = threading.Event()
+    taken: list[list[int]] = [[], []]
+
+    def work(thread: int, parts: Iterator[int]) -> None:
+        for part in parts:
+            taken[thread].append(part)
+            if part == 0:
+                assert others_are_done.wait(60)
+        others_are_done.set()
+
+    Threads(2).share(work, range(5))
+    assert sorted(taken) == [[0], [1, 2, 3, 4]]
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_failure_is_raised_when_all_threads_have_ended(failing: int) -> None:
+    failed, ended = threading.Event(), threading.Event()
+
+    def work(thread: int, parts: Iterator[int]) -> None:  # noqa: ARG001
+        if thread == failing:
+            failed.set()
+            raise ValueError("a bad point")
+        assert failed.wait(60)
+        ended.set()
+
+    with pytest.raises(ValueError, match="a bad point"):
+        Threads(2).share(work, range(2))
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        pytest.param(VECTORISING[0], marks=pytest.mark.compiled),
+        *(pytest.param(name, marks=SLOW) for name in COMPILED if name not in VECTORISING and name.startswith("gt")),
+    ],
+)
+def test_other_threads_run_while_a_stencil_computes(make_build: Callable[..., Build], backend: str) -> None:
+    build, domain = make_build(backend), (60, 60, 60)
+    component = IceAdjust(domain, build)
+    state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1000.0)  # no thread is made to let go of the lock
+    try:
+        # The other thread may wake too late, but not every time.
+        assert any(_another_thread_runs(lambda: component(state, 50.0)) for _ in range(50))
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def _another_thread_runs(call: Callable[[], object]) -> bool:
+    """Whether a thread that waits for Python's lock gets it before the call is over."""
+    order: list[str] = []
+    begin = threading.Lock()
+    begin.acquire()
+
+    def note() -> None:
+        with begin:
+            order.append("other")
+
+    other = threading.Thread(target=note)
+    other.start()
+    begin.release()
+    call()
+    order.append("call")
+    other.join()
+    return order[0] == "other"
