@@ -10,7 +10,7 @@ import numpy as np
 from ice3_gt4py.storages import aligned_zeros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -96,19 +96,21 @@ class Buffers:
     def __init__(self, names: Iterable[str], size: int, dtype: np.dtype[Any]) -> None:
         self._memory = {name: aligned_zeros((size,), dtype) for name in names}
 
-    def gather(self, memory: Mapping[str, NDArray[Any]], names: Sequence[str], points: Points) -> None:
-        """Copy the points of one-dimensional fields into the buffers."""
+    def gather(self, memory: Mapping[str, NDArray[Any]], names: Iterable[str], points: Points, first: int = 0) -> None:
+        """Copy the points of one-dimensional fields into the buffers, from place ``first`` on."""
+        places = slice(first, first + points.size)
         for name in names:  # "clip" saves the copy in which the other modes check the points
-            memory[name].take(points, out=self._memory[name][: points.size], mode="clip")
+            memory[name].take(points, out=self._memory[name][places], mode="clip")
 
-    def scatter(self, memory: Mapping[str, NDArray[Any]], names: Sequence[str], points: Points) -> None:
-        """Copy the buffers to the points of one-dimensional fields."""
+    def scatter(self, memory: Mapping[str, NDArray[Any]], names: Iterable[str], points: Points, first: int = 0) -> None:
+        """Copy the buffers, from place ``first`` on, to the points of one-dimensional fields."""
+        places = slice(first, first + points.size)
         for name in names:
-            memory[name][points] = self._memory[name][: points.size]
+            memory[name][points] = self._memory[name][places]
 
-    def fields(self, layout: Layout, shape: Shape) -> dict[str, NDArray[Any]]:
-        """Return the beginnings of the buffers as fields of that shape, which lie as all others."""
-        return {name: layout.shaped(memory, shape) for name, memory in self._memory.items()}
+    def fields(self, layout: Layout, shape: Shape, first: int = 0) -> dict[str, NDArray[Any]]:
+        """Return what lies in the buffers from place ``first`` on as fields of that shape, which lie as all others."""
+        return {name: layout.shaped(memory[first:], shape) for name, memory in self._memory.items()}
 
 
 def lanes(number: int) -> int:

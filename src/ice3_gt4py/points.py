@@ -13,7 +13,7 @@ from ice3_gt4py.compilation import freeze
 from ice3_gt4py.externals import KINDS
 from ice3_gt4py.falling import TIMES
 from ice3_gt4py.lookup import table_arguments
-from ice3_gt4py.packing import Buffers, filled, lanes, with_layout
+from ice3_gt4py.packing import Buffers, lanes, with_layout
 from ice3_gt4py.stencils.activity import activity
 from ice3_gt4py.storages import aligned_zeros
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from ice3_gt4py.threads import Threads
     from ice3_probe.contract import Shape
 
-CHUNK = 2**16
-"""Points that a thread looks through at a time: what is known of them takes little memory beside the fields."""
+CHUNK = 2**17
+"""Bytes of a field that a thread looks through at a time, for each thread: then it packs what it has just read."""
 SHARE = 48
 """About one of so many points is packed at a time, or a row of them, so that the buffers are small, too."""
 ROWS = 24
 """Most rows of a buffer: enough that a call costs little beside its points."""
 PARTS = 4
-"""What is left of the points in the end is packed into buffers of so many times fewer rows."""
+"""What is left of the points in the end is computed in parts of the buffers, with so many times fewer rows."""
 _STATE = (
     "exn", "rhodref", "pabs", "tht", "rvt", "rct", "rrt", "rit", "rst", "rgt", "sigs", "cit", "rvs", "rcs", "rrs",
     "ris", "rss", "rgs",
@@ -59,11 +59,20 @@ class _Call:
     scalars: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class _Workspace:
-    """Memory of a thread: packed points, and the kinds of a chunk."""
+@dataclass
+class _Packed:
+    """Points of a kind that are packed, and wait until the buffers are full."""
 
     buffers: Buffers
+    points: NDArray[np.intp]
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class _Workspace:
+    """Memory of a thread: packed points of each kind, and the kinds of a chunk (point, 1, 1)."""
+
+    packed: dict[str, _Packed]
     kinds: NDArray[Any]
 
 
@@ -98,16 +107,22 @@ class ActivePoints:
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
         self._row = min(build.row, lanes(points))
         rows = max(1, min(ROWS, points // SHARE // self._row // threads.number))
-        whole, part = ((self._row, 1, number) for number in (rows, max(1, rows // PARTS)))
-        self._whole, self._part, self._size = whole, part, math.prod(whole)
-        self._workspaces = [
-            _Workspace(Buffers(FIELDS, self._size, build.dtype), aligned_zeros((min(CHUNK, points),), build.dtype))
-            for _ in range(threads.number)
-        ]
-        self._tables = table_arguments(whole, build)
+        of_part = max(1, rows // PARTS)
+        self._whole, self._part = ((self._row, 1, number) for number in (rows // of_part * of_part, of_part))
+        self._chunk = min(points, max(1, CHUNK * threads.number // build.dtype.itemsize))
+        self._workspaces = [self._workspace(build.dtype) for _ in range(threads.number)]
+        self._tables = table_arguments(self._whole, build)
         self._find = build.stencil(activity, externals)
         self.read = {kind: _accessed(stencil, "READ") for kind, stencil in stencils.items()}
         self.written = {kind: _accessed(stencil, "WRITE") for kind, stencil in stencils.items()}
+
+    def _workspace(self, dtype: np.dtype[Any]) -> _Workspace:
+        size = math.prod(self._whole)
+        packed = {}
+        for kind, stencil in self.stencils.items():
+            names = [name for name in FIELDS if name in stencil.field_info]
+            packed[kind] = _Packed(Buffers(names, size, dtype), np.empty(size, np.intp))
+        return _Workspace(packed, aligned_zeros((self._chunk, 1, 1), dtype))
 
     def run(self, arguments: Mapping[str, Any]) -> None:
         """Advance the fields in place; the arguments are those of the stencils, and may be more."""
@@ -117,42 +132,49 @@ class ActivePoints:
 
     def _take(self, scalars: Mapping[str, Any], state: Mapping[str, NDArray[Any]], layout: Layout) -> None:
         call = _Call({name: layout.flat(state[name]) for name in FIELDS}, layout, scalars)
-        self._threads.share(partial(self._take_chunks, call), range(0, call.memory["tht"].size, CHUNK))
+        self._threads.share(partial(self._take_chunks, call), range(0, call.memory["tht"].size, self._chunk))
 
     def _take_chunks(self, call: _Call, thread: int, chunks: Iterator[int]) -> None:
         workspace = self._workspaces[thread]
-        waiting = dict.fromkeys(self.stencils, np.empty(0, np.intp))
+        for packed in workspace.packed.values():
+            packed.number = 0
+        state = {name: call.memory[name].reshape(-1, 1, 1) for name in (*_STATE, "evap3d")}
         for begin in chunks:
-            kinds = self._kinds(
-                {name: values[begin : begin + CHUNK] for name, values in call.memory.items()}, workspace
-            )
-            for kind in self.stencils:
-                points = np.concatenate([waiting[kind], begin + np.flatnonzero(kinds == KINDS[kind])])
-                full = points.size // self._size * self._size
-                self._advance(kind, points[:full], self._whole, call, workspace)
-                waiting[kind] = points[full:]
-        for kind, points in waiting.items():
-            self._advance(kind, points, self._part, call, workspace)
+            kinds = self._kinds({name: field[begin : begin + self._chunk] for name, field in state.items()}, workspace)
+            for kind, packed in workspace.packed.items():
+                self._pack(kind, begin + np.flatnonzero(kinds == KINDS[kind]), call, packed)
+        for kind, packed in workspace.packed.items():
+            rest = packed.number % math.prod(self._part)
+            if rest:
+                fill = np.full(math.prod(self._part) - rest, packed.points[packed.number - 1])
+                self._pack(kind, fill, call, packed)
+            self._advance(kind, self._part, call, packed)
 
-    def _kinds(self, chunk: Mapping[str, NDArray[Any]], workspace: _Workspace) -> NDArray[np.int8]:
-        kinds = workspace.kinds[: chunk["tht"].size]
-        fields = {name: chunk[name] for name in (*_STATE, "evap3d")} | {"kind": kinds}
-        find = freeze(self._find, dict.fromkeys(fields, (0, 0, 0)), (kinds.size, 1, 1))
-        find(**{name: values.reshape(-1, 1, 1) for name, values in fields.items()})
-        return kinds.astype(np.int8)
+    def _kinds(self, state: dict[str, NDArray[Any]], workspace: _Workspace) -> NDArray[np.int8]:
+        """Give the points of a chunk, fields (point, 1, 1), their kinds."""
+        kinds = workspace.kinds[: len(state["tht"])]
+        freeze(self._find, dict.fromkeys((*state, "kind"), (0, 0, 0)), kinds.shape)(**state, kind=kinds)
+        return kinds[:, 0, 0].astype(np.int8)
 
-    def _advance(self, kind: str, points: NDArray[np.intp], shape: Shape, call: _Call, workspace: _Workspace) -> None:
-        """Advance points of a kind, packed into ``shape``: few shapes, since GridTools keeps temporaries for each."""
-        if not points.size:
-            return
-        size, buffers = math.prod(shape), workspace.buffers
+    def _pack(self, kind: str, points: NDArray[np.intp], call: _Call, packed: _Packed) -> None:
+        """Pack points, and advance those that are packed as soon as the buffers are full."""
+        while points.size:
+            added = points[: packed.points.size - packed.number]
+            packed.buffers.gather(call.memory, self.read[kind], added, packed.number)
+            packed.points[packed.number : packed.number + added.size] = added
+            packed.number += added.size
+            if packed.number == packed.points.size:
+                self._advance(kind, self._whole, call, packed)
+            points = points[added.size :]
+
+    def _advance(self, kind: str, shape: Shape, call: _Call, packed: _Packed) -> None:
+        """Advance all packed points, in ``shape``: few shapes, since GridTools keeps temporaries for each."""
         stencil = freeze(self.stencils[kind], _ORIGIN, shape)
-        fields = buffers.fields(call.layout, shape)
-        for first in range(0, points.size, size):
-            packed = filled(points[first : first + size], size)
-            buffers.gather(call.memory, self.read[kind], packed)
-            stencil(**fields, **self._tables, **call.scalars)
-            buffers.scatter(call.memory, self.written[kind], packed)
+        size = math.prod(shape)
+        for first in range(0, packed.number, size):
+            stencil(**packed.buffers.fields(call.layout, shape, first), **self._tables, **call.scalars)
+            packed.buffers.scatter(call.memory, self.written[kind], packed.points[first : first + size], first)
+        packed.number = 0
 
 
 def _accessed(stencil: Any, access: Literal["READ", "WRITE"]) -> tuple[str, ...]:  # noqa: ANN401

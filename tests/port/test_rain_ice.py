@@ -15,10 +15,11 @@ from tests.port.matrix import VECTORISING
 
 from ice3_gt4py.ice_adjust import IceAdjust
 from ice3_gt4py.microphysics import Microphysics
-from ice3_gt4py.packed import Packed
+from ice3_gt4py.packed import _OF_KINDS, Packed
 from ice3_gt4py.rain_ice import RainIce
 from ice3_gt4py.sedimentation import Sedimentation
 from ice3_gt4py.slabs import Slabs
+from ice3_gt4py.stencils.microphysics import microphysics
 from ice3_gt4py.storages import from_arrays
 from ice3_gt4py.supported import RAIN_ICE as SUPPORTED
 from ice3_gt4py.tendencies import Tendencies
@@ -147,16 +148,15 @@ def test_a_kind_of_points_needs_no_other_processes(
 ) -> None:
     """The stencils of each kind give to the last bit what that of all processes gives, packed or not."""
     build, domain = make_build("numpy"), (12, 10, 30)
-    packed, mixed = RainIce(domain, build), RainIce(domain, build)
-    assert isinstance(packed.organisation, Packed)
+    packed = RainIce(domain, build)
     with monkeypatch.context() as without:
+        without.setattr("ice3_gt4py.packed._OF_KINDS", dict.fromkeys(_OF_KINDS, microphysics))
+        mixed = RainIce(domain, build)
         without.setattr("ice3_gt4py.compilation.Build.packs", False)
         slabs = RainIce(domain, build)
-    assert isinstance(slabs.organisation, Slabs)
+    assert isinstance(packed.organisation, Packed)
     assert isinstance(mixed.organisation, Packed)
-    points = mixed.organisation.points
-    for of_kinds in (points.stencils, points.read, points.written):
-        of_kinds.update(dict.fromkeys(of_kinds, of_kinds["MIXED"]))
+    assert isinstance(slabs.organisation, Slabs)
     before = synthetic_atmosphere(domain, seed=4)
     before["rrs"][:2, :, 5] = -1e-9  # a deficit falls, too
     before["rrs"][0, :, 6:] = 0.0
