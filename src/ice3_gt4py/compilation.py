@@ -172,6 +172,11 @@ class Build:
         return self.loops == "branch-free" and not self.on_device
 
     @property
+    def python_threads(self) -> int:
+        """Python threads that pack points: one if the stencils are Python, too, since these keep its lock."""
+        return self.threads if self.compiler else 1
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """NumPy type of the fields."""
         return np.dtype(self.precision)

@@ -51,7 +51,7 @@ class Packed:
     def __init__(
         self, domain: Shape, build: Build, options: RainIceOptions, externals: Mapping[str, Any], *, fluxes: bool
     ) -> None:
-        threads, build = Threads(build.threads), build.in_calling_thread()
+        threads, build = Threads(build.python_threads), build.in_calling_thread()
         self._falling = Falling(domain, build, options, externals, threads, fluxes=fluxes)
         definitions = _OF_KINDS | _AGAIN if evaluates_again(options) else _OF_KINDS
         stencils = {kind: build.stencil(definition, externals) for kind, definition in definitions.items()}

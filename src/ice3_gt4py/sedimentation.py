@@ -56,7 +56,7 @@ class Sedimentation:
         self._organisation: Falling | Slabs
         self._constants: dict[str, Any] = {}
         if build.packs:
-            threads = Threads(build.threads)
+            threads = Threads(build.python_threads)
             self._organisation = Falling(domain, build.in_calling_thread(), options, constants, threads, fluxes=False)
             return
         self._constants = falling_arguments(domain, build, fluxes=False)

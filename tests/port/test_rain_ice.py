@@ -138,7 +138,8 @@ def test_how_columns_and_points_are_taken_together_does_not_matter(
     if name.startswith("ice3_gt4py.slabs"):
         monkeypatch.setattr("ice3_gt4py.compilation.Build.packs", False)
     monkeypatch.setattr(name, value)
-    _, other = step(replace(make_build("numpy"), row=48, threads=threads))
+    monkeypatch.setattr("ice3_gt4py.compilation.Build.python_threads", threads)
+    _, other = step(replace(make_build("numpy"), row=48))
     for field in (*SPECIES, "ths", "cit", "evap3d", "inprr", "inprs", "fpr_s"):
         np.testing.assert_array_equal(other[field], after[field], err_msg=field)
 
