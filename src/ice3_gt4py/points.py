@@ -33,6 +33,8 @@ SHARE = 48
 """About one of so many points is packed at a time, or a row of them, so that the buffers are small, too."""
 ROWS = 24
 """Most rows of a buffer: enough that a call costs little beside its points."""
+THREAD_ROWS = 16
+"""Most rows of a buffer if there is one for each of several threads."""
 PARTS = 4
 """What is left of the points in the end is computed in parts of the buffers, with so many times fewer rows."""
 _STATE = (
@@ -106,7 +108,8 @@ class ActivePoints:
         self.stencils, self._threads = stencils, threads
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
         self._row = min(build.row, lanes(points))
-        rows = max(1, min(ROWS, points // SHARE // self._row // threads.number))
+        most = ROWS if threads.number == 1 else THREAD_ROWS
+        rows = max(1, min(most, points // SHARE // self._row // threads.number))
         of_part = max(1, rows // PARTS)
         self._whole, self._part = ((self._row, 1, number) for number in (rows // of_part * of_part, of_part))
         self._chunk = min(points, max(1, CHUNK * threads.number // build.dtype.itemsize))
