@@ -4,7 +4,8 @@
 //   dimension ICE3_UNIT_STRIDE (0 is i, 2 is k) a compile-time 1, so that compilers load and store whole vectors, and
 //   checks it at run time: an array of another layout raises an error. Extent 1 along the dimension is allowed.
 // * Stencils let go of Python's lock while they compute, so that Python threads can run them side by side. With
-//   ICE3_CALLING_THREAD, a stencil computes in the thread that calls it; otherwise the threads of OpenMP share it.
+//   ICE3_CALLING_THREAD, a stencil of gt:cpu_ifirst computes in the thread that calls it; otherwise the threads of OpenMP
+//   share it.
 #if defined(ICE3_UNIT_STRIDE) && defined(__cplusplus)
 #include <optional>
 
@@ -40,8 +41,8 @@ namespace gridtools {
 #endif
         template <class...>
         using cpu_ifirst_without_lock = without_lock<cpu_ifirst<threads>>;
-        template <class...>
-        using cpu_kfirst_without_lock = without_lock<cpu_kfirst<threads>>;
+        template <class... Parameters>
+        using cpu_kfirst_without_lock = without_lock<cpu_kfirst<Parameters...>>;
     } // namespace stencil
 } // namespace gridtools
 
