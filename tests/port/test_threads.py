@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.port.matrix import COMPILED, VECTORISING
+from tests.port.matrix import COMPILED
 
 from ice3_gt4py.ice_adjust import IceAdjust
 from ice3_gt4py.storages import from_arrays
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ice3_gt4py.compilation import Build
-
-SLOW = [pytest.mark.compiled, pytest.mark.slow]
 
 
 @given(number=st.integers(1, 4), parts=st.integers(0, 50))
@@ -62,13 +60,8 @@ def test_a_failure_is_raised_when_all_threads_have_ended(failing: int) -> None:
     assert ended.is_set()
 
 
-@pytest.mark.parametrize(
-    "backend",
-    [
-        pytest.param(VECTORISING[0], marks=pytest.mark.compiled),
-        *(pytest.param(name, marks=SLOW) for name in COMPILED if name not in VECTORISING and name.startswith("gt")),
-    ],
-)
+@pytest.mark.compiled
+@pytest.mark.parametrize("backend", [name for name in COMPILED if name.startswith("gt_")])
 def test_other_threads_run_while_a_stencil_computes(make_build: Callable[..., Build], backend: str) -> None:
     build, domain = make_build(backend), (60, 60, 60)
     component = IceAdjust(domain, build)
