@@ -173,7 +173,7 @@ class Build:
 
     @property
     def python_threads(self) -> int:
-        """Python threads that pack points: one if the stencils are Python, too, since these keep its lock."""
+        """Python threads that pack points: one if the stencils are Python, too, since these hold its lock."""
         return self.threads if self.compiler else 1
 
     @property
@@ -186,7 +186,10 @@ class Build:
         return replace(self, cached_only=True)
 
     def in_calling_thread(self) -> Build:
-        """Return the same build, whose stencils compute in the thread that calls them, without those of OpenMP."""
+        """Return the same build, whose stencils of gt:cpu_ifirst compute in the thread that calls them.
+
+        Elsewhere, and without the header ``ice3_bindings.hpp``, the threads of OpenMP share them all the same.
+        """
         return replace(self, compile_args=(*self.compile_args, CALLING_THREAD)) if self.compiler == "cxx" else self
 
     def require_toolchain(self) -> None:

@@ -70,7 +70,7 @@ class Falling:
     externals
         Externals of the stencil.
     threads
-        Each takes neighbouring columns after others.
+        Each takes one block of neighbouring columns after another.
     fluxes
         Whether those through the bottom of every layer are written, too.
     """

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from ice3_probe.contract import Shape
 
 CHUNK = 2**17
-"""Bytes of a field that a thread looks through at a time, for each thread: then it packs what it has just read."""
+"""Bytes of a field that a thread looks through before it packs what it found; twice as many with several threads."""
+LEAST_CHUNKS = 4
+"""Chunks for each of several threads, so that all have work; they are then smaller."""
 SHARE = 48
 """About one of so many points is packed at a time, or a row of them, so that the buffers are small, too."""
 ROWS = 24
@@ -112,7 +114,9 @@ class ActivePoints:
         rows = max(1, min(most, points // SHARE // self._row // threads.number))
         of_part = max(1, rows // PARTS)
         self._whole, self._part = ((self._row, 1, number) for number in (rows // of_part * of_part, of_part))
-        self._chunk = min(points, max(1, CHUNK * threads.number // build.dtype.itemsize))
+        self._chunk = max(1, min(points, CHUNK // build.dtype.itemsize))
+        if threads.number > 1:
+            self._chunk = min(2 * self._chunk, -(-points // (LEAST_CHUNKS * threads.number)))
         self._workspaces = [self._workspace(build.dtype) for _ in range(threads.number)]
         self._tables = table_arguments(self._whole, build)
         self._find = build.stencil(activity, externals)

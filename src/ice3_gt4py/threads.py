@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Threads:
         self._others = ThreadPoolExecutor(number - 1) if number > 1 else None
 
     def share(self, work: Callable[[int, Iterator[Part]], object], parts: Iterable[Part]) -> None:
-        """Call ``work`` in every thread, and return when all have ended.
+        """Call ``work`` in every thread, and return when all have ended; if one fails, the others take no more parts.
 
         Parameters
         ----------
@@ -39,9 +40,18 @@ class Threads:
         if self._others is None:
             work(0, remaining)
             return
-        running = [self._others.submit(work, number, remaining) for number in range(1, self.number)]
+
+        def run(number: int) -> None:
+            try:
+                work(number, remaining)
+            except BaseException:
+                deque(remaining, maxlen=0)  # the others end after the parts that they have
+                raise
+
+        running: list[Future[None]] = []
         try:
-            work(0, remaining)
+            running.extend(self._others.submit(run, number) for number in range(1, self.number))
+            run(0)
         finally:
             wait(running)
         for other in running:
