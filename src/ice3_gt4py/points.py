@@ -114,9 +114,10 @@ class ActivePoints:
         rows = max(1, min(most, points // SHARE // self._row // threads.number))
         of_part = max(1, rows // PARTS)
         self._whole, self._part = ((self._row, 1, number) for number in (rows // of_part * of_part, of_part))
-        self._chunk = max(1, min(points, CHUNK // build.dtype.itemsize))
+        chunk = CHUNK // build.dtype.itemsize
         if threads.number > 1:
-            self._chunk = min(2 * self._chunk, -(-points // (LEAST_CHUNKS * threads.number)))
+            chunk = min(2 * chunk, points // (LEAST_CHUNKS * threads.number))
+        self._chunk = max(1, min(chunk, points))
         self._workspaces = [self._workspace(build.dtype) for _ in range(threads.number)]
         self._tables = table_arguments(self._whole, build)
         self._find = build.stencil(activity, externals)
@@ -151,10 +152,9 @@ class ActivePoints:
             for kind, packed in workspace.packed.items():
                 self._pack(kind, begin + np.flatnonzero(kinds == KINDS[kind]), call, packed)
         for kind, packed in workspace.packed.items():
-            rest = packed.number % math.prod(self._part)
-            if rest:
-                fill = np.full(math.prod(self._part) - rest, packed.points[packed.number - 1])
-                self._pack(kind, fill, call, packed)
+            missing = -packed.number % math.prod(self._part)
+            last = packed.points[: packed.number][-1:]
+            self._pack(kind, np.repeat(last, missing), call, packed)
             self._advance(kind, self._part, call, packed)
 
     def _kinds(self, state: dict[str, NDArray[Any]], workspace: _Workspace) -> NDArray[np.int8]:

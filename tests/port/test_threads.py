@@ -1,9 +1,10 @@
-"""Threads that share the work of a call, and the lock that stencils let go of for it."""
+"""Threads that share the work of a call, and the lock that stencils release for it."""
 
 from __future__ import annotations
 
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,6 +61,23 @@ def test_a_failure_is_raised_when_all_threads_have_ended(failing: int) -> None:
     assert ended.is_set()
 
 
+def test_after_a_failure_the_others_take_no_more_parts() -> None:
+    failing, taken = threading.Event(), []
+
+    def work(thread: int, parts: Iterator[int]) -> None:
+        if thread == 1:
+            failing.set()
+            raise ValueError("a bad point")
+        assert failing.wait(60)
+        for part in parts:
+            taken.append(part)
+            time.sleep(0.001)
+
+    with pytest.raises(ValueError, match="a bad point"):
+        Threads(2).share(work, range(10_000))
+    assert len(taken) < 10_000
+
+
 @pytest.mark.compiled
 @pytest.mark.parametrize("backend", [name for name in COMPILED if name.startswith("gt_")])
 def test_other_threads_run_while_a_stencil_computes(make_build: Callable[..., Build], backend: str) -> None:
@@ -67,7 +85,7 @@ def test_other_threads_run_while_a_stencil_computes(make_build: Callable[..., Bu
     component = IceAdjust(domain, build)
     state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1000.0)  # no thread is made to let go of the lock
+    sys.setswitchinterval(1000.0)  # no thread is made to release the lock
     try:
         # The other thread may wake too late, but not every time.
         assert any(_another_thread_runs(lambda: component(state, 50.0)) for _ in range(50))
