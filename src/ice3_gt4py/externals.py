@@ -110,7 +110,7 @@ def slope_externals(parameters: Parameters) -> dict[str, float]:
 
 def fall_externals(parameters: Parameters) -> dict[str, float]:
     """Fall speeds of rain, snow, graupel and droplets, for logarithms of contents in units of ``CONTENT``."""
-    found = {"LN_CONTENT": log(CONTENT), "OVER_NUMBER": 1.0 / NUMBER}
+    found = {"LN_CONTENT": log(CONTENT), "OVER_NUMBER": 1.0 / NUMBER, "SMALLEST_I": 1.0e-7}
     for species in "RSG":
         exponent = getattr(parameters, f"EXSED{species}") - 1.0
         found[f"FALL_EX_{species}"] = exponent

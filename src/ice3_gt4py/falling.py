@@ -139,20 +139,18 @@ class Falling:
 
     def _holds(self, memory: Mapping[str, NDArray[Any]], timestep: float) -> NDArray[np.bool_]:
         """Return where something falls; what is missing falls, too, as in the reference."""
-        size = memory["rrs"].size
-        holds = np.zeros(size, dtype=bool)
-        limits = {name: self._scalar(_MARGIN * SMALLEST[name[1]] / timestep) for name in self._falls}
+        # As unsigned integers, negative numbers are larger than all others, whose order is kept: one comparison does.
+        bits = {name: memory[name].view(f"u{memory[name].itemsize}") for name in self._falls}
+        limits = {name: self._scalar(_MARGIN * SMALLEST[name[1]] / timestep).view(bits[name].dtype) for name in bits}
+        holds = np.zeros(memory["rrs"].size, dtype=bool)
 
         def look(thread: int, chunks: Iterator[int]) -> None:  # noqa: ARG001 (it needs no memory of its own)
             for begin in chunks:
                 part = slice(begin, begin + CHUNK)
                 for name, limit in limits.items():
-                    source = memory[name][part]
-                    holds[part] |= source > limit
-                    if source.min() < 0.0:
-                        holds[part] |= source < 0.0
+                    holds[part] |= bits[name][part] > limit
 
-        self._threads.share(look, range(0, size, CHUNK))
+        self._threads.share(look, range(0, holds.size, CHUNK))
         return holds
 
     def _pack(self, columns: NDArray[np.intp], call: _Call, workspace: _Workspace) -> None:

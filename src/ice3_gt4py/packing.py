@@ -39,7 +39,7 @@ class Layout:
     """
 
     def __init__(self, domain: Shape, order: tuple[int, ...]) -> None:
-        self._order = order
+        self.order = order
         self._back = tuple(order.index(axis) for axis in range(3))
         self._horizontal = tuple(axis for axis in order if axis != 2)
         self._number, self._levels = domain[0] * domain[1], domain[2]
@@ -56,11 +56,11 @@ class Layout:
 
     def flat(self, field: NDArray[Any]) -> NDArray[Any]:
         """Return the memory of a field, one-dimensional; nothing is copied."""
-        return field.transpose(self._order).reshape(-1)
+        return field.transpose(self.order).reshape(-1)
 
     def shaped(self, memory: NDArray[Any], shape: Shape) -> NDArray[Any]:
         """Return the beginning of ``memory`` as a field that lies as the others; nothing is copied."""
-        ordered = memory[: math.prod(shape)].reshape([shape[axis] for axis in self._order])
+        ordered = memory[: math.prod(shape)].reshape([shape[axis] for axis in self.order])
         return ordered.transpose(self._back)
 
     def row(self, memory: NDArray[Any]) -> NDArray[Any]:
@@ -79,7 +79,7 @@ class Layout:
     def columns(self, numbers: Points, first: int) -> Points:
         """Return where the points of columns of ``row`` lie, from level ``first`` on, in the order of ``shaped``."""
         points = (numbers * self._steps[0])[:, None, None] + self._steps[1] * np.arange(first, self._levels)
-        return points.transpose(self._order).reshape(-1)
+        return points.transpose(self.order).reshape(-1)
 
 
 class Buffers:

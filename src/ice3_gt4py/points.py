@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -70,6 +70,14 @@ class _Packed:
     buffers: Buffers
     points: NDArray[np.intp]
     number: int = 0
+    _fields: dict[tuple[Any, ...], dict[str, NDArray[Any]]] = field(default_factory=dict)
+
+    def fields(self, layout: Layout, shape: Shape, first: int) -> dict[str, NDArray[Any]]:
+        """Return the buffers from place ``first`` on as fields of that shape: each made once, since views take time."""
+        key = (layout.order, shape, first)
+        if key not in self._fields:
+            self._fields[key] = self.buffers.fields(layout, shape, first)
+        return self._fields[key]
 
 
 @dataclass(frozen=True)
@@ -179,7 +187,7 @@ class ActivePoints:
         stencil = freeze(self.stencils[kind], _ORIGIN, shape)
         size = math.prod(shape)
         for first in range(0, packed.number, size):
-            stencil(**packed.buffers.fields(call.layout, shape, first), **self._tables, **call.scalars)
+            stencil(**packed.fields(call.layout, shape, first), **self._tables, **call.scalars)
             packed.buffers.scatter(call.memory, self.written[kind], packed.points[first : first + size], first)
         packed.number = 0
 

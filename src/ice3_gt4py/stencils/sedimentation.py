@@ -13,138 +13,91 @@ from ice3_gt4py.stencils.presence import above, log_content
 
 
 @gtscript.function
-def fallen(source, flux, speed, slowness, smallest_arrival, tstep, over_tstep, rhodref, dzz, over_layer):
+def logarithms(source, flux, smallest, tstep, over_layer):
+    """Logarithms of the content of a layer and of what arrives in it; of something harmless below ``smallest``."""
+    content = source * tstep
+    arrival = flux * tstep * over_layer
+    return log_content(content, above(content, smallest)), log_content(arrival, above(arrival, smallest))
+
+
+@gtscript.function
+def power_law(ln_content, ln_arrival, coefficient, exponent, ln_rho):
+    """Fall speed of the content of a layer (m s-1) and inverse fall speed of what arrives: rain, snow or graupel."""
+    density = (exponent - 0.4) * ln_rho
+    speed = coefficient * exp(exponent * ln_content + density)
+    slowness = exp(-exponent * ln_arrival - density) / coefficient
+    return speed, slowness
+
+
+@gtscript.function
+def ice_law(ln_content, ln_rho):
+    """Logarithm of the fall speed of cloud ice over the coefficient (McFarquhar & Heymsfield 1997).
+
+    The law of the speed is that of Heymsfield & Donner 1990.
+    """
+    from __externals__ import EXCSEDI, LN_CONTENT
+
+    size = max(5.0e4, -1.5319e5 - 2.1454e4 * LN_CONTENT - 2.1454e4 * (ln_rho + ln_content))
+    return EXCSEDI * log(size) - 0.4 * ln_rho
+
+
+@gtscript.function
+def mean_droplet(sea, town):
+    """Logarithm of the number of droplets times their constant of mass, radius and constant of fall speed."""
+    from __externals__ import (
+        CC,
+        CONC_LAND,
+        CONC_SEA,
+        CONC_URBAN,
+        FSEDC_LAND,
+        FSEDC_SEA,
+        LBC_LAND,
+        LBC_SEA,
+        OVER_NUMBER,
+        RADIUS_LAND,
+        RADIUS_SEA,
+    )
+
+    number = (1.0 - town) * (sea * CONC_SEA + (1.0 - sea) * CONC_LAND) + town * CONC_URBAN
+    radius = max(1.0, 0.5 * ((1.0 - sea) * RADIUS_LAND + sea * RADIUS_SEA))
+    mass = max(min(LBC_LAND, LBC_SEA), sea * LBC_SEA + (1.0 - sea) * LBC_LAND)
+    factor = max(min(FSEDC_LAND, FSEDC_SEA), sea * FSEDC_SEA + (1.0 - sea) * FSEDC_LAND)
+    return log(OVER_NUMBER * number * mass), radius, CC * factor
+
+
+@gtscript.function
+def stokes_law(ln_content, ln_arrival, ln_mass, radius, factor, th, pabs, ln_rho):
+    """Fall speed of the content of a layer (m s-1) and inverse fall speed of what arrives: droplets, with slip."""
+    from __externals__ import FALL_SIZE_C, LBEXC
+
+    free_path = 6.6e-8 * (101325.0 / pabs) * (th / 293.15)
+    slip = 1.26 * free_path / radius
+    coefficient = factor * exp(-0.4 * ln_rho)
+    size = FALL_SIZE_C * exp(LBEXC * (ln_content - (ln_mass - ln_rho)))
+    arriving = FALL_SIZE_C * exp(LBEXC * (ln_arrival - (ln_mass - ln_rho)))
+    return coefficient * size * (size + slip), 1.0 / (coefficient * arriving * (arriving + slip))
+
+
+@gtscript.function
+def fallen(source, flux, speed, slowness, smallest, tstep, over_tstep, rhodref, dzz, over_layer):
     """Flux through the bottom of a layer (kg m-2 s-1) and the source after it.
 
     Parameters
     ----------
     speed, slowness
         Fall speed of the content of the layer, inverse fall speed of what arrives in it.
+    smallest
+        Less does not fall.
     over_layer
         1 / (rhodref dzz).
     """
     content = source * tstep
     arrival = flux * tstep * over_layer
     crossing = max(0.0, 1.0 - dzz * over_tstep * slowness) * flux
+    speed = speed if content > smallest else 0.0
     leaving = min(rhodref * dzz * source, speed * rhodref * content)
-    out = leaving + above(arrival, smallest_arrival) * crossing
+    out = leaving + above(arrival, smallest) * crossing
     return out, source + (flux - out) * over_layer
-
-
-@gtscript.function
-def power_law(source, flux, coefficient, exponent, smallest, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer):
-    """Sedimentation of rain, snow or graupel: flux out of the layer and new source."""
-    content = source * tstep
-    arrival = flux * tstep * over_layer
-    density = (exponent - 0.4) * ln_rho
-    speed = coefficient * exp(exponent * log_content(content, above(content, smallest)) + density)
-    slowness = exp(-exponent * log_content(arrival, above(arrival, smallest)) - density) / coefficient
-    out, source = fallen(
-        source,
-        flux,
-        speed if content > smallest else 0.0,
-        slowness,
-        smallest,
-        tstep,
-        over_tstep,
-        rhodref,
-        dzz,
-        over_layer,
-    )
-    return out, source
-
-
-@gtscript.function
-def ice_speed(content, ln_rho):
-    """Fall speed of cloud ice over the coefficient (Heymsfield & Donner 1990, McFarquhar & Heymsfield 1997)."""
-    from __externals__ import EXCSEDI, LN_CONTENT
-
-    size = max(
-        5.0e4, -1.5319e5 - 2.1454e4 * LN_CONTENT - 2.1454e4 * (ln_rho + log_content(content, above(content, 1.0e-7)))
-    )
-    return EXCSEDI * log(size) - 0.4 * ln_rho
-
-
-@gtscript.function
-def settled_ice(source, flux, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer):
-    """Sedimentation of cloud ice: flux out of the layer and new source."""
-    from __externals__ import FSEDI
-
-    content = source * tstep
-    arrival = flux * tstep * over_layer
-    speed = FSEDI * exp(ice_speed(content, ln_rho))
-    slowness = exp(-ice_speed(arrival, ln_rho)) / FSEDI
-    out, source = fallen(
-        source, flux, speed if content > 1.0e-7 else 0.0, slowness, 1.0e-7, tstep, over_tstep, rhodref, dzz, over_layer
-    )
-    return out, source
-
-
-@gtscript.function
-def settled_droplets(source, flux, sea, town, th, pabs, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer):
-    """Sedimentation of cloud droplets (Stokes law with slip correction): flux out of the layer and new source."""
-    from __externals__ import (
-        CC,
-        CONC_LAND,
-        CONC_SEA,
-        CONC_URBAN,
-        FALL_SIZE_C,
-        FSEDC_LAND,
-        FSEDC_SEA,
-        LBC_LAND,
-        LBC_SEA,
-        LBEXC,
-        OVER_NUMBER,
-        RADIUS_LAND,
-        RADIUS_SEA,
-        RTMIN_C,
-    )  # fmt: skip
-
-    number = (1.0 - town) * (sea * CONC_SEA + (1.0 - sea) * CONC_LAND) + town * CONC_URBAN
-    radius = max(1.0, 0.5 * ((1.0 - sea) * RADIUS_LAND + sea * RADIUS_SEA))
-    mass = max(min(LBC_LAND, LBC_SEA), sea * LBC_SEA + (1.0 - sea) * LBC_LAND)
-    factor = max(min(FSEDC_LAND, FSEDC_SEA), sea * FSEDC_SEA + (1.0 - sea) * FSEDC_LAND)
-    free_path = 6.6e-8 * (101325.0 / pabs) * (th / 293.15)
-    slip = 1.26 * free_path / radius
-    coefficient = CC * factor * exp(-0.4 * ln_rho)
-    ln_mass = log(OVER_NUMBER * number * mass) - ln_rho
-    content = source * tstep
-    arrival = flux * tstep * over_layer
-    size = FALL_SIZE_C * exp(LBEXC * (log_content(content, above(content, RTMIN_C)) - ln_mass))
-    speed = coefficient * size * (size + slip)
-    size = FALL_SIZE_C * exp(LBEXC * (log_content(arrival, above(arrival, RTMIN_C)) - ln_mass))
-    slowness = 1.0 / (coefficient * size * (size + slip))
-    out, source = fallen(
-        source,
-        flux,
-        speed if content > RTMIN_C else 0.0,
-        slowness,
-        RTMIN_C,
-        tstep,
-        over_tstep,
-        rhodref,
-        dzz,
-        over_layer,
-    )
-    return out, source
-
-
-@gtscript.function
-def settled(rrs, ris, rss, rgs, flux_r, flux_i, flux_s, flux_g, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer):
-    """Sedimentation of rain, cloud ice, snow and graupel: for each the flux out of the layer and the new source."""
-    from __externals__ import FALL_EX_G, FALL_EX_R, FALL_EX_S, FALL_G, FALL_R, FALL_S, RTMIN_G, RTMIN_R, RTMIN_S
-
-    out_r, new_r = power_law(
-        rrs, flux_r, FALL_R, FALL_EX_R, RTMIN_R, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-    )
-    out_i, new_i = settled_ice(ris, flux_i, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer)
-    out_s, new_s = power_law(
-        rss, flux_s, FALL_S, FALL_EX_S, RTMIN_S, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-    )
-    out_g, new_g = power_law(
-        rgs, flux_g, FALL_G, FALL_EX_G, RTMIN_G, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-    )
-    return out_r, new_r, out_i, new_i, out_s, new_s, out_g, new_g
 
 
 def sedimentation(
@@ -173,7 +126,23 @@ def sedimentation(
     over_tstep: "float",
 ):
     """Sedimentation of all species in one sweep."""
-    from __externals__ import DROPLETS, FLUXES, OVER_RHOLW
+    from __externals__ import (
+        DROPLETS,
+        FALL_EX_G,
+        FALL_EX_R,
+        FALL_EX_S,
+        FALL_G,
+        FALL_R,
+        FALL_S,
+        FLUXES,
+        FSEDI,
+        OVER_RHOLW,
+        RTMIN_C,
+        RTMIN_G,
+        RTMIN_R,
+        RTMIN_S,
+        SMALLEST_I,
+    )
 
     # The surface rates carry the fluxes through the bottom of the layer above, in kg m-2 s-1, until the ground.
     with computation(FORWARD), interval(0, 1):
@@ -185,16 +154,32 @@ def sedimentation(
 
     with computation(FORWARD), interval(...):
         over_layer = 1.0 / (rhodref * dzz)
+        # All logarithms come first, then all exponentials: processors overlap calls that do not wait for each other.
         ln_rho = log(rhodref)
+        ln_content_i, ln_arrival_i = logarithms(ris, flux_i, SMALLEST_I, tstep, over_layer)
+        ln_content_r, ln_arrival_r = logarithms(rrs, inprr, RTMIN_R, tstep, over_layer)
+        ln_content_s, ln_arrival_s = logarithms(rss, inprs, RTMIN_S, tstep, over_layer)
+        ln_content_g, ln_arrival_g = logarithms(rgs, inprg, RTMIN_G, tstep, over_layer)
         if __INLINED(DROPLETS):
-            out_c, new_c = settled_droplets(
-                rcs, inprc, sea, town, tht, pabs, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-            )
+            ln_content_c, ln_arrival_c = logarithms(rcs, inprc, RTMIN_C, tstep, over_layer)
+            ln_mass, radius, factor = mean_droplet(sea, town)
+        ln_speed_i = ice_law(ln_content_i, ln_rho)
+        ln_speed_arrival_i = ice_law(ln_arrival_i, ln_rho)
+        if __INLINED(DROPLETS):
+            speed_c, slowness_c = stokes_law(ln_content_c, ln_arrival_c, ln_mass, radius, factor, tht, pabs, ln_rho)
+        speed_r, slowness_r = power_law(ln_content_r, ln_arrival_r, FALL_R, FALL_EX_R, ln_rho)
+        speed_s, slowness_s = power_law(ln_content_s, ln_arrival_s, FALL_S, FALL_EX_S, ln_rho)
+        speed_g, slowness_g = power_law(ln_content_g, ln_arrival_g, FALL_G, FALL_EX_G, ln_rho)
+        speed_i = FSEDI * exp(ln_speed_i)
+        slowness_i = exp(-ln_speed_arrival_i) / FSEDI
+        out_r, new_r = fallen(rrs, inprr, speed_r, slowness_r, RTMIN_R, tstep, over_tstep, rhodref, dzz, over_layer)
+        out_i, new_i = fallen(ris, flux_i, speed_i, slowness_i, SMALLEST_I, tstep, over_tstep, rhodref, dzz, over_layer)
+        out_s, new_s = fallen(rss, inprs, speed_s, slowness_s, RTMIN_S, tstep, over_tstep, rhodref, dzz, over_layer)
+        out_g, new_g = fallen(rgs, inprg, speed_g, slowness_g, RTMIN_G, tstep, over_tstep, rhodref, dzz, over_layer)
+        if __INLINED(DROPLETS):
+            out_c, new_c = fallen(rcs, inprc, speed_c, slowness_c, RTMIN_C, tstep, over_tstep, rhodref, dzz, over_layer)
             inprc = out_c
             rcs = new_c
-        out_r, new_r, out_i, new_i, out_s, new_s, out_g, new_g = settled(
-            rrs, ris, rss, rgs, inprr, flux_i, inprs, inprg, tstep, over_tstep, rhodref, ln_rho, dzz, over_layer
-        )
         inprr = out_r
         flux_i = out_i
         inprs = out_s
