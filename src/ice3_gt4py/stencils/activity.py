@@ -3,7 +3,7 @@
 from gt4py.cartesian.gtscript import PARALLEL, Field, computation, interval
 
 from ice3_gt4py.stencils.presence import above, hydrometeors
-from ice3_gt4py.stencils.thermodynamics import pressure_over_ice
+from ice3_gt4py.stencils.thermodynamics import least_pressure_over_ice
 
 
 def activity(
@@ -43,7 +43,7 @@ def activity(
 
     with computation(PARALLEL), interval(...):
         t = tht * exn
-        ei = pressure_over_ice(t)
+        ei = least_pressure_over_ice(t)
         nucleating = above(TT - 1.0, t) * above(rvt * (pabs - ei), 0.999 * EPSILO * ei)
         lacking = max(max(above(RTMIN_V, rvs), above(0.0, rcs)), max(above(0.0, rrs), above(0.0, ris)))
         lacking = max(lacking, max(above(0.0, rss), above(0.0, rgs)))

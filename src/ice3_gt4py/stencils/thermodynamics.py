@@ -3,6 +3,8 @@
 Temperatures in K, pressures in Pa, mixing ratios in kg per kg of dry air, heats in J kg-1.
 """
 
+import math
+
 from gt4py.cartesian import gtscript
 from gt4py.cartesian.gtscript import exp, log
 
@@ -13,7 +15,8 @@ def thermodynamic_externals(precision: str) -> dict[str, float | bool]:
     """Externals that the functions of this module need; CENTRED selects the form that float32 needs."""
     names = ("CPD", "CPV", "CL", "CI", "TT", "LVTT", "LSTT", "ESTT")
     names += ("ALPW", "BETAW", "GAMW", "ALPI", "BETAI", "GAMI")
-    return {name: getattr(constants, name) for name in names} | {"CENTRED": precision == "float32"}
+    tangent = {"TANGENT": 233.15, "LN_TANGENT": math.log(233.15 / constants.TT)}
+    return {name: getattr(constants, name) for name in names} | tangent | {"CENTRED": precision == "float32"}
 
 
 @gtscript.function
@@ -96,6 +99,18 @@ def pressure_over_ice(t):
     else:
         e = saturation_pressure_over_ice(t)
     return e
+
+
+@gtscript.function
+def least_pressure_over_ice(t):
+    """A little less than the saturation vapour pressure over ice: by 1 % at most between 195 and 275 K.
+
+    Its logarithm of temperature is replaced by the tangent at 233.15 K, which lies above it.
+    """
+    from __externals__ import BETAI, ESTT, GAMI, LN_TANGENT, TANGENT, TT
+
+    ln_t = LN_TANGENT + (t - TANGENT) / TANGENT
+    return ESTT * exp(BETAI * ((t - TT) / (t * TT)) - GAMI * ln_t)
 
 
 @gtscript.function
