@@ -13,12 +13,16 @@ from hypothesis import strategies as st
 from tests.port.invariants import SPECIES, Fields, assert_invariants
 from tests.port.matrix import VECTORISING
 
+from ice3_gt4py import constants
+from ice3_gt4py.externals import KINDS, externals
 from ice3_gt4py.ice_adjust import IceAdjust
 from ice3_gt4py.microphysics import Microphysics
 from ice3_gt4py.packed import _OF_KINDS, Packed
+from ice3_gt4py.parameters import SMALLEST
 from ice3_gt4py.rain_ice import RainIce
 from ice3_gt4py.sedimentation import Sedimentation
 from ice3_gt4py.slabs import Slabs
+from ice3_gt4py.stencils.activity import activity
 from ice3_gt4py.stencils.microphysics import microphysics
 from ice3_gt4py.storages import from_arrays
 from ice3_gt4py.supported import RAIN_ICE as SUPPORTED
@@ -142,6 +146,51 @@ def test_how_columns_and_points_are_taken_together_does_not_matter(
     _, other = step(replace(make_build("numpy"), row=48))
     for field in (*SPECIES, "ths", "cit", "evap3d", "inprr", "inprs", "fpr_s"):
         np.testing.assert_array_equal(other[field], after[field], err_msg=field)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("droplets", [True, False])
+def test_columns_in_which_something_falls_are_found(
+    make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch, precision: str, droplets: bool
+) -> None:
+    """The least content that falls does, and so does the least deficit; others fall in no column."""
+    build, domain, options = make_build("numpy", precision), (64, 1, 8), RainIceOptions(LSEDIC=droplets)
+    before = synthetic_atmosphere(domain, precision=precision)
+    tiny = float(np.finfo(precision).tiny)
+    for column, name in enumerate(("rcs", "rrs", "ris", "rss", "rgs")):
+        before[name] = np.zeros(domain, precision)
+        before[name][1 + column, 0, 2] = -tiny
+        before[name][11 + column, 0, 3] = 1.1 * SMALLEST[name[1]] / TIMESTEP
+        before[name][21 + column, 0, 4] = -0.0
+    component = Sedimentation(domain, build, options)
+    with monkeypatch.context() as without:
+        without.setattr("ice3_gt4py.compilation.Build.packs", False)
+        everywhere = Sedimentation(domain, build, options)
+    states = [from_arrays(component.fields, before, domain, build) for _ in range(2)]
+    component(states[0], TIMESTEP)
+    everywhere(states[1], TIMESTEP)
+    for field in component.fields:
+        np.testing.assert_array_equal(states[0][field.name], states[1][field.name], err_msg=field.name)
+    for column, name in enumerate(("rcs", "rrs", "ris", "rss", "rgs")):
+        assert (states[0][name][1 + column, 0, 2] == 0.0) == (name != "rcs" or droplets)
+
+
+@pytest.mark.parametrize(("precision", "excess"), [("float64", 1e-10), ("float32", 1e-4)])
+def test_clear_air_is_computed_from_saturation_on(
+    make_build: Callable[..., Build], precision: str, excess: float
+) -> None:
+    """Where ice could nucleate, no point is missed, and none with 1.5 % less vapour is taken in vain."""
+    build, t = make_build("numpy", precision), np.linspace(160.0, 272.0, 2001)
+    stencil = build.stencil(activity, externals(RainIceOptions(), build))
+    least = np.exp(constants.ALPI - constants.BETAI / t - constants.GAMI * np.log(t))
+    vapour = constants.RD / constants.RV * least / (5e4 - least)
+    fields = {name: np.zeros((t.size, 1, 1), precision) for name in stencil.field_info}
+    fields |= {"exn": np.ones_like(fields["exn"]), "pabs": np.full_like(fields["pabs"], 5e4)}
+    fields["tht"][:, 0, 0] = t
+    for factor, kind, where in ((1.0 + excess, KINDS["CLEAR"], t > 0.0), (0.985, KINDS["IDLE"], t > 195.0)):
+        fields["rvt"][:, 0, 0] = fields["rvs"][:, 0, 0] = factor * vapour
+        stencil(**fields)
+        np.testing.assert_array_equal(fields["kind"][where], kind)
 
 
 def test_a_kind_of_points_needs_no_other_processes(
