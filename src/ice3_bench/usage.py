@@ -33,7 +33,7 @@ def bench_parser(
     parser.add_argument(
         "--resume", action="store_true", help="leave out cells that have a report of this commit and configuration"
     )
-    parser.add_argument("--threads", type=int, default=threads, help="OpenMP threads (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=threads, help="threads that compute (default: %(default)s)")
     parser.add_argument("--device", type=int, help="which GPU, in nvidia-smi's order")
     parser.add_argument("--profile", choices=("production", "strict"), default="production", help="compiler flags")
     parser.add_argument(

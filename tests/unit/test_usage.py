@@ -71,7 +71,7 @@ def nox(folder: Path, *words: str, backend: str = "jax") -> subprocess.Completed
 @pytest.mark.parametrize(
     ("session", "told"),
     [
-        ("bench-jax-float64", "OpenMP threads (default: 3)"),
+        ("bench-jax-float64", "threads that compute (default: 3)"),
         ("bencher", "check: Check the connection to Bencher"),
         ("port", "--backend"),
     ],
