@@ -11,7 +11,7 @@ import numpy as np
 from ice3_gt4py import constants
 from ice3_gt4py.autoconversion import ice_threshold_law
 from ice3_gt4py.lookup import joined_tables
-from ice3_gt4py.parameters import GRAUPEL, SMALLEST, Parameters
+from ice3_gt4py.parameters import FALLING, GRAUPEL, SMALLEST, Parameters
 from ice3_gt4py.rounding import rounding_externals
 from ice3_gt4py.stencils.thermodynamics import thermodynamic_externals
 from ice3_gt4py.tables import lookup_externals
@@ -109,8 +109,8 @@ def slope_externals(parameters: Parameters) -> dict[str, float]:
 
 
 def fall_externals(parameters: Parameters) -> dict[str, float]:
-    """Fall speeds of rain, snow, graupel and droplets, for logarithms of contents in units of ``CONTENT``."""
-    found = {"LN_CONTENT": log(CONTENT), "OVER_NUMBER": 1.0 / NUMBER, "SMALLEST_I": 1.0e-7}
+    """Fall speeds, for logarithms of contents in units of ``CONTENT``, and from which content on cloud ice falls."""
+    found = {"LN_CONTENT": log(CONTENT), "OVER_NUMBER": 1.0 / NUMBER, "FALLING_I": FALLING["i"]}
     for species in "RSG":
         exponent = getattr(parameters, f"EXSED{species}") - 1.0
         found[f"FALL_EX_{species}"] = exponent

@@ -10,7 +10,7 @@ import numpy as np
 
 from ice3_gt4py.compilation import freeze
 from ice3_gt4py.packing import Buffers, filled, lanes, with_layout
-from ice3_gt4py.parameters import SMALLEST
+from ice3_gt4py.parameters import FALLING
 from ice3_gt4py.stencils.sedimentation import sedimentation
 
 if TYPE_CHECKING:
@@ -139,9 +139,10 @@ class Falling:
 
     def _holds(self, memory: Mapping[str, NDArray[Any]], timestep: float) -> NDArray[np.bool_]:
         """Return where something falls; what is missing falls, too, as in the reference."""
-        # As unsigned integers, negative numbers are larger than all others, whose order is kept: one comparison does.
+        # Read as unsigned integers, positive numbers keep their order, and negative ones, -0.0 and NaN exceed them all:
+        # one comparison is enough.
         bits = {name: memory[name].view(f"u{memory[name].itemsize}") for name in self._falls}
-        limits = {name: self._scalar(_MARGIN * SMALLEST[name[1]] / timestep).view(bits[name].dtype) for name in bits}
+        limits = {name: self._scalar(_MARGIN * FALLING[name[1]] / timestep).view(bits[name].dtype) for name in bits}
         holds = np.zeros(memory["rrs"].size, dtype=bool)
 
         def look(thread: int, chunks: Iterator[int]) -> None:  # noqa: ARG001 (it needs no memory of its own)

@@ -62,6 +62,8 @@ GRAUPEL = Species(a=19.6, b=2.8, c=124.0, d=0.66, number=5.0e5, x=-0.5, f0=0.86,
 
 SMALLEST = {"v": 1e-20, "c": 1e-20, "r": 1e-20, "i": 1e-20, "s": 1e-15, "g": 1e-15}
 """Mixing ratio above which a species counts as present, kg kg-1 (PHYEX: XRTMIN)."""
+FALLING = SMALLEST | {"i": 1e-7}
+"""Mixing ratio above which a species falls, kg kg-1 (PHYEX: ICE4_SEDIMENTATION_STAT)."""
 
 
 def _surface_density() -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -70,14 +71,14 @@ class _Packed:
     buffers: Buffers
     points: NDArray[np.intp]
     number: int = 0
-    _fields: dict[tuple[Any, ...], dict[str, NDArray[Any]]] = field(default_factory=dict)
+    _views: dict[tuple[Any, ...], dict[str, NDArray[Any]]] = dataclasses.field(init=False, default_factory=dict)
 
     def fields(self, layout: Layout, shape: Shape, first: int) -> dict[str, NDArray[Any]]:
-        """Return the buffers from place ``first`` on as fields of that shape: each made once, since views take time."""
+        """Return the buffers from place ``first`` on as fields of that shape; they are kept for later calls."""
         key = (layout.order, shape, first)
-        if key not in self._fields:
-            self._fields[key] = self.buffers.fields(layout, shape, first)
-        return self._fields[key]
+        if key not in self._views:
+            self._views[key] = self.buffers.fields(layout, shape, first)
+        return self._views[key]
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,9 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
         help="name of a benchmark, as the tables give it; or a part of one in the first compiled CPU cell",
     )
     parser.add_argument("--budget", type=positive, default=75.0, help="seconds for each comparison")
-    parser.add_argument("--threads", type=whole(1, 4096), help="threads that compute (default: those of pyproject.toml)")
+    parser.add_argument(
+        "--threads", type=whole(1, 4096), help="threads that compute (default: those of pyproject.toml)"
+    )
     add_arrangement(parser, settings.arrangement)
     add_strict_machine(parser)
     parser.add_argument("--quiet", action="store_true", help="print the table only")

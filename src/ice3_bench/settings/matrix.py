@@ -135,7 +135,7 @@ class Settings(_Strict):
     precisions: Annotated[tuple[Literal["float32", "float64"], ...], Field(min_length=1)]
     """Precisions of every backend."""
     threads: Annotated[int, Field(ge=1)] = 1
-    """Threads that compute; OpenMP is told their number."""
+    """Threads that compute, also set for OpenMP."""
     flags: dict[Compiler, Flags]
     """Compiler arguments by compiler, profile and architecture."""
     default_port: dict[str, Any] = Field(default_factory=dict)

@@ -32,7 +32,8 @@ def activity(
 
     At idle points there are no hydrometeors, ice cannot nucleate and no source is negative (vapour: too small), so all
     processes and repairs would leave them as they are. The tests of nucleation and autoconversion have a margin, so
-    that rounding matters nowhere.
+    that rounding matters nowhere; the saturation pressure is a lower bound, so that some points count as clear although
+    no ice can nucleate there.
 
     Clear points hold no trace of condensed water; ice may nucleate. Points of liquid hold no trace of ice, snow and
     graupel and are above -2 degC. Points of ice hold no trace of water and graupel and are below -1 degC. Most

@@ -31,10 +31,7 @@ def power_law(ln_content, ln_arrival, coefficient, exponent, ln_rho):
 
 @gtscript.function
 def ice_law(ln_content, ln_rho):
-    """Logarithm of the fall speed of cloud ice over the coefficient (McFarquhar & Heymsfield 1997).
-
-    The law of the speed is that of Heymsfield & Donner 1990.
-    """
+    """Logarithm of the fall speed of cloud ice over FSEDI (Heymsfield & Donner 1990, McFarquhar & Heymsfield 1997)."""
     from __externals__ import EXCSEDI, LN_CONTENT
 
     size = max(5.0e4, -1.5319e5 - 2.1454e4 * LN_CONTENT - 2.1454e4 * (ln_rho + ln_content))
@@ -43,7 +40,13 @@ def ice_law(ln_content, ln_rho):
 
 @gtscript.function
 def mean_droplet(sea, town):
-    """Logarithm of the number of droplets times their constant of mass, radius and constant of fall speed."""
+    """Constants of droplets, which depend on the surface.
+
+    Returns
+    -------
+    The logarithm of their number (in units of ``externals.NUMBER``) times the constant LBC of their slope, their mean
+    radius times the slope, and the factor of their fall speed.
+    """
     from __externals__ import (
         CC,
         CONC_LAND,
@@ -67,7 +70,10 @@ def mean_droplet(sea, town):
 
 @gtscript.function
 def stokes_law(ln_content, ln_arrival, ln_mass, radius, factor, th, pabs, ln_rho):
-    """Fall speed of the content of a layer (m s-1) and inverse fall speed of what arrives: droplets, with slip."""
+    """Fall speed of the content of a layer (m s-1) and inverse fall speed of what arrives: droplets.
+
+    Stokes law with slip correction.
+    """
     from __externals__ import FALL_SIZE_C, LBEXC
 
     free_path = 6.6e-8 * (101325.0 / pabs) * (th / 293.15)
@@ -87,7 +93,7 @@ def fallen(source, flux, speed, slowness, smallest, tstep, over_tstep, rhodref, 
     speed, slowness
         Fall speed of the content of the layer, inverse fall speed of what arrives in it.
     smallest
-        Less does not fall.
+        Contents up to this do not fall.
     over_layer
         1 / (rhodref dzz).
     """
@@ -134,6 +140,7 @@ def sedimentation(
         FALL_G,
         FALL_R,
         FALL_S,
+        FALLING_I,
         FLUXES,
         FSEDI,
         OVER_RHOLW,
@@ -141,7 +148,6 @@ def sedimentation(
         RTMIN_G,
         RTMIN_R,
         RTMIN_S,
-        SMALLEST_I,
     )
 
     # The surface rates carry the fluxes through the bottom of the layer above, in kg m-2 s-1, until the ground.
@@ -156,7 +162,7 @@ def sedimentation(
         over_layer = 1.0 / (rhodref * dzz)
         # All logarithms come first, then all exponentials: processors overlap calls that do not wait for each other.
         ln_rho = log(rhodref)
-        ln_content_i, ln_arrival_i = logarithms(ris, flux_i, SMALLEST_I, tstep, over_layer)
+        ln_content_i, ln_arrival_i = logarithms(ris, flux_i, FALLING_I, tstep, over_layer)
         ln_content_r, ln_arrival_r = logarithms(rrs, inprr, RTMIN_R, tstep, over_layer)
         ln_content_s, ln_arrival_s = logarithms(rss, inprs, RTMIN_S, tstep, over_layer)
         ln_content_g, ln_arrival_g = logarithms(rgs, inprg, RTMIN_G, tstep, over_layer)
@@ -173,7 +179,7 @@ def sedimentation(
         speed_i = FSEDI * exp(ln_speed_i)
         slowness_i = exp(-ln_speed_arrival_i) / FSEDI
         out_r, new_r = fallen(rrs, inprr, speed_r, slowness_r, RTMIN_R, tstep, over_tstep, rhodref, dzz, over_layer)
-        out_i, new_i = fallen(ris, flux_i, speed_i, slowness_i, SMALLEST_I, tstep, over_tstep, rhodref, dzz, over_layer)
+        out_i, new_i = fallen(ris, flux_i, speed_i, slowness_i, FALLING_I, tstep, over_tstep, rhodref, dzz, over_layer)
         out_s, new_s = fallen(rss, inprs, speed_s, slowness_s, RTMIN_S, tstep, over_tstep, rhodref, dzz, over_layer)
         out_g, new_g = fallen(rgs, inprg, speed_g, slowness_g, RTMIN_G, tstep, over_tstep, rhodref, dzz, over_layer)
         if __INLINED(DROPLETS):

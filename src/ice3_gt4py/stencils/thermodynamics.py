@@ -10,12 +10,15 @@ from gt4py.cartesian.gtscript import exp, log
 
 from ice3_gt4py import constants
 
+TANGENT = 233.15
+"""Temperature (K) at which a tangent replaces the logarithm of temperature."""
+
 
 def thermodynamic_externals(precision: str) -> dict[str, float | bool]:
     """Externals that the functions of this module need; CENTRED selects the form that float32 needs."""
     names = ("CPD", "CPV", "CL", "CI", "TT", "LVTT", "LSTT", "ESTT")
     names += ("ALPW", "BETAW", "GAMW", "ALPI", "BETAI", "GAMI")
-    tangent = {"TANGENT": 233.15, "LN_TANGENT": math.log(233.15 / constants.TT)}
+    tangent = {"TANGENT": TANGENT, "LN_TANGENT": math.log(TANGENT / constants.TT)}
     return {name: getattr(constants, name) for name in names} | tangent | {"CENTRED": precision == "float32"}
 
 
@@ -103,9 +106,10 @@ def pressure_over_ice(t):
 
 @gtscript.function
 def least_pressure_over_ice(t):
-    """A little less than the saturation vapour pressure over ice: by 1 % at most between 195 and 275 K.
+    """Lower bound of the saturation vapour pressure over ice: at most 1 % less than it between 195 and 275 K.
 
-    Its logarithm of temperature is replaced by the tangent at 233.15 K, which lies above it.
+    The logarithm of temperature in its formula is replaced by the tangent at 233.15 K. The tangent lies above the
+    logarithm, whose factor -GAMI is negative.
     """
     from __externals__ import BETAI, ESTT, GAMI, LN_TANGENT, TANGENT, TT
 
