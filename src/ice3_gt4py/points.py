@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -71,7 +70,7 @@ class _Packed:
     buffers: Buffers
     points: NDArray[np.intp]
     number: int = 0
-    _views: dict[tuple[Any, ...], dict[str, NDArray[Any]]] = dataclasses.field(init=False, default_factory=dict)
+    _views: dict[tuple[Any, ...], dict[str, NDArray[Any]]] = field(init=False, default_factory=dict)
 
     def fields(self, layout: Layout, shape: Shape, first: int) -> dict[str, NDArray[Any]]:
         """Return the buffers from place ``first`` on as fields of that shape; they are kept for later calls."""
@@ -157,7 +156,9 @@ class ActivePoints:
             packed.number = 0
         state = {name: call.memory[name].reshape(-1, 1, 1) for name in (*_STATE, "evap3d")}
         for begin in chunks:
-            kinds = self._kinds({name: field[begin : begin + self._chunk] for name, field in state.items()}, workspace)
+            kinds = self._kinds(
+                {name: values[begin : begin + self._chunk] for name, values in state.items()}, workspace
+            )
             for kind, packed in workspace.packed.items():
                 self._pack(kind, begin + np.flatnonzero(kinds == KINDS[kind]), call, packed)
         for kind, packed in workspace.packed.items():

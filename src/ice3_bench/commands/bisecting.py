@@ -12,7 +12,7 @@ from invoke.tasks import task
 from ice3_bench.arguments import Parser
 from ice3_bench.cell.preflight import begin
 from ice3_bench.commands.common import Surroundings, arguments, explained
-from ice3_bench.commands.comparing import positive, whole
+from ice3_bench.commands.comparing import add_threads, positive
 from ice3_bench.compare.bisect import FILE, Bisection, Finding, bisect
 from ice3_bench.compare.cases import only
 from ice3_bench.compare.comparison import Request, compare_revisions
@@ -49,9 +49,7 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
         help="name of a benchmark, as the tables give it; or a part of one in the first compiled CPU cell",
     )
     parser.add_argument("--budget", type=positive, default=75.0, help="seconds for each comparison")
-    parser.add_argument(
-        "--threads", type=whole(1, 4096), help="threads that compute (default: those of pyproject.toml)"
-    )
+    add_threads(parser)
     add_arrangement(parser, settings.arrangement)
     add_strict_machine(parser)
     parser.add_argument("--quiet", action="store_true", help="print the table only")

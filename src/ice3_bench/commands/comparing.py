@@ -68,6 +68,13 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     return parsed
 
 
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--threads``, which the commands that compare revisions have in common."""
+    parser.add_argument(
+        "--threads", type=whole(1, 4096), help="threads that compute (default: those of pyproject.toml)"
+    )
+
+
 def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     parser = Parser(prog="nox -s bench-compare --", description="Compare two revisions.")
     parser.add_argument(
@@ -93,9 +100,7 @@ def _parse(given: list[str], settings: Settings) -> argparse.Namespace:
     parser.add_argument("--domain", help="domain instead of each backend's compare-domain, such as 100x100x90")
     add_arrangement(parser, settings.arrangement)
     add_strict_machine(parser)
-    parser.add_argument(
-        "--threads", type=whole(1, 4096), help="threads that compute (default: those of pyproject.toml)"
-    )
+    add_threads(parser)
     parser.add_argument("--budget", type=positive, default=75.0, help="seconds for each benchmark")
     parser.add_argument("--total", type=positive, default=1200.0, help="seconds for all; the budgets shrink to fit")
     parser.add_argument("--instructions", action="store_true", help="also count instructions, with valgrind")

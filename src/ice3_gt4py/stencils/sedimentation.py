@@ -1,6 +1,6 @@
 """The stencils of the statistical sedimentation (PHYEX: ICE4_SEDIMENTATION_STAT; Bouteloup et al. 2011).
 
-One sweep from the top to the ground, species by species: what falls into a layer either crosses it within the time
+One sweep from the top to the ground for all species: what falls into a layer either crosses it within the time
 step, with probability 1 - thickness / (speed * step), or stays. The flux through the bottom of the layer above is all
 that is carried. Where nothing falls and nothing arrives, nothing changes: a sweep may begin at the highest level that
 has something to fall.
