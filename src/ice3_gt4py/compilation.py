@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ice3_probe.contract import Cell, Pieces
 
 PRECISIONS = ("float32", "float64")
-INCLUDE = Path(__file__).parent / "include"
-"""Headers that compiler arguments may name."""
+CPP = Path(__file__).parent / "cpp"
+"""C++ of the port: headers that compiler arguments may name, and what ``extension`` compiles."""
 CHOICES: dict[str, tuple[str, ...]] = {
     "layout": ("native", "i-first"),
     "loops": ("by-point", "branch-free"),
@@ -91,7 +91,7 @@ class Build:
     cached_only
         Raise instead of compiling when a stencil is not in the cache.
     building
-        Called with the name of each stencil that is compiled; what it returns lasts as long.
+        Called with the name of each stencil or extension that is compiled; what it returns lasts as long.
     built
         Every stencil that was built or loaded, by its name.
     """
@@ -217,7 +217,7 @@ class Build:
         used = {external: externals[external] for external in sorted(used_externals(definition))}
         basis = json.dumps([self.precision, used], default=str)
         name = f"{definition.__name__}_{hashlib.sha256(basis.encode()).hexdigest()[:8]}"
-        with self._locked(name):
+        with self.locked(name):
             try:
                 return self._made(definition, used, name, cached_only=True)
             except NotCachedError:
@@ -237,7 +237,7 @@ class Build:
         dtypes: dict[str, DTypeLike] = {"float": self.dtype.type, "int": np.int32}
         annotations = dict(definition.__annotations__)
         try:
-            with _compiler_arguments(self.compiler, self.compile_args), _without_garbage_collection():
+            with compiler_arguments(self.compiler, self.compile_args), _without_garbage_collection():
                 self.built[name] = gtscript.stencil(
                     backend=self.backend,
                     definition=definition,
@@ -256,18 +256,13 @@ class Build:
                 raise NotCachedError(f"Stencil '{definition.__name__}' is not in the cache.") from failure
             raise
         except SystemExit as failure:  # GT4Py raises it when the compiler fails
-            raise CompilationError(
-                f"Stencil '{definition.__name__}' could not be compiled for backend '{self.backend}': "
-                f"{'nvcc' if self.on_device else 'the C++ compiler'} failed (its messages are above). A C++20 compiler "
-                "and the Python headers are needed, on Debian: apt-get install g++ python3-dev"
-                f"{', and the CUDA toolkit' if self.on_device else ''}."
-            ) from failure
+            raise compilation_error(f"Stencil '{definition.__name__}'", self) from failure
         finally:  # GT4Py puts the dtypes into them, and leaves them there if it raises
             definition.__annotations__ = annotations
 
     @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
-        """Let one process at a time build a stencil, and the others wait for it; GT4Py does not.
+    def locked(self, name: str) -> Iterator[None]:
+        """Let one process at a time build a stencil of that name, and the others wait for it; GT4Py does not.
 
         Nothing is locked where the cache cannot be written: then it is only read.
         """
@@ -300,6 +295,16 @@ def freeze(stencil: Any, origin: Mapping[str, tuple[int, ...]], domain: tuple[in
     return frozen
 
 
+def compilation_error(what: str, build: Build) -> CompilationError:
+    """Return the error that says that the compiler failed, and what it needs."""
+    return CompilationError(
+        f"{what} could not be compiled for backend '{build.backend}': "
+        f"{'nvcc' if build.on_device else 'the C++ compiler'} failed (its messages are above). A C++20 compiler "
+        "and the Python headers are needed, on Debian: apt-get install g++ python3-dev"
+        f"{', and the CUDA toolkit' if build.on_device else ''}."
+    )
+
+
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
     """Build a stencil without looking for cycles in GT4Py's trees of nodes, which takes half of the time."""
@@ -313,7 +318,7 @@ def _without_garbage_collection() -> Iterator[None]:
 
 
 @contextmanager
-def _compiler_arguments(compiler: Literal["cxx", "nvcc"] | None, arguments: tuple[str, ...]) -> Iterator[None]:
+def compiler_arguments(compiler: Literal["cxx", "nvcc"] | None, arguments: tuple[str, ...]) -> Iterator[None]:
     """Set GT4Py's extra compiler arguments, which are module variables, during one build."""
     import setuptools  # noqa: PLC0415
     from gt4py.cartesian import config  # noqa: PLC0415
@@ -322,7 +327,7 @@ def _compiler_arguments(compiler: Literal["cxx", "nvcc"] | None, arguments: tupl
     compile_args = config.build_settings["extra_compile_args"]
     name = "cuda" if compiler == "nvcc" else "cxx"
     flags, fingerprint = compile_args[name], config.GT4PY_EXTRA_COMPILE_ARGS
-    compile_args[name] = [*flags, f"-I{INCLUDE}", *arguments]
+    compile_args[name] = [*flags, f"-I{CPP}", *arguments]
     config.GT4PY_EXTRA_COMPILE_ARGS = " ".join([*fingerprint.split(), *arguments])  # enters the hash of the cache
     try:
         yield

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ice3_gt4py.compilation import freeze
+from ice3_gt4py.copies import copies_for
 from ice3_gt4py.packing import Buffers, filled, lanes, with_layout
 from ice3_gt4py.parameters import FALLING
 from ice3_gt4py.stencils.sedimentation import sedimentation
@@ -28,7 +30,7 @@ COLUMNS = 1024
 SHARE = 32
 """At most one of so many columns is packed at a time, so that the buffers are small beside the fields."""
 CHUNK = 2**16
-"""Points that are looked through at a time, so that they stay in cache."""
+"""Points that are looked through at a time: enough that a call costs little beside them."""
 DENSE = 0.5
 """Where so many of neighbouring columns hold something, all of them are computed where they are."""
 _MARGIN = 0.999
@@ -40,6 +42,10 @@ _SOURCES = ("rcs", "rrs", "ris", "rss", "rgs")
 _FLUXES = ("fpr_c", "fpr_r", "fpr_i", "fpr_s", "fpr_g")
 _GROUND = ("sea", "town")
 _RATES = ("inprc", "inprr", "inprs", "inprg")
+_ORIGIN: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys((*_SURROUNDINGS, *_SOURCES, *_FLUXES), (0, 0, 0)),
+    **dict.fromkeys((*_GROUND, *_RATES, "flux_i"), (0, 0)),
+}
 
 
 @dataclass(frozen=True)
@@ -85,15 +91,16 @@ class Falling:
         *,
         fluxes: bool,
     ) -> None:
-        self._threads = threads
-        self._scalar = build.dtype.type
+        self._threads, self._copies = threads, copies_for(build)
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
-        self._stencil = build.stencil(sedimentation, {**externals, "FLUXES": fluxes})
+        stencil = build.stencil(sedimentation, {**externals, "FLUXES": fluxes})
+        self._stencil = cache(partial(freeze, stencil, _ORIGIN))
         self._falls = _SOURCES if options.LSEDIC else _SOURCES[1:]
         self._changed = (*_SOURCES, *_FLUXES) if fluxes else _SOURCES
         self._absent = dict.fromkeys(() if fluxes else _FLUXES)
         self._row = lanes(min(COLUMNS, -(-domain[0] * domain[1] // (SHARE * threads.number))))
         names, size = (*_SURROUNDINGS, *self._changed), self._row * domain[2]
+        self._marks = np.empty(math.prod(domain), dtype=bool)
         self._workspaces = [
             _Workspace(Buffers(names, size, build.dtype), np.zeros((self._row, 1), build.dtype))
             for _ in range(threads.number)
@@ -139,40 +146,37 @@ class Falling:
 
     def _holds(self, memory: Mapping[str, NDArray[Any]], timestep: float) -> NDArray[np.bool_]:
         """Return where something falls; what is missing falls, too, as in the reference."""
-        # Read as unsigned integers, positive numbers keep their order, and negative ones, -0.0 and NaN exceed them all:
-        # one comparison is enough.
-        bits = {name: memory[name].view(f"u{memory[name].itemsize}") for name in self._falls}
-        limits = {name: self._scalar(_MARGIN * FALLING[name[1]] / timestep).view(bits[name].dtype) for name in bits}
-        holds = np.zeros(memory["rrs"].size, dtype=bool)
+        sources = [memory[name] for name in self._falls]
+        limits = [_MARGIN * FALLING[name[1]] / timestep for name in self._falls]
 
         def look(thread: int, chunks: Iterator[int]) -> None:  # noqa: ARG001 (it needs no memory of its own)
             for begin in chunks:
                 part = slice(begin, begin + CHUNK)
-                for name, limit in limits.items():
-                    holds[part] |= bits[name][part] > limit
+                self._copies.mark([source[part] for source in sources], limits, self._marks[part])
 
-        self._threads.share(look, range(0, holds.size, CHUNK))
-        return holds
+        self._threads.share(look, range(0, self._marks.size, CHUNK))
+        return self._marks
 
     def _pack(self, columns: NDArray[np.intp], call: _Call, workspace: _Workspace) -> None:
         """Copy columns side by side, let everything fall there, and copy them back."""
         number, first = columns.size, _first(call.holds[columns])
         columns = filled(columns, lanes(number))
         points, shape = call.layout.columns(columns, first), (columns.size, 1, call.holds.shape[1] - first)
-        workspace.buffers.gather(call.memory, (*_SURROUNDINGS, *_SOURCES), points)
+        self._copies.gather(*self._copied((*_SURROUNDINGS, *_SOURCES), call, workspace), points, 0)
         packed = {name: values[columns] for name, values in call.surface.items()}
         self._sweep(workspace.buffers.fields(call.layout, shape) | packed, call.times, workspace)
-        workspace.buffers.scatter(call.memory, self._changed, points)
+        self._copies.scatter(*self._copied(self._changed, call, workspace), points, 0)
         for name in _RATES:
             call.surface[name][columns] = packed[name]
+
+    def _copied(self, names: tuple[str, ...], call: _Call, workspace: _Workspace) -> tuple[list[Any], list[Any]]:
+        """Return the memory of fields, and of their buffers."""
+        return [call.memory[name] for name in names], workspace.buffers.of(names)
 
     def _sweep(self, fields: Mapping[str, NDArray[Any]], times: Mapping[str, Any], workspace: _Workspace) -> None:
         """Let everything fall in fields (column, 1, k) and (column, 1)."""
         shape = fields["rrs"].shape
-        origin: dict[str, tuple[int, ...]] = {name: (0,) * field.ndim for name, field in fields.items()}
-        origin |= dict.fromkeys(_FLUXES, (0, 0, 0)) | {"flux_i": (0, 0)}
-        flux_i = workspace.flux_i[: shape[0]]
-        freeze(self._stencil, origin, shape)(**fields, **self._absent, flux_i=flux_i, **times)
+        self._stencil(shape)(**fields, **self._absent, flux_i=workspace.flux_i[: shape[0]], **times)
 
 
 def _first(holds: NDArray[np.bool_]) -> int:

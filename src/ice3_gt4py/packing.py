@@ -1,4 +1,4 @@
-"""Packing: selected points of fields, copied into dense buffers for a stencil, and copied back."""
+"""Packing: how fields lie in memory, and dense buffers into which selected points are copied for a stencil."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ice3_gt4py.copies import Points
     from ice3_probe.contract import Shape
-
-    Points = NDArray[np.intp]
-    """Places in a one-dimensional field."""
 
 LANES = 16
 """Rows are filled up to a multiple of this, so that every vector is whole and begins at a cache line."""
@@ -96,17 +94,9 @@ class Buffers:
     def __init__(self, names: Iterable[str], size: int, dtype: np.dtype[Any]) -> None:
         self._memory = {name: aligned_zeros((size,), dtype) for name in names}
 
-    def gather(self, memory: Mapping[str, NDArray[Any]], names: Iterable[str], points: Points, first: int = 0) -> None:
-        """Copy the points of one-dimensional fields into the buffers, from place ``first`` on."""
-        places = slice(first, first + points.size)
-        for name in names:  # "clip" saves the copy in which the other modes check the points
-            memory[name].take(points, out=self._memory[name][places], mode="clip")
-
-    def scatter(self, memory: Mapping[str, NDArray[Any]], names: Iterable[str], points: Points, first: int = 0) -> None:
-        """Copy the buffers, from place ``first`` on, to the points of one-dimensional fields."""
-        places = slice(first, first + points.size)
-        for name in names:
-            memory[name][points] = self._memory[name][places]
+    def of(self, names: Iterable[str]) -> list[NDArray[Any]]:
+        """Return the memory of some of the fields, one-dimensional."""
+        return [self._memory[name] for name in names]
 
     def fields(self, layout: Layout, shape: Shape, first: int = 0) -> dict[str, NDArray[Any]]:
         """Return what lies in the buffers from place ``first`` on as fields of that shape, which lie as all others."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ice3_gt4py.compilation import freeze
+from ice3_gt4py.copies import copies_for
 from ice3_gt4py.externals import KINDS
 from ice3_gt4py.falling import TIMES
 from ice3_gt4py.lookup import table_arguments
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ice3_gt4py.compilation import Build
+    from ice3_gt4py.copies import Points
     from ice3_gt4py.packing import Layout
     from ice3_gt4py.threads import Threads
     from ice3_probe.contract import Shape
 
 CHUNK = 2**17
-"""Bytes of a field that a thread looks through before it packs what it found; twice as many with several threads."""
+"""Bytes of a field that a thread looks through before it packs what it found, so that this is still in cache."""
 LEAST_CHUNKS = 4
 """Chunks for each of several threads, so that all have work; they are then smaller."""
 SHARE = 48
@@ -48,7 +50,7 @@ FIELDS = (*_STATE, "exnref", "ths", "evap3d")
 SCALARS = (*TIMES, "interval_between", "evaluations")
 """Arguments of the stencils, besides the lookup tables; some need fewer."""
 _ORIGIN: dict[str, tuple[int, ...]] = {
-    **dict.fromkeys((*FIELDS, "columns"), (0, 0, 0)),
+    **dict.fromkeys((*FIELDS, "columns", "kind"), (0, 0, 0)),
     "level": (0,),
     "tables": (0,),
 }
@@ -56,20 +58,23 @@ _ORIGIN: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class _Call:
-    """What a call is about: the memory of its fields and how they lie in it, and its scalars."""
+    """What a call is about: the memory of its fields, what of it is copied for each kind, the layout, the scalars."""
 
     memory: Mapping[str, NDArray[Any]]
+    read: list[list[NDArray[Any]]]
+    written: list[list[NDArray[Any]]]
     layout: Layout
     scalars: Mapping[str, Any]
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Packed:
-    """Points of a kind that are packed, and wait until the buffers are full."""
+    """Points of a kind that are packed, and wait until the buffers are full: their places, and what is copied."""
 
     buffers: Buffers
-    points: NDArray[np.intp]
-    number: int = 0
+    read: list[NDArray[Any]]
+    written: list[NDArray[Any]]
+    points: Points
     _views: dict[tuple[Any, ...], dict[str, NDArray[Any]]] = field(init=False, default_factory=dict)
 
     def fields(self, layout: Layout, shape: Shape, first: int) -> dict[str, NDArray[Any]]:
@@ -82,9 +87,10 @@ class _Packed:
 
 @dataclass(frozen=True)
 class _Workspace:
-    """Memory of a thread: packed points of each kind, and the kinds of a chunk (point, 1, 1)."""
+    """Memory of a thread: packed points of each kind, their numbers, and the kinds of a chunk (point, 1, 1)."""
 
-    packed: dict[str, _Packed]
+    packed: list[_Packed]
+    numbers: NDArray[np.intp]
     kinds: NDArray[Any]
 
 
@@ -115,30 +121,31 @@ class ActivePoints:
         threads: Threads,
     ) -> None:
         points = math.prod(domain)
-        self.stencils, self._threads = stencils, threads
+        self.stencils = {kind: stencils[kind] for kind in KINDS if kind != "IDLE"}
+        self._advances = [cache(partial(freeze, stencil, _ORIGIN)) for stencil in self.stencils.values()]
+        self._threads, self._copies = threads, copies_for(build)
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
         self._row = min(build.row, lanes(points))
         most = ROWS if threads.number == 1 else THREAD_ROWS
         rows = max(1, min(most, points // SHARE // self._row // threads.number))
         of_part = max(1, rows // PARTS)
         self._whole, self._part = ((self._row, 1, number) for number in (rows // of_part * of_part, of_part))
-        chunk = CHUNK // build.dtype.itemsize
-        if threads.number > 1:
-            chunk = min(2 * chunk, points // (LEAST_CHUNKS * threads.number))
-        self._chunk = max(1, min(chunk, points))
-        self._workspaces = [self._workspace(build.dtype) for _ in range(threads.number)]
+        chunks = LEAST_CHUNKS * threads.number if threads.number > 1 else 1
+        self._chunk = max(1, min(CHUNK // build.dtype.itemsize, points // chunks))
         self._tables = table_arguments(self._whole, build)
-        self._find = build.stencil(activity, externals)
-        self.read = {kind: _accessed(stencil, "READ") for kind, stencil in stencils.items()}
-        self.written = {kind: _accessed(stencil, "WRITE") for kind, stencil in stencils.items()}
+        self._find = cache(partial(freeze, build.stencil(activity, externals), _ORIGIN))
+        self.read = {kind: _accessed(stencil, "READ") for kind, stencil in self.stencils.items()}
+        self.written = {kind: _accessed(stencil, "WRITE") for kind, stencil in self.stencils.items()}
+        self._workspaces = [self._workspace(build.dtype) for _ in range(threads.number)]
 
     def _workspace(self, dtype: np.dtype[Any]) -> _Workspace:
         size = math.prod(self._whole)
-        packed = {}
+        packed = []
         for kind, stencil in self.stencils.items():
-            names = [name for name in FIELDS if name in stencil.field_info]
-            packed[kind] = _Packed(Buffers(names, size, dtype), np.empty(size, np.intp))
-        return _Workspace(packed, aligned_zeros((self._chunk, 1, 1), dtype))
+            buffers = Buffers([name for name in FIELDS if name in stencil.field_info], size, dtype)
+            read, written = buffers.of(self.read[kind]), buffers.of(self.written[kind])
+            packed.append(_Packed(buffers, read, written, np.empty(size, np.intp)))
+        return _Workspace(packed, np.zeros(len(packed), np.intp), aligned_zeros((self._chunk, 1, 1), dtype))
 
     def run(self, arguments: Mapping[str, Any]) -> None:
         """Advance the fields in place; the arguments are those of the stencils, and may be more."""
@@ -147,51 +154,52 @@ class ActivePoints:
         with_layout(partial(self._take, scalars), fields, _OUTPUTS, self._order)
 
     def _take(self, scalars: Mapping[str, Any], state: Mapping[str, NDArray[Any]], layout: Layout) -> None:
-        call = _Call({name: layout.flat(state[name]) for name in FIELDS}, layout, scalars)
-        self._threads.share(partial(self._take_chunks, call), range(0, call.memory["tht"].size, self._chunk))
+        memory = {name: layout.flat(state[name]) for name in FIELDS}
+        read, written = (
+            [[memory[name] for name in names] for names in fields.values()] for fields in (self.read, self.written)
+        )
+        call = _Call(memory, read, written, layout, scalars)
+        self._threads.share(partial(self._take_chunks, call), range(0, memory["tht"].size, self._chunk))
 
     def _take_chunks(self, call: _Call, thread: int, chunks: Iterator[int]) -> None:
         workspace = self._workspaces[thread]
-        for packed in workspace.packed.values():
-            packed.number = 0
+        workspace.numbers[:] = 0
+        points, buffers = [one.points for one in workspace.packed], [one.read for one in workspace.packed]
+        pack = self._copies.packer(points, workspace.numbers, call.read, buffers)
         state = {name: call.memory[name].reshape(-1, 1, 1) for name in (*_STATE, "evap3d")}
         for begin in chunks:
-            kinds = self._kinds(
-                {name: values[begin : begin + self._chunk] for name, values in state.items()}, workspace
-            )
-            for kind, packed in workspace.packed.items():
-                self._pack(kind, begin + np.flatnonzero(kinds == KINDS[kind]), call, packed)
-        for kind, packed in workspace.packed.items():
-            missing = -packed.number % math.prod(self._part)
-            last = packed.points[: packed.number][-1:]
-            self._pack(kind, np.repeat(last, missing), call, packed)
-            self._advance(kind, self._part, call, packed)
+            chunk = {name: values[begin : begin + self._chunk] for name, values in state.items()}
+            kinds = self._kinds(chunk, workspace)
+            start = 0
+            while start < kinds.size:
+                start = pack(kinds, start, begin)
+                for full in np.flatnonzero(workspace.numbers == math.prod(self._whole)):
+                    self._advance(int(full), self._whole, call, workspace)
+        for kind in range(len(self.stencils)):
+            self._fill(kind, call, workspace)
+            self._advance(kind, self._part, call, workspace)
 
-    def _kinds(self, state: dict[str, NDArray[Any]], workspace: _Workspace) -> NDArray[np.int8]:
+    def _kinds(self, state: dict[str, NDArray[Any]], workspace: _Workspace) -> NDArray[Any]:
         """Give the points of a chunk, fields (point, 1, 1), their kinds."""
         kinds = workspace.kinds[: len(state["tht"])]
-        freeze(self._find, dict.fromkeys((*state, "kind"), (0, 0, 0)), kinds.shape)(**state, kind=kinds)
-        return kinds[:, 0, 0].astype(np.int8)
+        self._find(kinds.shape)(**state, kind=kinds)
+        return kinds[:, 0, 0]
 
-    def _pack(self, kind: str, points: NDArray[np.intp], call: _Call, packed: _Packed) -> None:
-        """Pack points, and advance those that are packed as soon as the buffers are full."""
-        while points.size:
-            added = points[: packed.points.size - packed.number]
-            packed.buffers.gather(call.memory, self.read[kind], added, packed.number)
-            packed.points[packed.number : packed.number + added.size] = added
-            packed.number += added.size
-            if packed.number == packed.points.size:
-                self._advance(kind, self._whole, call, packed)
-            points = points[added.size :]
+    def _fill(self, kind: int, call: _Call, workspace: _Workspace) -> None:
+        """Repeat the last point up to a whole part: it is then computed, and written, more than once."""
+        packed, number, part = workspace.packed[kind], int(workspace.numbers[kind]), math.prod(self._part)
+        missing = packed.points[number : -(-number // part) * part]
+        missing[:] = packed.points[number - 1]
+        self._copies.gather(call.read[kind], packed.read, missing, number)
 
-    def _advance(self, kind: str, shape: Shape, call: _Call, packed: _Packed) -> None:
+    def _advance(self, kind: int, shape: Shape, call: _Call, workspace: _Workspace) -> None:
         """Advance all packed points, in ``shape``: few shapes, since GridTools keeps temporaries for each."""
-        stencil = freeze(self.stencils[kind], _ORIGIN, shape)
-        size = math.prod(shape)
-        for first in range(0, packed.number, size):
-            stencil(**packed.fields(call.layout, shape, first), **self._tables, **call.scalars)
-            packed.buffers.scatter(call.memory, self.written[kind], packed.points[first : first + size], first)
-        packed.number = 0
+        packed, size = workspace.packed[kind], math.prod(shape)
+        advance = self._advances[kind](shape)
+        for first in range(0, workspace.numbers[kind], size):
+            advance(**packed.fields(call.layout, shape, first), **self._tables, **call.scalars)
+            self._copies.scatter(call.written[kind], packed.written, packed.points[first : first + size], first)
+        workspace.numbers[kind] = 0
 
 
 def _accessed(stencil: Any, access: Literal["READ", "WRITE"]) -> tuple[str, ...]:  # noqa: ANN401

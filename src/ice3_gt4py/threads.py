@@ -1,4 +1,4 @@
-"""Python threads that share work: stencils and NumPy's copies run side by side in them."""
+"""Python threads that share work: compiled stencils and copies run side by side in them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.port.matrix import COMPILED
+from tests.port.side_by_side import other_threads_run_during
 
 from ice3_gt4py.ice_adjust import IceAdjust
 from ice3_gt4py.storages import from_arrays
@@ -84,29 +84,4 @@ def test_other_threads_run_while_a_stencil_computes(make_build: Callable[..., Bu
     build, domain = make_build(backend), (60, 60, 60)
     component = IceAdjust(domain, build)
     state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1000.0)  # no thread is made to release the lock
-    try:
-        # The other thread may wake too late, but not every time.
-        assert any(_another_thread_runs(lambda: component(state, 50.0)) for _ in range(50))
-    finally:
-        sys.setswitchinterval(interval)
-
-
-def _another_thread_runs(call: Callable[[], object]) -> bool:
-    """Whether a thread that waits for Python's lock gets it before the call is over."""
-    order: list[str] = []
-    begin = threading.Lock()
-    begin.acquire()
-
-    def note() -> None:
-        with begin:
-            order.append("other")
-
-    other = threading.Thread(target=note)
-    other.start()
-    begin.release()
-    call()
-    order.append("call")
-    other.join()
-    return order[0] == "other"
+    assert other_threads_run_during(lambda: component(state, 50.0))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ice3_bench.settings.matrix import Backend, Cell, Settings
 
-HEADER = "src/ice3_gt4py/include/ice3_bindings.hpp"
+HEADER = "src/ice3_gt4py/cpp/ice3_bindings.hpp"
 
 
 @dataclass(frozen=True)

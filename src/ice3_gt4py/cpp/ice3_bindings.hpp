@@ -16,6 +16,8 @@
 #include <gridtools/thread_pool/dummy.hpp>
 #include <gridtools/thread_pool/omp.hpp>
 
+#include "ice3_lock.hpp"
+
 namespace gridtools {
     template <class T, std::size_t Dim, class Kind>
     auto as_unit_stride_sid(pybind11::buffer const &source) {
@@ -28,7 +30,7 @@ namespace gridtools {
             template <class Spec, class Grid, class Fields>
             friend void gridtools_backend_entry_point(without_lock, Spec spec, Grid const &grid, Fields fields) {
                 // `fields` outlives `released`: to let go of an array takes the lock.
-                std::optional<pybind11::gil_scoped_release> released;
+                std::optional<ice3::released_lock> released;
                 if (PyGILState_Check())
                     released.emplace();
                 gridtools_backend_entry_point(Backend(), spec, grid, fields);

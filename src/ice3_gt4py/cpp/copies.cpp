@@ -1,0 +1,228 @@
+// What finds points and copies them (copies.py says what each function does), for all fields of a call at once and
+// without Python's lock. NumPy takes the lock again after every field, and threads then wait for each other.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "ice3_lock.hpp"
+
+namespace py = pybind11;
+
+namespace {
+    using Size = py::ssize_t;
+    using Place = std::intptr_t;
+    template <class T>
+    using Array = py::array_t<T, py::array::c_style>;
+    template <class T>
+    using Arrays = std::vector<Array<T>>;
+    using Places = Array<Place>;
+
+    constexpr Size kinds = 4;    // of points that are packed: a constant, so that all are found at once
+    constexpr Size block = 4096; // points whose marks stay in the first cache
+    constexpr Size look = 32;    // points that are passed over together if none is packed
+
+    void require(bool holds, char const *message) {
+        if (!holds)
+            throw std::invalid_argument(message);
+    }
+
+    template <class T>
+    struct Copy {
+        T const *from;
+        T *to;
+    };
+
+    template <class T>
+    std::vector<Copy<T>> copies(Arrays<T> const &from, Arrays<T> &to) {
+        require(from.size() == to.size(), "every field needs a buffer");
+        std::vector<Copy<T>> result;
+        for (std::size_t n = 0; n < from.size(); ++n)
+            result.push_back({from[n].data(), to[n].mutable_data()});
+        return result;
+    }
+
+    template <class T>
+    Size smallest(Arrays<T> const &arrays) {
+        auto size = std::numeric_limits<Size>::max();
+        for (auto const &array : arrays)
+            size = std::min(size, array.size());
+        return size;
+    }
+
+    template <class T>
+    void require_places(Arrays<T> const &buffers, Size first, Size number) {
+        require(0 <= first && first + number <= smallest(buffers), "the buffers are too small");
+    }
+
+    template <class T>
+    void copy_to_buffers(std::vector<Copy<T>> const &copies, Place const *places, Size number, Size first) {
+        for (auto [from, to] : copies)
+            for (Size n = 0; n < number; ++n)
+                to[first + n] = from[places[n]];
+    }
+
+    template <class T>
+    void gather(Arrays<T> const &fields, Arrays<T> buffers, Places const &points, Size first) {
+        require_places(buffers, first, points.size());
+        auto const all = copies(fields, buffers);
+        auto const *places = points.data();
+        auto const number = points.size();
+        ice3::released_lock released;
+        copy_to_buffers(all, places, number, first);
+    }
+
+    template <class T>
+    void scatter(Arrays<T> fields, Arrays<T> const &buffers, Places const &points, Size first) {
+        require_places(buffers, first, points.size());
+        auto const all = copies(buffers, fields);
+        auto const *places = points.data();
+        auto const number = points.size();
+        ice3::released_lock released;
+        for (auto [from, to] : all)
+            for (Size n = 0; n < number; ++n)
+                to[places[n]] = from[first + n];
+    }
+
+    template <class T>
+    class Packer {
+        std::vector<Places> points;
+        Places numbers;
+        std::vector<Arrays<T>> fields, buffers; // they keep alive what `copied` points to
+        std::array<std::vector<Copy<T>>, kinds> copied;
+        Size size_of_fields = std::numeric_limits<Size>::max();
+
+        // How many of the points there are until so many of them are of a kind, or all.
+        static Size until(std::array<std::int8_t, look> const &of, Size number, Size kind, Size most) {
+            for (Size n = 0; n < number; ++n)
+                if (of[n] == kind && --most == 0)
+                    return n + 1;
+            return number;
+        }
+
+      public:
+        Packer(
+            std::vector<Places> points_, Places numbers_, std::vector<Arrays<T>> fields_,
+            std::vector<Arrays<T>> buffers_)
+            : points(std::move(points_)), numbers(std::move(numbers_)), fields(std::move(fields_)),
+              buffers(std::move(buffers_)) {
+            for (auto given : {Size(points.size()), numbers.size(), Size(fields.size()), Size(buffers.size())})
+                require(given == kinds, "there are four kinds of points");
+            for (Size kind = 0; kind < kinds; ++kind) {
+                require_places(buffers[kind], 0, points[kind].size());
+                copied[kind] = copies(fields[kind], buffers[kind]);
+                size_of_fields = std::min(size_of_fields, smallest(fields[kind]));
+            }
+        }
+
+        Size operator()(Array<T> const &chunk, Size start, Size begin) {
+            std::array<Place *, kinds> places;
+            std::array<Size, kinds> held, room;
+            for (Size kind = 0; kind < kinds; ++kind) {
+                places[kind] = points[kind].mutable_data();
+                held[kind] = numbers.at(kind);
+                room[kind] = points[kind].size();
+                require(0 <= held[kind] && held[kind] < room[kind], "the buffers of a kind are full");
+            }
+            auto const before = held;
+            auto const *values = chunk.data();
+            auto const size = chunk.size();
+            require(0 <= start && 0 <= begin && begin + size <= size_of_fields, "the points are not in the fields");
+            {
+                ice3::released_lock released;
+                for (bool full = false; start < size && !full;) {
+                    std::array<std::int8_t, look> of; // compared faster than floating-point numbers
+                    auto number = std::min(look, size - start);
+                    int any = 0;
+                    for (Size n = 0; n < number; ++n)
+                        of[n] = static_cast<std::int8_t>(values[start + n]);
+                    for (Size n = 0; n < number; ++n)
+                        any |= of[n];
+                    if (any != 0) {
+                        for (Size kind = 0; kind < kinds; ++kind)
+                            if (auto const left = room[kind] - held[kind]; left < number)
+                                number = until(of, number, kind + 1, left);
+                        for (Size n = 0; n < number; ++n)
+                            for (Size kind = 0; kind < kinds; ++kind) { // no branches, which would be mispredicted
+                                places[kind][held[kind]] = begin + start + n;
+                                held[kind] += of[n] == kind + 1;
+                            }
+                        for (Size kind = 0; kind < kinds; ++kind)
+                            full |= held[kind] == room[kind];
+                    }
+                    start += number;
+                }
+                for (Size kind = 0; kind < kinds; ++kind)
+                    copy_to_buffers(
+                        copied[kind], places[kind] + before[kind], held[kind] - before[kind], before[kind]);
+            }
+            std::copy(held.begin(), held.end(), numbers.mutable_data());
+            return start;
+        }
+    };
+
+    template <class T>
+    void mark(Arrays<T> const &fields, std::vector<T> const &limits, Array<bool> exceeds) {
+        using Bits = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
+        static_assert(sizeof(T) == sizeof(Bits));
+        auto const bits = [](T const &value) {
+            Bits result;
+            std::memcpy(&result, &value, sizeof result);
+            return result;
+        };
+        struct Limited {
+            T const *field;
+            Bits limit;
+        };
+        auto const size = exceeds.size();
+        require(fields.size() == limits.size(), "every field needs a limit");
+        std::vector<Limited> limited;
+        for (std::size_t n = 0; n < fields.size(); ++n) {
+            require(fields[n].size() == size, "every point of the fields needs a mark");
+            limited.push_back({fields[n].data(), bits(limits[n])});
+        }
+        auto *marks = exceeds.mutable_data();
+        ice3::released_lock released;
+        std::fill_n(marks, size, false);
+        for (Size begin = 0; begin < size; begin += block) {
+            auto const end = std::min(begin + block, size);
+            for (auto [field, limit] : limited)
+                for (auto n = begin; n < end; ++n)
+                    marks[n] |= bits(field[n]) > limit;
+        }
+    }
+
+    template <class T>
+    void define(py::module_ &module) {
+        // Arrays of another type or with gaps are refused, not converted.
+        auto const array = [](char const *name) { return py::arg(name).noconvert(); };
+        auto const fields = array("fields"), buffers = array("buffers"), points = array("points");
+        module.def("gather", &gather<T>, fields, buffers, points, py::arg("first"));
+        module.def("scatter", &scatter<T>, fields, buffers, points, py::arg("first"));
+        module.def(
+            "packer",
+            [array](
+                std::vector<Places> points, Places numbers, std::vector<Arrays<T>> fields,
+                std::vector<Arrays<T>> buffers) {
+                return py::cpp_function(
+                    Packer<T>(std::move(points), std::move(numbers), std::move(fields), std::move(buffers)),
+                    array("kinds"), py::arg("start"), py::arg("begin"));
+            },
+            points, array("numbers"), fields, buffers);
+        module.def("mark", &mark<T>, fields, py::arg("limits"), array("exceeds"));
+    }
+} // namespace
+
+PYBIND11_MODULE(copies, module) {
+    define<double>(module);
+    define<float>(module);
+}
