@@ -28,7 +28,7 @@ namespace {
     using Places = Array<Place>;
 
     constexpr Size kinds = 4;    // of points that are packed: a constant, so that all are found at once
-    constexpr Size block = 4096; // points whose marks stay in the first cache
+    constexpr Size block = 256; // points that are marked together
     constexpr Size look = 32;    // points that are passed over together if none is packed
 
     void require(bool holds, char const *message) {
@@ -192,12 +192,14 @@ namespace {
         }
         auto *marks = exceeds.mutable_data();
         ice3::released_lock released;
-        std::fill_n(marks, size, false);
         for (Size begin = 0; begin < size; begin += block) {
-            auto const end = std::min(begin + block, size);
+            std::array<Bits, block> above{}; // as wide as what is compared, so that compilers use vectors
+            auto const number = std::min(block, size - begin);
             for (auto [field, limit] : limited)
-                for (auto n = begin; n < end; ++n)
-                    marks[n] |= bits(field[n]) > limit;
+                for (Size n = 0; n < number; ++n)
+                    above[n] |= bits(field[begin + n]) > limit ? 1 : 0;
+            for (Size n = 0; n < number; ++n)
+                marks[begin + n] = above[n] != 0;
         }
     }
 
