@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -100,7 +99,6 @@ class Falling:
         self._absent = dict.fromkeys(() if fluxes else _FLUXES)
         self._row = lanes(min(COLUMNS, -(-domain[0] * domain[1] // (SHARE * threads.number))))
         names, size = (*_SURROUNDINGS, *self._changed), self._row * domain[2]
-        self._marks = np.empty(math.prod(domain), dtype=bool)
         self._workspaces = [
             _Workspace(Buffers(names, size, build.dtype), np.zeros((self._row, 1), build.dtype))
             for _ in range(threads.number)
@@ -148,14 +146,15 @@ class Falling:
         """Return where something falls; what is missing falls, too, as in the reference."""
         sources = [memory[name] for name in self._falls]
         limits = [_MARGIN * FALLING[name[1]] / timestep for name in self._falls]
+        marks = np.empty(sources[0].size, dtype=bool)
 
         def look(thread: int, chunks: Iterator[int]) -> None:  # noqa: ARG001 (it needs no memory of its own)
             for begin in chunks:
                 part = slice(begin, begin + CHUNK)
-                self._copies.mark([source[part] for source in sources], limits, self._marks[part])
+                self._copies.mark([source[part] for source in sources], limits, marks[part])
 
-        self._threads.share(look, range(0, self._marks.size, CHUNK))
-        return self._marks
+        self._threads.share(look, range(0, marks.size, CHUNK))
+        return marks
 
     def _pack(self, columns: NDArray[np.intp], call: _Call, workspace: _Workspace) -> None:
         """Copy columns side by side, let everything fall there, and copy them back."""
