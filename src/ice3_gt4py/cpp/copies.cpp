@@ -109,6 +109,36 @@ namespace {
             return number;
         }
 
+        // Notes the places of the points from `start` on, until there is no more room for those of a kind, and returns
+        // the first that has not been looked at.
+        static Size find(
+            T const *values, Size size, Size start, Size begin, std::array<Place *, kinds> const &places,
+            std::array<Size, kinds> const &room, std::array<Size, kinds> &held) {
+            for (bool full = false; start < size && !full;) {
+                std::array<std::int8_t, look> of; // compared faster than floating-point numbers
+                auto number = std::min(look, size - start);
+                int any = 0;
+                for (Size n = 0; n < number; ++n)
+                    of[n] = static_cast<std::int8_t>(values[start + n]);
+                for (Size n = 0; n < number; ++n)
+                    any |= of[n];
+                if (any != 0) {
+                    for (Size kind = 0; kind < kinds; ++kind)
+                        if (auto const left = room[kind] - held[kind]; left < number)
+                            number = until(of, number, kind + 1, left);
+                    for (Size n = 0; n < number; ++n)
+                        for (Size kind = 0; kind < kinds; ++kind) { // no branches, which would be mispredicted
+                            places[kind][held[kind]] = begin + start + n;
+                            held[kind] += of[n] == kind + 1;
+                        }
+                    for (Size kind = 0; kind < kinds; ++kind)
+                        full |= held[kind] == room[kind];
+                }
+                start += number;
+            }
+            return start;
+        }
+
       public:
         Packer(
             std::vector<Places> points_, Places numbers_, std::vector<Arrays<T>> fields_,
@@ -139,28 +169,7 @@ namespace {
             require(0 <= start && 0 <= begin && begin + size <= size_of_fields, "the points are not in the fields");
             {
                 ice3::released_lock released;
-                for (bool full = false; start < size && !full;) {
-                    std::array<std::int8_t, look> of; // compared faster than floating-point numbers
-                    auto number = std::min(look, size - start);
-                    int any = 0;
-                    for (Size n = 0; n < number; ++n)
-                        of[n] = static_cast<std::int8_t>(values[start + n]);
-                    for (Size n = 0; n < number; ++n)
-                        any |= of[n];
-                    if (any != 0) {
-                        for (Size kind = 0; kind < kinds; ++kind)
-                            if (auto const left = room[kind] - held[kind]; left < number)
-                                number = until(of, number, kind + 1, left);
-                        for (Size n = 0; n < number; ++n)
-                            for (Size kind = 0; kind < kinds; ++kind) { // no branches, which would be mispredicted
-                                places[kind][held[kind]] = begin + start + n;
-                                held[kind] += of[n] == kind + 1;
-                            }
-                        for (Size kind = 0; kind < kinds; ++kind)
-                            full |= held[kind] == room[kind];
-                    }
-                    start += number;
-                }
+                start = find(values, size, start, begin, places, room, held);
                 for (Size kind = 0; kind < kinds; ++kind)
                     copy_to_buffers(
                         copied[kind], places[kind] + before[kind], held[kind] - before[kind], before[kind]);
