@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ice3_gt4py.compilation import freeze
 from ice3_gt4py.copies import copies_for
-from ice3_gt4py.packing import Buffers, filled, lanes, with_layout
+from ice3_gt4py.packing import Buffers, filled, lanes
 from ice3_gt4py.parameters import FALLING
 from ice3_gt4py.stencils.sedimentation import sedimentation
+from ice3_gt4py.threads import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from ice3_gt4py.compilation import Build
     from ice3_gt4py.packing import Layout
-    from ice3_gt4py.threads import Threads
     from ice3_probe.contract import RainIceOptions, Shape
 
 COLUMNS = 1024
@@ -55,6 +55,7 @@ class _Call:
     rows: Mapping[str, NDArray[Any]]
     surface: Mapping[str, NDArray[Any]]
     layout: Layout
+    marks: NDArray[np.bool_]
     holds: NDArray[np.bool_]
     times: Mapping[str, Any]
 
@@ -75,9 +76,14 @@ class Falling:
     externals
         Externals of the stencil.
     threads
-        Each takes one block of neighbouring columns after another.
+        How many take one block of neighbouring columns after another.
     fluxes
         Whether those through the bottom of every layer are written, too.
+
+    Attributes
+    ----------
+    fields, changed
+        Names of the fields that it needs, and of those that it changes.
     """
 
     def __init__(
@@ -86,43 +92,51 @@ class Falling:
         build: Build,
         options: RainIceOptions,
         externals: Mapping[str, Any],
-        threads: Threads,
+        threads: int,
         *,
         fluxes: bool,
     ) -> None:
-        self._threads, self._copies = threads, copies_for(build)
-        self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
+        self._copies = copies_for(build)
         stencil = build.stencil(sedimentation, {**externals, "FLUXES": fluxes})
         self._stencil = cache(partial(freeze, stencil, _ORIGIN))
         self._falls = _SOURCES if options.LSEDIC else _SOURCES[1:]
-        self._changed = (*_SOURCES, *_FLUXES) if fluxes else _SOURCES
+        self._fluxes = _FLUXES if fluxes else ()
+        self._copied_back = (*_SOURCES, *self._fluxes)
+        self.changed = (*self._copied_back, *_RATES)
+        self.fields = (*_SURROUNDINGS, *_GROUND, *self.changed)
         self._absent = dict.fromkeys(() if fluxes else _FLUXES)
-        self._row = lanes(min(COLUMNS, -(-domain[0] * domain[1] // (SHARE * threads.number))))
-        names, size = (*_SURROUNDINGS, *self._changed), self._row * domain[2]
+        self._row = lanes(min(COLUMNS, -(-domain[0] * domain[1] // (SHARE * threads))))
+        names, size = (*_SURROUNDINGS, *self._copied_back), self._row * domain[2]
         self._workspaces = [
-            _Workspace(Buffers(names, size, build.dtype), np.zeros((self._row, 1), build.dtype))
-            for _ in range(threads.number)
+            _Workspace(Buffers(names, size, build.dtype), np.zeros((self._row, 1), build.dtype)) for _ in range(threads)
         ]
 
-    def run(self, arguments: Mapping[str, Any]) -> None:
-        """Let the species fall for a time step; the arguments are those of the stencil, and may be more."""
-        for name in (*_RATES, *self._changed[len(_SOURCES) :]):
-            arguments[name][...] = 0.0
-        fields = {name: arguments[name] for name in (*_SURROUNDINGS, *self._changed, *_GROUND, *_RATES)}
-        times = {name: arguments[name] for name in TIMES}
-        with_layout(partial(self._fall, times), fields, (*self._changed, *_RATES), self._order)
-
-    def _fall(self, times: Mapping[str, Any], fields: Mapping[str, NDArray[Any]], layout: Layout) -> None:
-        memory = {name: layout.flat(fields[name]) for name in (*_SURROUNDINGS, *self._changed)}
+    def steps(
+        self, arguments: Mapping[str, Any], fields: Mapping[str, NDArray[Any]], layout: Layout
+    ) -> tuple[Step[int], ...]:
+        """Return the steps that let the species fall in ``fields`` for a time step."""
+        for name in (*_RATES, *self._fluxes):
+            fields[name][...] = 0.0
+        memory = {name: layout.flat(fields[name]) for name in (*_SURROUNDINGS, *self._copied_back)}
         rows = {name: layout.row(values) for name, values in memory.items()}
         surface = {name: layout.surface(fields[name]) for name in (*_GROUND, *_RATES)}
-        holds = layout.row(self._holds(memory, float(times["tstep"])))[:, 0, :]
-        call = _Call(memory, rows, surface, layout, holds, times)
-        self._threads.share(partial(self._fall_blocks, call), range(0, len(holds), self._row))
-        for name in _RATES:
-            layout.set_surface(fields[name], surface[name])
+        marks = np.empty(memory["tht"].size, dtype=bool)
+        holds = layout.row(marks)[:, 0, :]
+        call = _Call(memory, rows, surface, layout, marks, holds, {name: arguments[name] for name in TIMES})
+        return (
+            Step(partial(self._look, call), range(0, marks.size, CHUNK)),
+            Step(partial(self._fall, call), range(0, len(holds), self._row)),
+        )
 
-    def _fall_blocks(self, call: _Call, thread: int, blocks: Iterator[int]) -> None:
+    def _look(self, call: _Call, thread: int, chunks: Iterator[int]) -> None:  # noqa: ARG002 (all threads do the same)
+        """Mark where something falls; what is missing falls, too, as in the reference."""
+        sources = [call.memory[name] for name in self._falls]
+        limits = [_MARGIN * FALLING[name[1]] / float(call.times["tstep"]) for name in self._falls]
+        for begin in chunks:
+            part = slice(begin, begin + CHUNK)
+            self._copies.mark([source[part] for source in sources], limits, call.marks[part])
+
+    def _fall(self, call: _Call, thread: int, blocks: Iterator[int]) -> None:
         """Take blocks of neighbouring columns: where they are, or those that hold something, packed."""
         workspace, waiting = self._workspaces[thread], np.empty(0, np.intp)
         for begin in blocks:
@@ -142,20 +156,6 @@ class Falling:
         if waiting.size:
             self._pack(waiting, call, workspace)
 
-    def _holds(self, memory: Mapping[str, NDArray[Any]], timestep: float) -> NDArray[np.bool_]:
-        """Return where something falls; what is missing falls, too, as in the reference."""
-        sources = [memory[name] for name in self._falls]
-        limits = [_MARGIN * FALLING[name[1]] / timestep for name in self._falls]
-        marks = np.empty(sources[0].size, dtype=bool)
-
-        def look(thread: int, chunks: Iterator[int]) -> None:  # noqa: ARG001 (it needs no memory of its own)
-            for begin in chunks:
-                part = slice(begin, begin + CHUNK)
-                self._copies.mark([source[part] for source in sources], limits, marks[part])
-
-        self._threads.share(look, range(0, marks.size, CHUNK))
-        return marks
-
     def _pack(self, columns: NDArray[np.intp], call: _Call, workspace: _Workspace) -> None:
         """Copy columns side by side, let everything fall there, and copy them back."""
         number, first = columns.size, _first(call.holds[columns])
@@ -164,7 +164,7 @@ class Falling:
         self._copies.gather(*self._copied((*_SURROUNDINGS, *_SOURCES), call, workspace), points, 0)
         packed = {name: values[columns] for name, values in call.surface.items()}
         self._sweep(workspace.buffers.fields(call.layout, shape) | packed, call.times, workspace)
-        self._copies.scatter(*self._copied(self._changed, call, workspace), points, 0)
+        self._copies.scatter(*self._copied(self._copied_back, call, workspace), points, 0)
         for name in _RATES:
             call.surface[name][columns] = packed[name]
 

@@ -5,9 +5,11 @@ PHYEX packs such points, too (ICE4_PACK).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from ice3_gt4py.falling import Falling
+from ice3_gt4py.packing import with_layout
 from ice3_gt4py.points import ActivePoints
 from ice3_gt4py.stencils.microphysics import microphysics
 from ice3_gt4py.stencils.microphysics_by_point import microphysics_by_point
@@ -19,7 +21,10 @@ from ice3_gt4py.threads import Threads
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from numpy.typing import NDArray
+
     from ice3_gt4py.compilation import Build
+    from ice3_gt4py.packing import Layout
     from ice3_probe.contract import RainIceOptions, Shape
 
 _OF_KINDS: dict[str, Callable[..., None]] = {
@@ -38,7 +43,7 @@ def evaluates_again(options: RainIceOptions) -> bool:
 
 
 class Packed:
-    """Sedimentation and microphysics, one after the other on the whole domain.
+    """Sedimentation and microphysics on the whole domain, one after the other, each shared by threads.
 
     Parameters
     ----------
@@ -46,18 +51,37 @@ class Packed:
         Externals of the stencils.
     fluxes
         Whether the precipitation fluxes through the bottom of every layer are written.
+    microphysics
+        Whether it follows; otherwise the species only fall.
     """
 
     def __init__(
-        self, domain: Shape, build: Build, options: RainIceOptions, externals: Mapping[str, Any], *, fluxes: bool
+        self,
+        domain: Shape,
+        build: Build,
+        options: RainIceOptions,
+        externals: Mapping[str, Any],
+        *,
+        fluxes: bool,
+        microphysics: bool = True,
     ) -> None:
-        threads, build = Threads(build.python_threads), build.in_calling_thread()
-        self._falling = Falling(domain, build, options, externals, threads, fluxes=fluxes)
-        definitions = _OF_KINDS | _AGAIN if evaluates_again(options) else _OF_KINDS
-        stencils = {kind: build.stencil(definition, externals) for kind, definition in definitions.items()}
-        self.points = ActivePoints(domain, build, stencils, externals, threads)
+        self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
+        self._threads, build = Threads.of(build), build.in_calling_thread()
+        number = self._threads.number
+        self._parts: list[Falling | ActivePoints] = [
+            Falling(domain, build, options, externals, number, fluxes=fluxes),
+        ]
+        if microphysics:
+            definitions = _OF_KINDS | _AGAIN if evaluates_again(options) else _OF_KINDS
+            stencils = {kind: build.stencil(definition, externals) for kind, definition in definitions.items()}
+            self._parts.append(ActivePoints(domain, build, stencils, externals, number))
 
     def run(self, arguments: Mapping[str, Any]) -> None:
         """Run them on the fields and scalars of the component."""
-        self._falling.run(arguments)
-        self.points.run(arguments)
+        names = {name for part in self._parts for name in part.fields}
+        changed = {name for part in self._parts for name in part.changed}
+        fields = {name: arguments[name] for name in names}
+        with_layout(partial(self._run, arguments), fields, changed, self._order)
+
+    def _run(self, arguments: Mapping[str, Any], fields: Mapping[str, NDArray[Any]], layout: Layout) -> None:
+        self._threads.share(*(step for part in self._parts for step in part.steps(arguments, fields, layout)))

@@ -65,14 +65,17 @@ class Layout:
         """Return the memory of a field as one row of columns (column, 1, k); nothing is copied."""
         return self.shaped(memory, (self._number, 1, self._levels))
 
-    def surface(self, field: NDArray[Any]) -> NDArray[Any]:
-        """Return a field (i, j) as a row of columns (column, 1); it is copied if its columns lie in another order."""
-        return field.transpose(self._horizontal).reshape(-1, 1)
+    def follows(self, surface: NDArray[Any]) -> bool:
+        """Say whether the columns of a field (i, j) follow each other as those of the fields with levels do."""
+        return surface.transpose(self._horizontal).flags.c_contiguous
 
-    def set_surface(self, field: NDArray[Any], row: NDArray[Any]) -> None:
-        """Copy a row of columns (column, 1) into a field (i, j)."""
-        view = field.transpose(self._horizontal)
-        view[...] = row.reshape(view.shape)
+    def reordered(self, surface: NDArray[Any]) -> NDArray[Any]:
+        """Return a copy of a field (i, j) whose columns do."""
+        return surface.transpose(self._horizontal).copy(order="C").transpose(self._horizontal)
+
+    def surface(self, field: NDArray[Any]) -> NDArray[Any]:
+        """Return a field (i, j) whose columns do as a row of columns (column, 1); nothing is copied."""
+        return field.transpose(self._horizontal).reshape(-1, 1)
 
     def columns(self, numbers: Points, first: int) -> Points:
         """Return where the points of columns of ``row`` lie, from level ``first`` on, in the order of ``shaped``."""
@@ -115,17 +118,24 @@ def filled(points: Points, size: int) -> Points:
 
 
 def with_layout(
-    call: Callable[[Mapping[str, Any], Layout], None],
+    call: Callable[[Mapping[str, NDArray[Any]], Layout], None],
     state: Mapping[str, NDArray[Any]],
     changed: Iterable[str],
     order: Literal["F", "C"],
 ) -> None:
-    """Call with fields and the layout of those with levels; with copies in ``order``, if they do not all lie alike."""
+    """Call with fields that all lie alike, and their layout: with copies of those that do not.
+
+    If fields with levels differ, all are copied in ``order``.
+    """
     layout = Layout.of(field for field in state.values() if field.ndim == 3)
-    if layout is not None:
+    if layout is None:
+        copies = {name: field.copy(order=order) for name, field in state.items()}
+    else:
+        others = {name: field for name, field in state.items() if field.ndim == 2 and not layout.follows(field)}
+        copies = {name: layout.reordered(field) for name, field in others.items()}
+    if layout is not None and not copies:
         call(state, layout)
         return
-    copies = {name: field.copy(order=order) for name, field in state.items()}
-    with_layout(call, copies, (), order)
-    for name in changed:
+    with_layout(call, {**state, **copies}, (), order)
+    for name in copies.keys() & set(changed):
         state[name][...] = copies[name]

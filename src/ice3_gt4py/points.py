@@ -14,9 +14,10 @@ from ice3_gt4py.copies import copies_for
 from ice3_gt4py.externals import KINDS
 from ice3_gt4py.falling import TIMES
 from ice3_gt4py.lookup import table_arguments
-from ice3_gt4py.packing import Buffers, lanes, with_layout
+from ice3_gt4py.packing import Buffers, lanes
 from ice3_gt4py.stencils.activity import activity
 from ice3_gt4py.storages import aligned_zeros
+from ice3_gt4py.threads import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from ice3_gt4py.compilation import Build
     from ice3_gt4py.copies import Points
     from ice3_gt4py.packing import Layout
-    from ice3_gt4py.threads import Threads
     from ice3_probe.contract import Shape
 
 CHUNK = 2**17
@@ -45,7 +45,6 @@ _STATE = (
     "exn", "rhodref", "pabs", "tht", "rvt", "rct", "rrt", "rit", "rst", "rgt", "sigs", "cit", "rvs", "rcs", "rrs",
     "ris", "rss", "rgs",
 )  # fmt: skip
-_OUTPUTS = ("ths", "rvs", "rcs", "rrs", "ris", "rss", "rgs", "cit", "evap3d")
 FIELDS = (*_STATE, "exnref", "ths", "evap3d")
 SCALARS = (*TIMES, "interval_between", "evaluations")
 """Arguments of the stencils, besides the lookup tables; some need fewer."""
@@ -104,13 +103,18 @@ class ActivePoints:
     externals
         Externals of the stencils.
     threads
-        Each takes chunk after chunk of the points, and packs those of each kind.
+        How many take chunk after chunk of the points, and pack those of each kind.
 
     Attributes
     ----------
+    fields, changed
+        Names of the fields that they need, and of those that they change.
     read, written
         Fields that the stencil of a kind reads and writes: others are not copied.
     """
+
+    fields = FIELDS
+    changed = ("ths", "rvs", "rcs", "rrs", "ris", "rss", "rgs", "cit", "evap3d")
 
     def __init__(
         self,
@@ -118,25 +122,30 @@ class ActivePoints:
         build: Build,
         stencils: dict[str, Any],
         externals: Mapping[str, Any],
-        threads: Threads,
+        threads: int,
     ) -> None:
         points = math.prod(domain)
         self.stencils = {kind: stencils[kind] for kind in KINDS if kind != "IDLE"}
         self._advances = [cache(partial(freeze, stencil, _ORIGIN)) for stencil in self.stencils.values()]
-        self._threads, self._copies = threads, copies_for(build)
-        self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
+        self._copies = copies_for(build)
         self._row = min(build.row, lanes(points))
-        most = ROWS if threads.number == 1 else THREAD_ROWS
-        rows = max(1, min(most, points // SHARE // self._row // threads.number))
+        most = ROWS if threads == 1 else THREAD_ROWS
+        rows = max(1, min(most, points // SHARE // self._row // threads))
         of_part = max(1, rows // PARTS)
         self._whole, self._part = ((self._row, 1, number) for number in (rows // of_part * of_part, of_part))
-        chunks = LEAST_CHUNKS * threads.number if threads.number > 1 else 1
+        chunks = LEAST_CHUNKS * threads if threads > 1 else 1
         self._chunk = max(1, min(CHUNK // build.dtype.itemsize, points // chunks))
         self._tables = table_arguments(self._whole, build)
         self._find = cache(partial(freeze, build.stencil(activity, externals), _ORIGIN))
         self.read = {kind: _accessed(stencil, "READ") for kind, stencil in self.stencils.items()}
         self.written = {kind: _accessed(stencil, "WRITE") for kind, stencil in self.stencils.items()}
-        self._workspaces = [self._workspace(build.dtype) for _ in range(threads.number)]
+        self._rest = [
+            (kind, packer, first)
+            for kind in reversed(range(len(self.stencils)))  # mixed points, which take longest, before the others
+            for packer in range(threads)
+            for first in range(0, math.prod(self._whole), math.prod(self._part))
+        ]
+        self._workspaces = [self._workspace(build.dtype) for _ in range(threads)]
 
     def _workspace(self, dtype: np.dtype[Any]) -> _Workspace:
         size = math.prod(self._whole)
@@ -147,21 +156,22 @@ class ActivePoints:
             packed.append(_Packed(buffers, read, written, np.empty(size, np.intp)))
         return _Workspace(packed, np.zeros(len(packed), np.intp), aligned_zeros((self._chunk, 1, 1), dtype))
 
-    def run(self, arguments: Mapping[str, Any]) -> None:
-        """Advance the fields in place; the arguments are those of the stencils, and may be more."""
-        fields = {name: arguments[name] for name in FIELDS}
-        scalars = {name: arguments[name] for name in SCALARS}
-        with_layout(partial(self._take, scalars), fields, _OUTPUTS, self._order)
-
-    def _take(self, scalars: Mapping[str, Any], state: Mapping[str, NDArray[Any]], layout: Layout) -> None:
-        memory = {name: layout.flat(state[name]) for name in FIELDS}
+    def steps(
+        self, arguments: Mapping[str, Any], fields: Mapping[str, NDArray[Any]], layout: Layout
+    ) -> tuple[Step[Any], ...]:
+        """Return the steps that advance ``fields``; the arguments are those of the stencils, and may be more."""
+        memory = {name: layout.flat(fields[name]) for name in FIELDS}
         read, written = (
-            [[memory[name] for name in names] for names in fields.values()] for fields in (self.read, self.written)
+            [[memory[name] for name in names] for names in of_kinds.values()] for of_kinds in (self.read, self.written)
         )
-        call = _Call(memory, read, written, layout, scalars)
-        self._threads.share(partial(self._take_chunks, call), range(0, memory["tht"].size, self._chunk))
+        call = _Call(memory, read, written, layout, {name: arguments[name] for name in SCALARS})
+        return (
+            Step(partial(self._take_chunks, call), range(0, memory["tht"].size, self._chunk)),
+            Step(partial(self._take_rest, call), self._rest),
+        )
 
     def _take_chunks(self, call: _Call, thread: int, chunks: Iterator[int]) -> None:
+        """Pack the points of chunks, and advance those of a kind when its buffers are full."""
         workspace = self._workspaces[thread]
         workspace.numbers[:] = 0
         points, buffers = [one.points for one in workspace.packed], [one.read for one in workspace.packed]
@@ -174,10 +184,17 @@ class ActivePoints:
             while start < kinds.size:
                 start = pack(kinds, start, begin)
                 for full in np.flatnonzero(workspace.numbers == math.prod(self._whole)):
-                    self._advance(int(full), self._whole, call, workspace)
+                    self._advance(workspace.packed[full], int(full), self._whole, 0, call)
+                    workspace.numbers[full] = 0
         for kind in range(len(self.stencils)):
             self._fill(kind, call, workspace)
-            self._advance(kind, self._part, call, workspace)
+
+    def _take_rest(self, call: _Call, thread: int, rest: Iterator[tuple[int, int, int]]) -> None:  # noqa: ARG002
+        """Advance what is left in the buffers of all threads, part by part, so that they end at the same time."""
+        for kind, packer, first in rest:
+            workspace = self._workspaces[packer]
+            if first < workspace.numbers[kind]:
+                self._advance(workspace.packed[kind], kind, self._part, first, call)
 
     def _kinds(self, state: dict[str, NDArray[Any]], workspace: _Workspace) -> NDArray[Any]:
         """Give the points of a chunk, fields (point, 1, 1), their kinds."""
@@ -192,14 +209,12 @@ class ActivePoints:
         missing[:] = packed.points[number - 1]
         self._copies.gather(call.read[kind], packed.read, missing, number)
 
-    def _advance(self, kind: int, shape: Shape, call: _Call, workspace: _Workspace) -> None:
-        """Advance all packed points, in ``shape``: few shapes, since GridTools keeps temporaries for each."""
-        packed, size = workspace.packed[kind], math.prod(shape)
+    def _advance(self, packed: _Packed, kind: int, shape: Shape, first: int, call: _Call) -> None:
+        """Advance points from place ``first`` on, in ``shape``; few shapes: GridTools keeps temporaries for each."""
         advance = self._advances[kind](shape)
-        for first in range(0, workspace.numbers[kind], size):
-            advance(**packed.fields(call.layout, shape, first), **self._tables, **call.scalars)
-            self._copies.scatter(call.written[kind], packed.written, packed.points[first : first + size], first)
-        workspace.numbers[kind] = 0
+        advance(**packed.fields(call.layout, shape, first), **self._tables, **call.scalars)
+        points = packed.points[first : first + math.prod(shape)]
+        self._copies.scatter(call.written[kind], packed.written, points, first)
 
 
 def _accessed(stencil: Any, access: Literal["READ", "WRITE"]) -> tuple[str, ...]:  # noqa: ANN401

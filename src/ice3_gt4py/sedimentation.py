@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ice3_gt4py import supported
-from ice3_gt4py.falling import Falling
+from ice3_gt4py.packed import Packed
 from ice3_gt4py.rain_ice import FALLING, FLUXES, falling_arguments, stencil_externals
 from ice3_gt4py.slabs import Slabs
 from ice3_gt4py.stencils.sedimentation import sedimentation
 from ice3_gt4py.storages import check
-from ice3_gt4py.threads import Threads
 from ice3_probe.contract import SEDIMENTATION, RainIceOptions
 
 if TYPE_CHECKING:
@@ -53,11 +52,10 @@ class Sedimentation:
         supported.require_supported(options, supported.RAIN_ICE)
         self.fields: tuple[Field, ...] = tuple(field for field in SEDIMENTATION if field not in FLUXES)
         constants = stencil_externals(options, build)
-        self._organisation: Falling | Slabs
+        self._organisation: Packed | Slabs
         self._constants: dict[str, Any] = {}
         if build.packs:
-            threads = Threads(build.python_threads)
-            self._organisation = Falling(domain, build.in_calling_thread(), options, constants, threads, fluxes=False)
+            self._organisation = Packed(domain, build, options, constants, fluxes=False, microphysics=False)
             return
         self._constants = falling_arguments(domain, build, fluxes=False)
         stencil = build.stencil(sedimentation, {**constants, "FLUXES": False})

@@ -16,7 +16,6 @@ from tests.port.matrix import VECTORISING
 from ice3_gt4py import constants
 from ice3_gt4py.compilation import freeze
 from ice3_gt4py.externals import KINDS, externals
-from ice3_gt4py.falling import Falling
 from ice3_gt4py.ice_adjust import IceAdjust
 from ice3_gt4py.microphysics import Microphysics
 from ice3_gt4py.packed import _OF_KINDS, Packed
@@ -171,7 +170,7 @@ def test_columns_in_which_something_falls_are_found(
     with monkeypatch.context() as without:
         without.setattr("ice3_gt4py.compilation.Build.packs", False)
         everywhere = Sedimentation(domain, build, options)
-    assert isinstance(component._organisation, Falling)
+    assert isinstance(component._organisation, Packed)
     assert isinstance(everywhere._organisation, Slabs)
     states = [from_arrays(component.fields, before, domain, build) for _ in range(2)]
     component(states[0], TIMESTEP)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.port.matrix import COMPILED
+from tests.port.matrix import COMPILED, VECTORISING
 from tests.port.side_by_side import other_threads_run_during
 
 from ice3_gt4py.ice_adjust import IceAdjust
 from ice3_gt4py.storages import from_arrays
-from ice3_gt4py.threads import Threads
+from ice3_gt4py.threads import Step, Threads
 from ice3_probe.atmosphere import synthetic_atmosphere
 
 if TYPE_CHECKING:
@@ -23,14 +24,43 @@ if TYPE_CHECKING:
     from ice3_gt4py.compilation import Build
 
 
-@given(number=st.integers(1, 4), parts=st.integers(0, 50))
-def test_every_part_is_taken_once(number: int, parts: int) -> None:
-    taken: list[list[int]] = [[] for _ in range(number)]
-    Threads(number).share(lambda thread, waiting: taken[thread].extend(waiting), range(parts))
-    assert sorted(part for own in taken for part in own) == list(range(parts))
+@pytest.fixture(params=["python", pytest.param("compiled", marks=pytest.mark.compiled)], scope="session")
+def make_threads(request: pytest.FixtureRequest, make_build: Callable[..., Build]) -> Callable[[int], Threads]:
+    """Make threads that meet at Python's barrier, and at the compiled one."""
+    build = make_build("numpy" if request.param == "python" else VECTORISING[0])
+    barrier = Threads.of(replace(build, threads=2))._barrier if request.param == "compiled" else threading.Barrier
+    assert (barrier is threading.Barrier) == (request.param == "python")
+    return lambda number: Threads(number, barrier)
 
 
-def test_a_thread_that_waits_leaves_the_parts_to_the_others() -> None:
+@settings(deadline=None)
+@given(number=st.integers(1, 4), sizes=st.lists(st.integers(0, 20), max_size=4))
+def test_every_part_of_a_step_is_taken_once_and_after_the_last_step(
+    make_threads: Callable[[int], Threads], number: int, sizes: list[int]
+) -> None:
+    taken: list[tuple[int, int]] = []
+
+    def step(which: int) -> Step[int]:
+        return Step(lambda _, parts: taken.extend((which, part) for part in parts), range(sizes[which]))
+
+    make_threads(number).share(*map(step, range(len(sizes))))
+    assert [which for which, _ in taken] == sorted(which for which, _ in taken)
+    assert sorted(taken) == [(which, part) for which, size in enumerate(sizes) for part in range(size)]
+
+
+def test_a_step_begins_when_all_have_ended_the_one_before(make_threads: Callable[[int], Threads]) -> None:
+    order: list[str] = []
+
+    def slow_in_thread_1(thread: int, _: Iterator[int]) -> None:
+        if thread == 1:
+            time.sleep(0.1)
+        order.append("first")
+
+    make_threads(3).share(Step(slow_in_thread_1, ()), Step(lambda *_: order.append("second"), ()))
+    assert order == ["first"] * 3 + ["second"] * 3
+
+
+def test_a_thread_that_waits_leaves_the_parts_to_the_others(make_threads: Callable[[int], Threads]) -> None:
     others_are_done = threading.Event()
     taken: list[list[int]] = [[], []]
 
@@ -41,27 +71,48 @@ def test_a_thread_that_waits_leaves_the_parts_to_the_others() -> None:
                 assert others_are_done.wait(60)
         others_are_done.set()
 
-    Threads(2).share(work, range(5))
+    make_threads(2).share(Step(work, range(5)))
     assert sorted(taken) == [[0], [1, 2, 3, 4]]
 
 
-@pytest.mark.parametrize("failing", [0, 1])
-def test_a_failure_is_raised_when_all_threads_have_ended(failing: int) -> None:
-    failed, ended = threading.Event(), threading.Event()
+@pytest.mark.parametrize("failing", [0, 1, 2])
+def test_a_failure_is_raised_when_all_threads_have_ended(make_threads: Callable[[int], Threads], failing: int) -> None:
+    failed, ended = threading.Event(), []
 
     def work(thread: int, parts: Iterator[int]) -> None:  # noqa: ARG001
         if thread == failing:
             failed.set()
             raise ValueError("a bad point")
         assert failed.wait(60)
-        ended.set()
+        time.sleep(0.05)
+        ended.append(thread)
 
     with pytest.raises(ValueError, match="a bad point"):
-        Threads(2).share(work, range(2))
-    assert ended.is_set()
+        make_threads(3).share(Step(work, range(2)))
+    assert len(ended) == 2
 
 
-def test_after_a_failure_the_others_take_no_more_parts() -> None:
+@pytest.mark.parametrize("failing", [0, 1, 2])
+def test_threads_that_wait_for_one_that_fails_begin_no_other_step(
+    make_threads: Callable[[int], Threads], failing: int
+) -> None:
+    begun, threads = [], make_threads(3)
+
+    def work(thread: int, parts: Iterator[int]) -> None:
+        list(parts)
+        if thread == failing:
+            time.sleep(0.05)  # the others wait for it by then
+            raise ValueError("a bad point")
+
+    for _ in range(2):  # nothing is left that would disturb the next time
+        with pytest.raises(ValueError, match="a bad point"):
+            threads.share(Step(work, range(2)), Step(lambda thread, _: begun.append(thread), range(2)))
+    assert not begun
+    threads.share(Step(lambda thread, _: begun.append(thread), ()))
+    assert sorted(begun) == [0, 1, 2]
+
+
+def test_after_a_failure_the_others_take_no_more_parts(make_threads: Callable[[int], Threads]) -> None:
     failing, taken = threading.Event(), []
 
     def work(thread: int, parts: Iterator[int]) -> None:
@@ -74,7 +125,7 @@ def test_after_a_failure_the_others_take_no_more_parts() -> None:
             time.sleep(0.001)
 
     with pytest.raises(ValueError, match="a bad point"):
-        Threads(2).share(work, range(10_000))
+        make_threads(2).share(Step(work, range(10_000)))
     assert len(taken) < 10_000
 
 
