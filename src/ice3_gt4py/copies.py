@@ -1,4 +1,4 @@
-"""What finds points and copies them, with NumPy; ``cpp/copies.cpp`` does the same for compiled stencils.
+"""What finds points and copies them, with NumPy; ``cpp/packing.cpp`` does the same for compiled stencils.
 
 Fields and buffers are one-dimensional, of one dtype, and each without gaps.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Copies(Protocol):
-    """The functions of this module, or those of ``cpp/copies.cpp``."""
+    """The functions of this module, or those of ``cpp/packing.cpp``."""
 
     def gather(self, fields: Fields, buffers: Fields, points: Points, first: int) -> None:
         """See the function of this module."""
@@ -57,7 +57,7 @@ def copies_for(build: Build) -> Copies:
     NotCachedError
         If they would have to be compiled and ``build.cached_only`` is set.
     """
-    return cast("Copies", extension("copies", build) if build.compiler else sys.modules[__name__])
+    return cast("Copies", extension("packing", build) if build.compiler else sys.modules[__name__])
 
 
 def gather(fields: Fields, buffers: Fields, points: Points, first: int) -> None:

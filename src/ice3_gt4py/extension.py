@@ -40,7 +40,7 @@ def extension(name: str, build: Build) -> ModuleType:
                 raise NotCachedError(f"{CPP / name}.cpp is not compiled in the cache.")
             with build.building(name):
                 _compile(name, module, build)
-    return _loaded(name, module)
+    return _loaded(f"{module.parent.name}.{name}", module)
 
 
 def _digest(build: Build) -> str:
@@ -82,6 +82,7 @@ def _compile(name: str, module: Path, build: Build) -> None:
 
 
 def _loaded(name: str, path: Path) -> ModuleType:
+    """Load it under a name of its own: pybind11 returns the module that it has made for a name, from whatever file."""
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 (the suffix says what it is)
     module = importlib.util.module_from_spec(spec)

@@ -66,7 +66,8 @@ class Packed:
         microphysics: bool = True,
     ) -> None:
         self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
-        self._threads, build = Threads.of(build), build.in_calling_thread()
+        build = build.in_calling_thread()
+        self._threads = Threads.of(build)
         number = self._threads.number
         self._parts: list[Falling | ActivePoints] = [
             Falling(domain, build, options, externals, number, fluxes=fluxes),

@@ -19,7 +19,7 @@ Part = TypeVar("Part")
 
 
 class Barrier(Protocol):
-    """What threads meet at: ``threading.Barrier``, or that of ``cpp/barrier.cpp``, at which they do not sleep."""
+    """What threads meet at: ``threading.Barrier``, or that of ``cpp/ice3_barrier.hpp``, at which they do not sleep."""
 
     def wait(self) -> object:
         """Wait until all threads are here; raise BrokenBarrierError if one will not come."""
@@ -73,7 +73,7 @@ class Threads:
             If something would have to be compiled and ``build.cached_only`` is set.
         """
         if build.python_threads > 1 and build.compiler:
-            return cls(build.python_threads, extension("barrier", build).Barrier)
+            return cls(build.python_threads, extension("packing", build).Barrier)
         return cls(build.python_threads)
 
     def share(self, *steps: Step[Any]) -> None:

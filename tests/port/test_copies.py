@@ -222,7 +222,7 @@ def build(make_cell: Callable[..., Cell], tmp_path: Path) -> Build:
 
 
 def test_they_are_compiled_once(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NotCachedError, match=r"copies.cpp is not compiled in the cache"):
+    with pytest.raises(NotCachedError, match=r"packing.cpp is not compiled in the cache"):
         copies.copies_for(build.from_cache())
     copies.copies_for(build)
     monkeypatch.setattr(extension, "_compile", lambda *_: pytest.fail("compiled again"))
@@ -237,7 +237,7 @@ def test_checkouts_share_them_unless_a_source_differs(
     copies.copies_for(build)
     checkout = tmp_path / "checkout"
     shutil.copytree(CPP, checkout)
-    (checkout / ".copies.cpp.swp").write_bytes(b"\xff")  # of an editor
+    (checkout / ".packing.cpp.swp").write_bytes(b"\xff")  # of an editor
     monkeypatch.setattr(extension, "CPP", checkout)
     copies.copies_for(build.from_cache())
     with (checkout / "ice3_lock.hpp").open("a", encoding="utf-8") as header:
@@ -262,7 +262,7 @@ def test_to_load_them_imports_no_dace(build: Build) -> None:
 
 def test_one_process_compiles_them_and_others_wait(build: Build, tmp_path: Path) -> None:
     copies.copies_for(build)
-    (lock,) = tmp_path.glob("copies-*.lock")
+    (lock,) = tmp_path.glob("packing-*.lock")
     with ThreadPoolExecutor(1) as pool, lock.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         waiting = pool.submit(copies.copies_for, build.from_cache())
@@ -276,7 +276,7 @@ def test_what_does_not_compile_is_named_and_leaves_nothing(
     build: Build, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     broken = replace(build, compile_args=(*build.compile_args, "-include", "no_such_header.hpp"))
-    with pytest.raises(CompilationError, match=r"copies.cpp could not be compiled .*apt-get install g\+\+"):
+    with pytest.raises(CompilationError, match=r"packing.cpp could not be compiled .*apt-get install g\+\+"):
         copies.copies_for(broken)
     assert "no_such_header.hpp" in capfd.readouterr().err
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]

@@ -33,6 +33,15 @@ def make_threads(request: pytest.FixtureRequest, make_build: Callable[..., Build
     return lambda number: Threads(number, barrier)
 
 
+@pytest.mark.compiled
+def test_barriers_of_several_builds_live_in_a_process(make_build: Callable[..., Build]) -> None:
+    build = replace(make_build(VECTORISING[0]), threads=2)
+    other = replace(build, compile_args=(*build.compile_args, "-g0"))
+    one, another = (Threads.of(which)._barrier for which in (build, other))
+    assert one is not another
+    another(1).wait()
+
+
 @settings(deadline=None)
 @given(number=st.integers(1, 4), sizes=st.lists(st.integers(0, 20), max_size=4))
 def test_every_part_of_a_step_is_taken_once_and_after_the_last_step(

@@ -1,5 +1,6 @@
 // What finds points and copies them (copies.py says what each function does), for all fields of a call at once and
-// without Python's lock. NumPy takes the lock again after every field, and threads then wait for each other.
+// without Python's lock. NumPy takes the lock again after every field, and threads then wait for each other. The barrier
+// of threads.py is part of the module, so that a cache serves any number of threads.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "ice3_barrier.hpp"
 #include "ice3_lock.hpp"
 
 namespace py = pybind11;
@@ -233,7 +235,11 @@ namespace {
     }
 } // namespace
 
-PYBIND11_MODULE(copies, module) {
+PYBIND11_MODULE(packing, module) {
     define<double>(module);
     define<float>(module);
+    py::class_<ice3::barrier>(module, "Barrier", py::module_local()) // other arguments make another module
+        .def(py::init<int>())
+        .def("wait", &ice3::barrier::wait)
+        .def("abort", &ice3::barrier::abort);
 }
