@@ -1,6 +1,6 @@
 """What finds points and copies them, with NumPy; ``cpp/packing.cpp`` does the same for compiled stencils.
 
-Fields and buffers are one-dimensional, of one dtype, and each without gaps.
+Fields and buffers are of one dtype; but for ``highest`` they are one-dimensional, and each without gaps.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Copies(Protocol):
     ) -> Callable[[NDArray[Any], int, int], int]:
         """See the function of this module."""
 
-    def mark(self, fields: Fields, limits: Sequence[float], exceeds: NDArray[np.bool_]) -> None:
+    def highest(self, fields: Fields, limits: Sequence[float], first: int, last: int, levels: NDArray[np.intp]) -> None:
         """See the function of this module."""
 
 
@@ -114,13 +114,26 @@ def packer(
     return pack
 
 
-def mark(fields: Fields, limits: Sequence[float], exceeds: NDArray[np.bool_]) -> None:
-    """Mark where one of the fields exceeds its limit, which is positive, or is not a positive number.
+def highest(fields: Fields, limits: Sequence[float], first: int, last: int, levels: NDArray[np.intp]) -> None:
+    """Find in every column the highest level at which a field exceeds its limit, or is not a positive number.
 
     Read as unsigned integers, positive numbers keep their order, and negative ones, -0.0 and NaN exceed them all: one
     comparison is enough.
+
+    Parameters
+    ----------
+    fields
+        One to five of shape (column, k), with the same strides, whatever they are; level 0 is the highest.
+    limits
+        Of each field; positive.
+    first, last
+        Levels from ``first`` on and before ``last`` are looked at.
+    levels
+        For each column, the highest level that has been found so far, or more than any level. It is changed.
     """
-    exceeds[...] = False
+    exceeds = np.zeros((levels.size, last - first), bool)
     for field, limit in zip(fields, limits, strict=True):
         bits = f"u{field.itemsize}"
-        exceeds |= field.view(bits) > field.dtype.type(limit).view(bits)
+        exceeds |= field[:, first:last].view(bits) > field.dtype.type(limit).view(bits)
+    found = exceeds.any(axis=1)
+    levels[found] = np.minimum(levels[found], first + exceeds[found].argmax(axis=1))

@@ -29,7 +29,7 @@ COLUMNS = 1024
 SHARE = 32
 """At most one of so many columns is packed at a time, so that the buffers are small beside the fields."""
 CHUNK = 2**16
-"""Points that are looked through at a time: enough that a call costs little beside them."""
+"""About so many points of some levels are looked through at a time, enough that a call costs little beside them."""
 DENSE = 0.5
 """Where so many of neighbouring columns hold something, all of them are computed where they are."""
 _MARGIN = 0.999
@@ -49,23 +49,22 @@ _ORIGIN: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class _Call:
-    """What a call is about: its fields in several views, how they lie in memory, where something falls, the times."""
+    """What a call is about: its fields in several views, how they lie in memory, the times."""
 
     memory: Mapping[str, NDArray[Any]]
     rows: Mapping[str, NDArray[Any]]
     surface: Mapping[str, NDArray[Any]]
     layout: Layout
-    marks: NDArray[np.bool_]
-    holds: NDArray[np.bool_]
     times: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class _Workspace:
-    """Memory of a thread: packed columns, and the flux of crystals through a level."""
+    """Memory of a thread: packed columns, the flux of crystals through a level, and where it found what falls."""
 
     buffers: Buffers
     flux_i: NDArray[Any]
+    highest: NDArray[np.intp]
 
 
 class Falling:
@@ -105,11 +104,14 @@ class Falling:
         self.changed = (*self._copied_back, *_RATES)
         self.fields = (*_SURROUNDINGS, *_GROUND, *self.changed)
         self._absent = dict.fromkeys(() if fluxes else _FLUXES)
-        self._row = lanes(min(COLUMNS, -(-domain[0] * domain[1] // (SHARE * threads))))
-        names, size = (*_SURROUNDINGS, *self._copied_back), self._row * domain[2]
-        self._workspaces = [
-            _Workspace(Buffers(names, size, build.dtype), np.zeros((self._row, 1), build.dtype)) for _ in range(threads)
-        ]
+        self._columns, self._levels = domain[0] * domain[1], domain[2]
+        self._several = max(1, CHUNK // self._columns)
+        self._row = lanes(min(COLUMNS, -(-self._columns // (SHARE * threads))))
+        self._workspaces = [self._workspace(build.dtype) for _ in range(threads)]
+
+    def _workspace(self, dtype: np.dtype[Any]) -> _Workspace:
+        buffers = Buffers((*_SURROUNDINGS, *self._copied_back), self._row * self._levels, dtype)
+        return _Workspace(buffers, np.zeros((self._row, 1), dtype), np.empty(self._columns, np.intp))
 
     def steps(
         self, arguments: Mapping[str, Any], fields: Mapping[str, NDArray[Any]], layout: Layout
@@ -120,31 +122,35 @@ class Falling:
         memory = {name: layout.flat(fields[name]) for name in (*_SURROUNDINGS, *self._copied_back)}
         rows = {name: layout.row(values) for name, values in memory.items()}
         surface = {name: layout.surface(fields[name]) for name in (*_GROUND, *_RATES)}
-        marks = np.empty(memory["tht"].size, dtype=bool)
-        holds = layout.row(marks)[:, 0, :]
-        call = _Call(memory, rows, surface, layout, marks, holds, {name: arguments[name] for name in TIMES})
+        call = _Call(memory, rows, surface, layout, {name: arguments[name] for name in TIMES})
         return (
-            Step(partial(self._look, call), range(0, marks.size, CHUNK)),
-            Step(partial(self._fall, call), range(0, len(holds), self._row)),
+            Step(partial(self._look, call), range(0, self._levels, self._several)),
+            Step(partial(self._fall, call), range(0, self._columns, self._row)),
         )
 
-    def _look(self, call: _Call, thread: int, chunks: Iterator[int]) -> None:  # noqa: ARG002 (all threads do the same)
-        """Mark where something falls; what is missing falls, too, as in the reference."""
-        sources = [call.memory[name] for name in self._falls]
+    def _look(self, call: _Call, thread: int, levels: Iterator[int]) -> None:
+        """Find the highest level at which something falls; what is missing falls, too, as in the reference."""
+        fields = [call.rows[name][:, 0, :] for name in self._falls]
         limits = [_MARGIN * FALLING[name[1]] / float(call.times["tstep"]) for name in self._falls]
-        for begin in chunks:
-            part = slice(begin, begin + CHUNK)
-            self._copies.mark([source[part] for source in sources], limits, call.marks[part])
+        highest = self._workspaces[thread].highest
+        highest[:] = self._levels
+        for first in levels:
+            self._copies.highest(fields, limits, first, min(first + self._several, self._levels), highest)
+
+    def _highest(self, columns: slice | NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the highest level at which something falls in columns; the number of levels where nothing does."""
+        highest: NDArray[np.intp] = np.min([workspace.highest[columns] for workspace in self._workspaces], axis=0)
+        return highest
 
     def _fall(self, call: _Call, thread: int, blocks: Iterator[int]) -> None:
         """Take blocks of neighbouring columns: where they are, or those that hold something, packed."""
         workspace, waiting = self._workspaces[thread], np.empty(0, np.intp)
         for begin in blocks:
             columns = slice(begin, begin + self._row)
-            holds = call.holds[columns]
-            some = np.flatnonzero(holds.any(axis=1))
-            if some.size >= DENSE * len(holds):
-                first = _first(holds)
+            highest = self._highest(columns)
+            some = np.flatnonzero(highest < self._levels)
+            if some.size >= DENSE * highest.size:
+                first = int(highest.min())
                 chosen = {name: values[columns, :, first:] for name, values in call.rows.items()}
                 chosen |= {name: values[columns] for name, values in call.surface.items()}
                 self._sweep(chosen, call.times, workspace)
@@ -158,9 +164,9 @@ class Falling:
 
     def _pack(self, columns: NDArray[np.intp], call: _Call, workspace: _Workspace) -> None:
         """Copy columns side by side, let everything fall there, and copy them back."""
-        number, first = columns.size, _first(call.holds[columns])
+        number, first = columns.size, int(self._highest(columns).min())
         columns = filled(columns, lanes(number))
-        points, shape = call.layout.columns(columns, first), (columns.size, 1, call.holds.shape[1] - first)
+        points, shape = call.layout.columns(columns, first), (columns.size, 1, self._levels - first)
         self._copies.gather(*self._copied((*_SURROUNDINGS, *_SOURCES), call, workspace), points, 0)
         packed = {name: values[columns] for name, values in call.surface.items()}
         self._sweep(workspace.buffers.fields(call.layout, shape) | packed, call.times, workspace)
@@ -176,8 +182,3 @@ class Falling:
         """Let everything fall in fields (column, 1, k) and (column, 1)."""
         shape = fields["rrs"].shape
         self._stencil(shape)(**fields, **self._absent, flux_i=workspace.flux_i[: shape[0]], **times)
-
-
-def _first(holds: NDArray[np.bool_]) -> int:
-    """Return the highest level at which one of the columns holds something."""
-    return int(np.flatnonzero(holds.any(axis=0))[0])

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 import pytest
@@ -136,21 +136,30 @@ def test_all_points_of_a_kind_are_packed_in_order(compiled: Copies, case: Chunks
 
 @PROPERTY
 @given(
-    dtype=PRECISIONS, values=arrays.arrays(float, st.tuples(st.integers(0, 3), st.integers(0, 50)), elements=SPECIAL)
+    dtype=PRECISIONS,
+    values=arrays.arrays(
+        float, st.tuples(st.integers(1, 5), st.integers(0, 600), st.integers(1, 6)), elements=SPECIAL, fill=st.just(0.0)
+    ),
+    order=st.sampled_from("CF"),
+    cut=st.integers(0, 6),
 )
-def test_points_are_marked_as_by_numpy(compiled: Copies, dtype: np.dtype[Any], values: NDArray[Any]) -> None:
+def test_the_highest_level_is_found_as_by_numpy(
+    compiled: Copies, dtype: np.dtype[Any], values: NDArray[Any], order: Literal["C", "F"], cut: int
+) -> None:
+    number, columns, levels = values.shape
     with np.errstate(over="ignore"):
-        fields = list(values.astype(dtype))
-    limits = [1e-7, 1.0, 1e-30][: len(fields)]
-    marks = np.ones(values.shape[1], bool)
-    compiled.mark(fields, limits, marks)
-    expected = np.zeros(values.shape[1], bool)
+        fields = [field.astype(dtype, order=order) for field in values]
+    limits = [1e-7, 1.0, 1e-30, 1.0, 1e-7][:number]
+    exceeds = np.zeros((columns, levels), bool)
     for field, limit in zip(fields, limits, strict=True):
-        expected |= ~(field <= dtype.type(limit)) | np.signbit(field)
-    np.testing.assert_array_equal(marks, expected)
-    marks[:] = True
-    NUMPY.mark(fields, limits, marks)
-    np.testing.assert_array_equal(marks, expected)
+        exceeds |= ~(field <= dtype.type(limit)) | np.signbit(field)
+    expected = np.where(exceeds.any(axis=1), exceeds.argmax(axis=1), levels)
+    for functions in (compiled, NUMPY):
+        found, cut = np.full(columns, levels), min(cut, levels)
+        for first, last in ((cut, levels), (0, cut)):  # two threads take them in any order
+            if first < last:
+                functions.highest(fields, limits, first, last, found)
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_what_does_not_fit_is_refused(compiled: Copies) -> None:
@@ -162,9 +171,15 @@ def test_what_does_not_fit_is_refused(compiled: Copies) -> None:
     with pytest.raises(ValueError, match="every field needs a buffer"):
         compiled.scatter([field], [], points, 0)
     with pytest.raises(ValueError, match="every field needs a limit"):
-        compiled.mark([field], [], np.zeros(10, bool))
-    with pytest.raises(ValueError, match="every point of the fields needs a mark"):
-        compiled.mark([field], [1.0], np.zeros(9, bool))
+        compiled.highest([field[:, None]], [], 0, 1, points)
+    for number in (0, 6):
+        with pytest.raises(ValueError, match="there are one to five fields"):
+            compiled.highest([field[:, None]] * number, [1.0] * number, 0, 1, points)
+    with pytest.raises(ValueError, match="the fields do not lie alike"):
+        compiled.highest([np.zeros((10, 2)), np.zeros((10, 2), order="F")], [1.0, 1.0], 0, 1, np.zeros(10, np.intp))
+    for first, last, columns in ((0, 2, 10), (-1, 1, 10), (0, 1, 9)):
+        with pytest.raises(ValueError, match="the fields have other columns, or fewer levels"):
+            compiled.highest([field[:, None]], [1.0], first, last, np.zeros(columns, np.intp))
     with pytest.raises(ValueError, match="there are four kinds of points"):
         compiled.packer([points], np.zeros(1, np.intp), [[field]], [[field]])
     places, fields = [np.zeros(2, np.intp) for _ in range(4)], [[field] for _ in range(4)]
@@ -188,7 +203,7 @@ def test_what_is_only_read_may_be_read_only(compiled: Copies) -> None:
     buffer.flags.writeable = False
     with pytest.raises(ValueError, match="array is not writeable"):
         compiled.gather([field], [buffer], points, 0)
-    compiled.mark([field], [1.0], np.zeros(10, bool))
+    compiled.highest([field[:, None]], [1.0], 0, 1, np.zeros(10, np.intp))
     compiled.scatter([np.zeros(10)], [buffer], points, 0)
 
 
@@ -201,17 +216,17 @@ def test_arrays_of_another_type_or_with_gaps_are_refused(compiled: Copies, buffe
 def large_calls(functions: Copies) -> dict[str, Callable[[], object]]:
     """Calls that do nothing but what they are named after, for long."""
     size = 2**21
-    field, buffer, points, marks = np.zeros(size), np.zeros(size), np.arange(size), np.zeros(size, bool)
+    field, buffer, points, levels = np.zeros(size), np.zeros(size), np.arange(size), np.ones(size, np.intp)
     pack = functions.packer([points] * 4, np.zeros(4, np.intp), [[field]] * 4, [[buffer]] * 4)
     return {
         "gather": lambda: functions.gather([field], [buffer], points, 0),
         "scatter": lambda: functions.scatter([field], [buffer], points, 0),
         "pack": lambda: pack(field, 0, 0),
-        "mark": lambda: functions.mark([field], [1.0], marks),
+        "highest": lambda: functions.highest([field[:, None]], [1.0], 0, 1, levels),
     }
 
 
-@pytest.mark.parametrize("name", ["gather", "scatter", "pack", "mark"])
+@pytest.mark.parametrize("name", ["gather", "scatter", "pack", "highest"])
 def test_other_threads_run_while_points_are_found_and_copied(compiled: Copies, name: str) -> None:
     assert other_threads_run_during(large_calls(compiled)[name])
 

@@ -1,6 +1,6 @@
 // What finds points and copies them (copies.py says what each function does), for all fields of a call at once and
-// without Python's lock. NumPy takes the lock again after every field, and threads then wait for each other. The barrier
-// of threads.py is part of the module, so that a cache serves any number of threads.
+// without Python's lock. NumPy takes the lock again after every field, and threads then wait for each other.
+// The barrier of threads.py is part of the module, so that one cache serves any number of threads.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -28,10 +28,13 @@ namespace {
     template <class T>
     using Arrays = std::vector<Array<T>>;
     using Places = Array<Place>;
+    template <class T>
+    using Grid = py::array_t<T, 0>; // of any strides
 
-    constexpr Size kinds = 4;    // of points that are packed: a constant, so that all are found at once
-    constexpr Size block = 256; // points that are marked together
-    constexpr Size look = 32;    // points that are passed over together if none is packed
+    constexpr Size kinds = 4;       // of points that are packed: a constant, so that all are found at once
+    constexpr Size look = 32;       // points that are passed over together if none is packed
+    constexpr std::size_t most = 5; // fields in which something falls: a constant, so that compilers use vectors
+    constexpr Size block = 128;     // columns that are looked at together
 
     void require(bool holds, char const *message) {
         if (!holds)
@@ -182,7 +185,8 @@ namespace {
     };
 
     template <class T>
-    void mark(Arrays<T> const &fields, std::vector<T> const &limits, Array<bool> exceeds) {
+    void highest(
+        std::vector<Grid<T>> const &fields, std::vector<T> const &limits, Size first, Size last, Places levels) {
         using Bits = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
         static_assert(sizeof(T) == sizeof(Bits));
         auto const bits = [](T const &value) {
@@ -190,28 +194,52 @@ namespace {
             std::memcpy(&result, &value, sizeof result);
             return result;
         };
-        struct Limited {
-            T const *field;
-            Bits limit;
-        };
-        auto const size = exceeds.size();
+        auto const columns = levels.size();
+        require(0 < fields.size() && fields.size() <= most, "there are one to five fields");
         require(fields.size() == limits.size(), "every field needs a limit");
-        std::vector<Limited> limited;
-        for (std::size_t n = 0; n < fields.size(); ++n) {
-            require(fields[n].size() == size, "every point of the fields needs a mark");
-            limited.push_back({fields[n].data(), bits(limits[n])});
+        for (auto const &field : fields) {
+            require(
+                field.ndim() == 2 && field.shape(0) == columns && 0 <= first && last <= field.shape(1),
+                "the fields have other columns, or fewer levels");
+            require(
+                std::equal(field.strides(), field.strides() + 2, fields[0].strides()), "the fields do not lie alike");
         }
-        auto *marks = exceeds.mutable_data();
+        auto const size = Size(sizeof(T));
+        auto const to_column = fields[0].strides(0) / size, to_level = fields[0].strides(1) / size;
+        std::array<T const *, most> begin;
+        std::array<Bits, most> limit;
+        for (std::size_t n = 0; n < most; ++n) {
+            auto const which = n < fields.size() ? n : 0; // if there are fewer, the first one is looked at again
+            begin[n] = fields[which].data();
+            limit[n] = bits(limits[which]);
+        }
+        auto *found = levels.mutable_data();
+        auto const find = [&](auto column) { // the distance of columns: if it is a constant, compilers use vectors
+            for (auto level = first; level < last; ++level)
+                for (Size next = 0; next < columns; next += block) {
+                    auto const number = std::min(block, columns - next);
+                    auto values = begin;
+                    for (auto &field : values)
+                        field += level * to_level + next * column;
+                    std::array<Bits, block> above; // as wide as what is compared
+                    Bits any = 0;
+                    for (Size n = 0; n < number; ++n) {
+                        above[n] = 0;
+                        for (std::size_t which = 0; which < most; ++which)
+                            above[n] |= bits(values[which][n * column]) > limit[which] ? 1 : 0;
+                        any |= above[n];
+                    }
+                    if (any != 0)
+                        for (Size n = 0; n < number; ++n)
+                            if (above[n] != 0)
+                                found[next + n] = std::min<Place>(found[next + n], level);
+                }
+        };
         ice3::released_lock released;
-        for (Size begin = 0; begin < size; begin += block) {
-            std::array<Bits, block> above{}; // as wide as what is compared, so that compilers use vectors
-            auto const number = std::min(block, size - begin);
-            for (auto [field, limit] : limited)
-                for (Size n = 0; n < number; ++n)
-                    above[n] |= bits(field[begin + n]) > limit ? 1 : 0;
-            for (Size n = 0; n < number; ++n)
-                marks[begin + n] = above[n] != 0;
-        }
+        if (to_column == 1)
+            find(std::integral_constant<Size, 1>());
+        else
+            find(to_column);
     }
 
     template <class T>
@@ -231,7 +259,8 @@ namespace {
                     array("kinds"), py::arg("start"), py::arg("begin"));
             },
             points, array("numbers"), fields, buffers);
-        module.def("mark", &mark<T>, fields, py::arg("limits"), array("exceeds"));
+        module.def(
+            "highest", &highest<T>, fields, py::arg("limits"), py::arg("first"), py::arg("last"), array("levels"));
     }
 } // namespace
 
