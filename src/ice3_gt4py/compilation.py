@@ -172,6 +172,13 @@ class Build:
         return self.loops == "branch-free" and not self.on_device
 
     @property
+    def unit_stride(self) -> int | None:
+        """Dimension along which neighbours must lie side by side for the stencils (``ice3_bindings.hpp``)."""
+        begin = "-DICE3_UNIT_STRIDE="
+        given = [argument.removeprefix(begin) for argument in self.compile_args if argument.startswith(begin)]
+        return int(given[-1]) if given else None
+
+    @property
     def python_threads(self) -> int:
         """Python threads that pack points: one if the stencils are Python, too, since these hold its lock."""
         return self.threads if self.compiler else 1

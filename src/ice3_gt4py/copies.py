@@ -1,6 +1,6 @@
 """What finds points and copies them, with NumPy; ``cpp/packing.cpp`` does the same for compiled stencils.
 
-Fields and buffers are of one dtype; but for ``highest`` they are one-dimensional, and each without gaps.
+Fields and buffers are of one dtype. Except those of ``highest``, they are one-dimensional and without gaps.
 """
 
 from __future__ import annotations
@@ -131,6 +131,8 @@ def highest(fields: Fields, limits: Sequence[float], first: int, last: int, leve
     levels
         For each column, the highest level that has been found so far, or more than any level. It is changed.
     """
+    if first == last:
+        return
     exceeds = np.zeros((levels.size, last - first), bool)
     for field, limit in zip(fields, limits, strict=True):
         bits = f"u{field.itemsize}"

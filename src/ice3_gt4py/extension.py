@@ -82,7 +82,7 @@ def _compile(name: str, module: Path, build: Build) -> None:
 
 
 def _loaded(name: str, path: Path) -> ModuleType:
-    """Load it under a name of its own: pybind11 returns the module that it has made for a name, from whatever file."""
+    """Load a module under a unique name: pybind11 keeps one module for each name, whichever file it came from."""
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 (the suffix says what it is)
     module = importlib.util.module_from_spec(spec)

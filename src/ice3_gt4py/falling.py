@@ -129,7 +129,7 @@ class Falling:
         )
 
     def _look(self, call: _Call, thread: int, levels: Iterator[int]) -> None:
-        """Find the highest level at which something falls; what is missing falls, too, as in the reference."""
+        """Find the highest level at which something falls; what is negative falls, too, as in the reference."""
         fields = [call.rows[name][:, 0, :] for name in self._falls]
         limits = [_MARGIN * FALLING[name[1]] / float(call.times["tstep"]) for name in self._falls]
         highest = self._workspaces[thread].highest

@@ -124,9 +124,9 @@ class IceAdjust:
         Raises
         ------
         ValueError
-            If a field is missing or has another shape or dtype than the component was built for.
+            If a field is missing or has another shape, dtype or layout than the component was built for.
         """
-        check(self.fields, state, self.domain, self.build.dtype)
+        check(self.fields, state, self.domain, self.build)
         arguments = {name: state[name] for name in self._names}
         run = self._run_row if self.build.layout == "i-first" and is_one_row(arguments.values()) else self._run
         scalar = self.build.dtype.type

@@ -108,9 +108,9 @@ class IceAdjustModular:
         Raises
         ------
         ValueError
-            If a field is missing or has another shape or dtype than the component was built for.
+            If a field is missing or has another shape, dtype or layout than the component was built for.
         """
-        check(self.fields, state, self.domain, self.build.dtype)
+        check(self.fields, state, self.domain, self.build)
         given = {field.name: state[field.name] for field in self.fields}
         one_row = self.build.layout == "i-first" and is_one_row(given.values())
         scalar = self.build.dtype.type

@@ -76,9 +76,9 @@ class Microphysics:
         Raises
         ------
         ValueError
-            If a field is missing or has another shape or dtype than the component was built for.
+            If a field is missing or has another shape, dtype or layout than the component was built for.
         """
-        check(self.fields, state, self.domain, self.build.dtype)
+        check(self.fields, state, self.domain, self.build)
         self._ice_adjust(state, timestep)
         self._adjusted_state(**{name: state[name] for name in self._names}, tstep=self.build.dtype.type(timestep))
         self._rain_ice({**state, **{name: state[shared] for name, shared in _SHARED.items()}}, timestep)

@@ -5,8 +5,9 @@ PHYEX packs such points, too (ICE4_PACK).
 
 from __future__ import annotations
 
+import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ice3_gt4py.falling import Falling
 from ice3_gt4py.packing import with_layout
@@ -51,8 +52,8 @@ class Packed:
         Externals of the stencils.
     fluxes
         Whether the precipitation fluxes through the bottom of every layer are written.
-    microphysics
-        Whether it follows; otherwise the species only fall.
+    falling_only
+        Leave out the microphysics.
     """
 
     def __init__(
@@ -63,26 +64,28 @@ class Packed:
         externals: Mapping[str, Any],
         *,
         fluxes: bool,
-        microphysics: bool = True,
+        falling_only: bool = False,
     ) -> None:
-        self._order: Literal["F", "C"] = "F" if build.layout == "i-first" else "C"
+        self._one_call = threading.Lock()
+        self._level_by_level = build.layout == "i-first"
         build = build.in_calling_thread()
         self._threads = Threads.of(build)
         number = self._threads.number
         self._parts: list[Falling | ActivePoints] = [
             Falling(domain, build, options, externals, number, fluxes=fluxes),
         ]
-        if microphysics:
+        if not falling_only:
             definitions = _OF_KINDS | _AGAIN if evaluates_again(options) else _OF_KINDS
             stencils = {kind: build.stencil(definition, externals) for kind, definition in definitions.items()}
             self._parts.append(ActivePoints(domain, build, stencils, externals, number))
 
     def run(self, arguments: Mapping[str, Any]) -> None:
-        """Run them on the fields and scalars of the component."""
+        """Run them on the fields and scalars of the component; one call at a time, since all use the same buffers."""
         names = {name for part in self._parts for name in part.fields}
         changed = {name for part in self._parts for name in part.changed}
         fields = {name: arguments[name] for name in names}
-        with_layout(partial(self._run, arguments), fields, changed, self._order)
+        with self._one_call:
+            with_layout(partial(self._run, arguments), fields, changed, level_by_level=self._level_by_level)
 
     def _run(self, arguments: Mapping[str, Any], fields: Mapping[str, NDArray[Any]], layout: Layout) -> None:
         self._threads.share(*(step for part in self._parts for step in part.steps(arguments, fields, layout)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,8 @@ LANES = 16
 """Rows are filled up to a multiple of this, so that every vector is whole and begins at a cache line."""
 
 
-_ORDERS = ((2, 1, 0), (2, 0, 1), (0, 1, 2), (1, 0, 2))
+_LEVEL_BY_LEVEL = ((2, 1, 0), (2, 0, 1))
+_COLUMN_BY_COLUMN = ((0, 1, 2), (1, 0, 2))
 """Orders of dimensions in which columns follow each other."""
 
 
@@ -44,10 +45,13 @@ class Layout:
         self._steps = (1, self._number) if order[0] == 2 else (self._levels, 1)
 
     @classmethod
-    def of(cls, fields: Iterable[NDArray[Any]]) -> Layout | None:
-        """Return the layout that all fields share, or None if they differ, have gaps or levels between columns."""
+    def of(cls, fields: Iterable[NDArray[Any]], *, level_by_level: bool) -> Layout | None:
+        """Return the layout that all fields share, or None if they differ, have gaps or levels between columns.
+
+        With ``level_by_level``, it is also None if columns do not lie side by side.
+        """
         chosen = list(fields)
-        for order in _ORDERS:
+        for order in _LEVEL_BY_LEVEL if level_by_level else (*_LEVEL_BY_LEVEL, *_COLUMN_BY_COLUMN):
             if all(field.transpose(order).flags.c_contiguous for field in chosen):
                 return cls(chosen[0].shape, order)
         return None
@@ -70,11 +74,11 @@ class Layout:
         return surface.transpose(self._horizontal).flags.c_contiguous
 
     def reordered(self, surface: NDArray[Any]) -> NDArray[Any]:
-        """Return a copy of a field (i, j) whose columns do."""
+        """Return a copy of a field (i, j) whose columns follow each other as those of the fields with levels do."""
         return surface.transpose(self._horizontal).copy(order="C").transpose(self._horizontal)
 
     def surface(self, field: NDArray[Any]) -> NDArray[Any]:
-        """Return a field (i, j) whose columns do as a row of columns (column, 1); nothing is copied."""
+        """Return a field (i, j) as a row of columns (column, 1), if it ``follows``; nothing is copied."""
         return field.transpose(self._horizontal).reshape(-1, 1)
 
     def columns(self, numbers: Points, first: int) -> Points:
@@ -121,21 +125,24 @@ def with_layout(
     call: Callable[[Mapping[str, NDArray[Any]], Layout], None],
     state: Mapping[str, NDArray[Any]],
     changed: Iterable[str],
-    order: Literal["F", "C"],
+    *,
+    level_by_level: bool,
 ) -> None:
-    """Call with fields that all lie alike, and their layout: with copies of those that do not.
+    """Call with fields that all lie alike, and their layout.
 
-    If fields with levels differ, all are copied in ``order``.
+    What lies otherwise is copied, and copied back if it is ``changed``: all fields with levels, if not all lie alike
+    or, with ``level_by_level``, columns do not lie side by side; and fields without levels that do not follow them.
     """
-    layout = Layout.of(field for field in state.values() if field.ndim == 3)
+    levels = {name: field for name, field in state.items() if field.ndim == 3}
+    copies: dict[str, NDArray[Any]] = {}
+    layout = Layout.of(levels.values(), level_by_level=level_by_level)
     if layout is None:
-        copies = {name: field.copy(order=order) for name, field in state.items()}
-    else:
-        others = {name: field for name, field in state.items() if field.ndim == 2 and not layout.follows(field)}
-        copies = {name: layout.reordered(field) for name, field in others.items()}
-    if layout is not None and not copies:
-        call(state, layout)
-        return
-    with_layout(call, {**state, **copies}, (), order)
+        copies = {name: field.copy(order="F" if level_by_level else "C") for name, field in levels.items()}
+        layout = Layout.of(copies.values(), level_by_level=level_by_level)
+        assert layout is not None  # noqa: S101 (they were just made so)
+    for name, field in state.items():
+        if field.ndim == 2 and not layout.follows(field):
+            copies[name] = layout.reordered(field)
+    call({**state, **copies}, layout)
     for name in copies.keys() & set(changed):
         state[name][...] = copies[name]

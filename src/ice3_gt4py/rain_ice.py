@@ -124,9 +124,12 @@ class RainIce:
         Raises
         ------
         ValueError
-            If a field is missing or has another shape or dtype than the component was built for.
+            If a field is missing or has another shape, dtype or layout than the component was built for.
         """
-        check(self.fields, state, self.domain, self.build.dtype)
+        check(self.fields, state, self.domain, self.build, any_layout=self.build.packs)
+        if self._deposition is not None:
+            deposited = [field for field in self.fields if field.name in _DEPOSITED]
+            check(deposited, state, self.domain, self.build)
         scalar = self.build.dtype.type
         arguments = {**state, **self._constants, "tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
         limit = self._options.XTSTEP_TS

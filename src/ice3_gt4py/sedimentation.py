@@ -55,7 +55,7 @@ class Sedimentation:
         self._organisation: Packed | Slabs
         self._constants: dict[str, Any] = {}
         if build.packs:
-            self._organisation = Packed(domain, build, options, constants, fluxes=False, microphysics=False)
+            self._organisation = Packed(domain, build, options, constants, fluxes=False, falling_only=True)
             return
         self._constants = falling_arguments(domain, build, fluxes=False)
         stencil = build.stencil(sedimentation, {**constants, "FLUXES": False})
@@ -67,9 +67,9 @@ class Sedimentation:
         Raises
         ------
         ValueError
-            If a field is missing or has another shape or dtype than the component was built for.
+            If a field is missing or has another shape, dtype or layout than the component was built for.
         """
-        check(self.fields, state, self.domain, self.build.dtype)
+        check(self.fields, state, self.domain, self.build, any_layout=self.build.packs)
         scalar = self.build.dtype.type
         times = {"tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
         self._organisation.run({**state, **self._constants, **times})

@@ -98,13 +98,27 @@ def is_one_row(fields: Iterable[Any]) -> bool:
     return all(field.flags.f_contiguous for field in fields)
 
 
-def check(fields: Iterable[Field], state: Mapping[str, Any], domain: Shape, dtype: np.dtype[Any]) -> None:
-    """Raise ValueError, naming the field, if one is missing or has another shape or dtype than declared."""
+def check(
+    fields: Iterable[Field], state: Mapping[str, Any], domain: Shape, build: Build, *, any_layout: bool = False
+) -> None:
+    """Raise ValueError, naming the field, if one is missing or is not what the component was built for.
+
+    Its shape, its dtype and, unless fields may have ``any_layout``, how it lies in memory are checked.
+    """
     for field in fields:
         storage = state.get(field.name)
         if storage is None:
             raise ValueError(f"Missing field '{field.name}' ({field.standard_name}, {field.units}).")
         if storage.shape != field.shape(domain):
             raise ValueError(f"Field '{field.name}' has shape {storage.shape}: expected {field.shape(domain)}.")
-        if storage.dtype != dtype:
-            raise ValueError(f"Field '{field.name}' is {storage.dtype}: expected {dtype}.")
+        if storage.dtype != build.dtype:
+            raise ValueError(f"Field '{field.name}' is {storage.dtype}: expected {build.dtype}.")
+        axis = build.unit_stride
+        if any_layout or axis is None or axis >= storage.ndim or storage.shape[axis] == 1:
+            continue
+        if storage.strides[axis] != storage.itemsize:
+            raise ValueError(
+                f"Field '{field.name}' has neighbours along {'ijk'[axis]} that are {storage.strides[axis]} bytes apart:"
+                f" stencils of {build.backend} need them side by side. Allocate fields with"
+                " ice3_gt4py.storages.allocate or from_arrays."
+            )

@@ -63,7 +63,7 @@ class Tendencies:
         Raises
         ------
         ValueError
-            If a field is missing or has another shape or dtype than the component was built for.
+            If a field is missing or has another shape, dtype or layout than the component was built for.
         """
-        check(self.fields, state, self.domain, self.build.dtype)
+        check(self.fields, state, self.domain, self.build)
         self._run(**{field.name: state[field.name] for field in self.fields}, **self._tables)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ice3_gt4py.extension import extension
@@ -45,6 +46,37 @@ class Step(Generic[Part]):
     parts: Iterable[Part]
 
 
+@dataclass(frozen=True)
+class _Call:
+    """What threads share: work and the parts that remain, step by step, and where they meet."""
+
+    steps: list[tuple[Callable[[int, Iterator[Any]], object], Iterator[Any]]]
+    barrier: Barrier
+    given_up: threading.Event = field(default_factory=threading.Event)
+
+    def take_part(self, number: int) -> None:
+        """Work as thread ``number``, and meet the others after each step."""
+        try:
+            for work, parts in self.steps:
+                work(number, parts)
+                self.barrier.wait()
+        except BaseException:
+            self.give_up()
+            raise
+
+    def join(self, number: int) -> None:
+        """Take part, but not when the call is already over."""
+        if not self.given_up.is_set():
+            self.take_part(number)
+
+    def give_up(self) -> None:
+        """Leave no parts to the others, and let none of them wait."""
+        self.given_up.set()
+        for _, parts in self.steps:
+            deque(parts, maxlen=0)
+        self.barrier.abort()
+
+
 class Threads:
     """Threads that share work, among them the one that calls.
 
@@ -59,7 +91,7 @@ class Threads:
     def __init__(self, number: int, barrier: Callable[[int], Barrier] = threading.Barrier) -> None:
         self.number = number
         self._barrier = barrier
-        self._others = ThreadPoolExecutor(number - 1) if number > 1 else None
+        self._process, self._pool = os.getpid(), ThreadPoolExecutor(max(1, number - 1))
 
     @classmethod
     def of(cls, build: Build) -> Threads:
@@ -79,35 +111,35 @@ class Threads:
     def share(self, *steps: Step[Any]) -> None:
         """Do the work of the steps in all threads, each step when all have ended the one before.
 
-        If one fails, the others take no more parts, and its error is raised when they have ended.
+        If a thread fails, the others take no more parts, and its error is raised when they have ended. Only one call
+        may be under way.
         """
-        remaining = [(step.work, iter(step.parts)) for step in steps]
-        if self._others is None:
-            for work, parts in remaining:
-                work(0, parts)
+        call = _Call([(step.work, iter(step.parts)) for step in steps], self._barrier(self.number))
+        if self.number == 1:
+            call.take_part(0)
             return
-        barrier = self._barrier(self.number)
-
-        def run(number: int) -> None:
-            try:
-                for work, parts in remaining:
-                    work(number, parts)
-                    barrier.wait()
-            except BaseException:
-                for _, parts in remaining:
-                    deque(parts, maxlen=0)
-                barrier.abort()
-                raise
-
         running: list[Future[None]] = []
         try:
-            running.extend(self._others.submit(run, number) for number in range(1, self.number))
-            run(0)
-        except threading.BrokenBarrierError:
+            running.extend(self._others().submit(call.join, number) for number in range(1, self.number))
+            call.take_part(0)
+        except threading.BrokenBarrierError as broken:
             wait(running)
-            errors = [error for other in running if (error := other.exception())]
-            raise next(error for error in errors if not isinstance(error, threading.BrokenBarrierError)) from None
+            raise _first_error(running) or broken from None
         except BaseException:
-            barrier.abort()  # it may be that not all of them run
+            call.give_up()  # it may be that not all of them were told to join
             wait(running)
             raise
+        finally:
+            running.clear()  # an error leads here, and would keep itself alive
+
+    def _others(self) -> ThreadPoolExecutor:
+        """Return the threads of this process: in a fork, those of its parent do not run."""
+        if self._process != os.getpid():
+            self._process, self._pool = os.getpid(), ThreadPoolExecutor(max(1, self.number - 1))
+        return self._pool
+
+
+def _first_error(running: Iterable[Future[None]]) -> BaseException | None:
+    """Return the error of the thread that failed: those that waited for it have others."""
+    errors = [error for other in running if (error := other.exception())]
+    return next((error for error in errors if not isinstance(error, threading.BrokenBarrierError)), None)

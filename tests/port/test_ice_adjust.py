@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
@@ -211,3 +211,21 @@ def test_the_field_table_counts_the_words_of_the_specification(make_build: Calla
     component = IceAdjust((2, 2, 4), make_build("numpy"))
     words = sum(2 if field.intent == "inout" else 1 for field in component.fields if field.dims == "ijk")
     assert words == 30
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(("backend", "order", "along"), [("gt_cpu_ifirst", "C", "i"), ("gt_cpu_kfirst", "F", "k")])
+def test_fields_that_stencils_cannot_take_are_refused(
+    make_build: Callable[..., Build], backend: str, order: Literal["C", "F"], along: str
+) -> None:
+    """Otherwise GridTools ends the process."""
+    build, domain = make_build(backend), (4, 3, 30)
+    component = IceAdjust(domain, build)
+    state = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)
+    state["ths"] = state["ths"].copy(order=order)
+    with pytest.raises(ValueError, match=f"Field 'ths' has neighbours along {along} that are .* bytes apart"):
+        component(state, 50.0)
+    single = IceAdjust((1, 1, 1), build)
+    first = {name: field[(slice(1),) * field.ndim] for name, field in state.items()}
+    state = from_arrays(single.fields, first, (1, 1, 1), build)
+    single({name: field.copy(order=order) for name, field in state.items()}, 50.0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import permutations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
@@ -343,6 +345,45 @@ def test_fields_may_lie_in_any_order(
     component(state, TIMESTEP)
     for name, field in state.items():
         np.testing.assert_array_equal(field.reshape(after[name].shape), after[name], err_msg=name)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("order", ["F", "C"])
+def test_threads_and_layouts_change_no_bit(
+    make_build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch, order: Literal["F", "C"]
+) -> None:
+    monkeypatch.setattr("ice3_gt4py.points.CHUNK", 8000)  # so that there is work for all threads
+    build, domain = replace(make_build(VECTORISING[0]), row=48), (20, 12, 30)
+    component = RainIce(domain, build, fluxes=True)
+    before = from_arrays(component.fields, synthetic_atmosphere(domain), domain, build)
+    after = {name: field.copy(order="F") for name, field in before.items()}
+    component(after, TIMESTEP)
+    for threads in (2, 3):
+        shared = RainIce(domain, replace(build, threads=threads), fluxes=True)
+        for _ in range(2):
+            state = {name: field.copy(order=order) for name, field in before.items()}
+            shared(state, TIMESTEP)
+            for name, field in after.items():
+                np.testing.assert_array_equal(state[name], field, err_msg=name)
+
+
+def test_calls_of_one_component_do_not_disturb_each_other(make_build: Callable[..., Build]) -> None:
+    build, domain = make_build("numpy"), (7, 5, 30)
+    component = RainIce(domain, build)
+    before = [synthetic_atmosphere(domain, seed=seed) for seed in range(3)]
+    states = [[from_arrays(component.fields, one, domain, build) for one in before] for _ in range(2)]
+    for state in states[0]:
+        component(state, TIMESTEP)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda state: component(state, TIMESTEP), states[1]))
+    finally:
+        sys.setswitchinterval(interval)
+    for one, other in zip(*states, strict=True):
+        for name, field in one.items():
+            np.testing.assert_array_equal(other[name], field, err_msg=name)
 
 
 @pytest.mark.compiled

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import subprocess
+import sys
 import threading
 import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -44,7 +49,7 @@ def test_barriers_of_several_builds_live_in_a_process(make_build: Callable[..., 
 
 @settings(deadline=None)
 @given(number=st.integers(1, 4), sizes=st.lists(st.integers(0, 20), max_size=4))
-def test_every_part_of_a_step_is_taken_once_and_after_the_last_step(
+def test_every_part_of_every_step_is_taken_once(
     make_threads: Callable[[int], Threads], number: int, sizes: list[int]
 ) -> None:
     taken: list[tuple[int, int]] = []
@@ -86,13 +91,12 @@ def test_a_thread_that_waits_leaves_the_parts_to_the_others(make_threads: Callab
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
 def test_a_failure_is_raised_when_all_threads_have_ended(make_threads: Callable[[int], Threads], failing: int) -> None:
-    failed, ended = threading.Event(), []
+    all_have_begun, ended = threading.Barrier(3), []
 
     def work(thread: int, parts: Iterator[int]) -> None:  # noqa: ARG001
+        all_have_begun.wait(60)
         if thread == failing:
-            failed.set()
             raise ValueError("a bad point")
-        assert failed.wait(60)
         time.sleep(0.05)
         ended.append(thread)
 
@@ -136,6 +140,70 @@ def test_after_a_failure_the_others_take_no_more_parts(make_threads: Callable[[i
     with pytest.raises(ValueError, match="a bad point"):
         make_threads(2).share(Step(work, range(10_000)))
     assert len(taken) < 10_000
+
+
+def test_what_could_not_be_handed_over_is_not_done_later(
+    make_threads: Callable[[int], Threads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[int] = []
+    threads, over = make_threads(3), threading.Event()
+    for _ in range(2):
+        threads._pool.submit(over.wait, 60)
+    submit = ThreadPoolExecutor.submit
+
+    def submit_and_fail(pool: ThreadPoolExecutor, *arguments: Any) -> None:
+        submit(pool, *arguments)
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as without_room:
+        without_room.setattr(ThreadPoolExecutor, "submit", submit_and_fail)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            threads.share(Step(lambda _, parts: done.extend(parts), range(3)))
+    over.set()
+    threads.share(Step(lambda _, parts: done.extend(parts), range(5)))
+    assert sorted(done) == [0, 1, 2, 3, 4]
+
+
+def test_an_error_does_not_keep_fields_alive(make_threads: Callable[[int], Threads]) -> None:
+    class Fields:
+        """Stands for what a call works on."""
+
+    def fail(fields: Fields) -> None:
+        def work(thread: int, _: Iterator[int]) -> None:
+            if thread == 1:
+                raise ValueError(f"a bad point of {fields}")
+
+        with pytest.raises(ValueError, match="a bad point"):
+            threads.share(Step(work, ()))
+
+    threads, fields = make_threads(2), Fields()
+    alive = weakref.ref(fields)
+    gc.disable()
+    try:
+        fail(fields)
+        threads.share(Step(lambda *_: None, ()))  # the other thread has let go of the last one
+        del fields
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def test_a_fork_has_threads_of_its_own() -> None:
+    script = """
+import os
+from ice3_gt4py.threads import Step, Threads
+threads, taken = Threads(2), []
+step = lambda: Step(lambda _, parts: taken.extend(parts), range(3))
+threads.share(step())
+child = os.fork()
+threads.share(step())
+assert sorted(taken) == [0, 0, 1, 1, 2, 2]
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+else:
+    os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 @pytest.mark.compiled

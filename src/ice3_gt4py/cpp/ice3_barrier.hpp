@@ -1,4 +1,4 @@
-// What threads meet at, as at Python's threading.Barrier, without going to sleep: to wake them takes longer than most waits.
+// Like Python's threading.Barrier, but threads that wait do not sleep, since to wake them takes longer than most waits.
 #pragma once
 
 #include <pybind11/pybind11.h>

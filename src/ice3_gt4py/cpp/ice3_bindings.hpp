@@ -1,8 +1,9 @@
 // Included before the bindings that GT4Py generates for its gt:cpu backends.
 //
 // * GT4Py wraps each array with gridtools::as_sid<T, Dim, Kind>. GridTools' own fourth parameter makes the stride of
-//   dimension ICE3_UNIT_STRIDE (0 is i, 2 is k) a compile-time 1, so that compilers load and store whole vectors, and
-//   checks it at run time: an array of another layout raises an error. Extent 1 along the dimension is allowed.
+//   dimension ICE3_UNIT_STRIDE (0 is i, 2 is k) a compile-time 1, so that compilers load and store whole vectors. An
+//   array of another layout would end the process: components check it before (storages.py). Extent 1 along the
+//   dimension is allowed.
 // * Stencils release Python's lock while they compute, so that Python threads can run them side by side. With
 //   ICE3_CALLING_THREAD, a stencil of gt:cpu_ifirst computes in the thread that calls it; otherwise the threads of OpenMP
 //   share it.

@@ -31,10 +31,10 @@ namespace {
     template <class T>
     using Grid = py::array_t<T, 0>; // of any strides
 
-    constexpr Size kinds = 4;       // of points that are packed: a constant, so that all are found at once
-    constexpr Size look = 32;       // points that are passed over together if none is packed
-    constexpr std::size_t most = 5; // fields in which something falls: a constant, so that compilers use vectors
-    constexpr Size block = 128;     // columns that are looked at together
+    constexpr Size kinds = 4;          // of points that are packed: a constant, so that all are found at once
+    constexpr Size look = 32;          // points that are passed over together if none is packed
+    constexpr std::size_t species = 5; // that fall: a constant, so that compilers use vectors
+    constexpr Size block = 128;        // columns that are looked at together
 
     void require(bool holds, char const *message) {
         if (!holds)
@@ -195,7 +195,7 @@ namespace {
             return result;
         };
         auto const columns = levels.size();
-        require(0 < fields.size() && fields.size() <= most, "there are one to five fields");
+        require(0 < fields.size() && fields.size() <= species, "there are one to five fields");
         require(fields.size() == limits.size(), "every field needs a limit");
         for (auto const &field : fields) {
             require(
@@ -206,9 +206,9 @@ namespace {
         }
         auto const size = Size(sizeof(T));
         auto const to_column = fields[0].strides(0) / size, to_level = fields[0].strides(1) / size;
-        std::array<T const *, most> begin;
-        std::array<Bits, most> limit;
-        for (std::size_t n = 0; n < most; ++n) {
+        std::array<T const *, species> begin;
+        std::array<Bits, species> limit;
+        for (std::size_t n = 0; n < species; ++n) {
             auto const which = n < fields.size() ? n : 0; // if there are fewer, the first one is looked at again
             begin[n] = fields[which].data();
             limit[n] = bits(limits[which]);
@@ -225,7 +225,7 @@ namespace {
                     Bits any = 0;
                     for (Size n = 0; n < number; ++n) {
                         above[n] = 0;
-                        for (std::size_t which = 0; which < most; ++which)
+                        for (std::size_t which = 0; which < species; ++which)
                             above[n] |= bits(values[which][n * column]) > limit[which] ? 1 : 0;
                         any |= above[n];
                     }
