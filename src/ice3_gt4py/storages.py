@@ -105,6 +105,7 @@ def check(
 
     Its shape, its dtype and, unless fields may have ``any_layout``, how it lies in memory are checked.
     """
+    axis = build.unit_stride
     for field in fields:
         storage = state.get(field.name)
         if storage is None:
@@ -113,7 +114,6 @@ def check(
             raise ValueError(f"Field '{field.name}' has shape {storage.shape}: expected {field.shape(domain)}.")
         if storage.dtype != build.dtype:
             raise ValueError(f"Field '{field.name}' is {storage.dtype}: expected {build.dtype}.")
-        axis = build.unit_stride
         if any_layout or axis is None or axis >= storage.ndim or storage.shape[axis] == 1:
             continue
         if storage.strides[axis] != storage.itemsize:
