@@ -71,21 +71,19 @@ class Packed:
         build = build.in_calling_thread()
         self._threads = Threads.of(build)
         number = self._threads.number
-        self._parts: list[Falling | ActivePoints] = [
-            Falling(domain, build, options, externals, number, fluxes=fluxes),
-        ]
+        self._parts: list[Falling | ActivePoints] = [Falling(domain, build, options, externals, number, fluxes=fluxes)]
         if not falling_only:
             definitions = _OF_KINDS | _AGAIN if evaluates_again(options) else _OF_KINDS
             stencils = {kind: build.stencil(definition, externals) for kind, definition in definitions.items()}
             self._parts.append(ActivePoints(domain, build, stencils, externals, number))
+        self._fields = {name for part in self._parts for name in part.fields}
+        self._changed = {name for part in self._parts for name in part.changed}
 
     def run(self, arguments: Mapping[str, Any]) -> None:
         """Run them on the fields and scalars of the component; one call at a time, since all use the same buffers."""
-        names = {name for part in self._parts for name in part.fields}
-        changed = {name for part in self._parts for name in part.changed}
-        fields = {name: arguments[name] for name in names}
+        fields = {name: arguments[name] for name in self._fields}
         with self._one_call:
-            with_layout(partial(self._run, arguments), fields, changed, level_by_level=self._level_by_level)
+            with_layout(partial(self._run, arguments), fields, self._changed, level_by_level=self._level_by_level)
 
     def _run(self, arguments: Mapping[str, Any], fields: Mapping[str, NDArray[Any]], layout: Layout) -> None:
         self._threads.share(*(step for part in self._parts for step in part.steps(arguments, fields, layout)))

@@ -102,8 +102,10 @@ class RainIce:
             field for field in active(RAIN_ICE, asdict(options)) if fluxes or field not in FLUXES
         )
         constants = stencil_externals(options, build)
+        self._any_layout = {field.name for field in self.fields} if build.packs else set()
         self._deposition = None
         if options.LDEPOSC:
+            self._any_layout -= _DEPOSITED.keys()
             origin = {name: (0,) * dims for name, dims in _DEPOSITED.items()}
             self._deposition = freeze(build.stencil(deposition, constants), origin, domain)
         self.organisation: Packed | Slabs
@@ -126,10 +128,7 @@ class RainIce:
         ValueError
             If a field is missing or has another shape, dtype or layout than the component was built for.
         """
-        check(self.fields, state, self.domain, self.build, any_layout=self.build.packs)
-        if self._deposition is not None:
-            deposited = [field for field in self.fields if field.name in _DEPOSITED]
-            check(deposited, state, self.domain, self.build)
+        check(self.fields, state, self.domain, self.build, self._any_layout)
         scalar = self.build.dtype.type
         arguments = {**state, **self._constants, "tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
         limit = self._options.XTSTEP_TS

@@ -51,6 +51,7 @@ class Sedimentation:
         options = options or RainIceOptions()
         supported.require_supported(options, supported.RAIN_ICE)
         self.fields: tuple[Field, ...] = tuple(field for field in SEDIMENTATION if field not in FLUXES)
+        self._any_layout = {field.name for field in self.fields} if build.packs else set()
         constants = stencil_externals(options, build)
         self._organisation: Packed | Slabs
         self._constants: dict[str, Any] = {}
@@ -69,7 +70,7 @@ class Sedimentation:
         ValueError
             If a field is missing or has another shape, dtype or layout than the component was built for.
         """
-        check(self.fields, state, self.domain, self.build, any_layout=self.build.packs)
+        check(self.fields, state, self.domain, self.build, self._any_layout)
         scalar = self.build.dtype.type
         times = {"tstep": scalar(timestep), "over_tstep": scalar(1.0 / timestep)}
         self._organisation.run({**state, **self._constants, **times})

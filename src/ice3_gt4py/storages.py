@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -99,11 +99,11 @@ def is_one_row(fields: Iterable[Any]) -> bool:
 
 
 def check(
-    fields: Iterable[Field], state: Mapping[str, Any], domain: Shape, build: Build, *, any_layout: bool = False
+    fields: Iterable[Field], state: Mapping[str, Any], domain: Shape, build: Build, any_layout: Container[str] = ()
 ) -> None:
     """Raise ValueError, naming the field, if one is missing or is not what the component was built for.
 
-    Its shape, its dtype and, unless fields may have ``any_layout``, how it lies in memory are checked.
+    Its shape, its dtype and, unless it is among those that may have ``any_layout``, how it lies in memory are checked.
     """
     axis = build.unit_stride
     for field in fields:
@@ -114,7 +114,7 @@ def check(
             raise ValueError(f"Field '{field.name}' has shape {storage.shape}: expected {field.shape(domain)}.")
         if storage.dtype != build.dtype:
             raise ValueError(f"Field '{field.name}' is {storage.dtype}: expected {build.dtype}.")
-        if any_layout or axis is None or axis >= storage.ndim or storage.shape[axis] == 1:
+        if field.name in any_layout or axis is None or axis >= storage.ndim or storage.shape[axis] == 1:
             continue
         if storage.strides[axis] != storage.itemsize:
             raise ValueError(

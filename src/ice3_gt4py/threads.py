@@ -91,7 +91,7 @@ class Threads:
     def __init__(self, number: int, barrier: Callable[[int], Barrier] = threading.Barrier) -> None:
         self.number = number
         self._barrier = barrier
-        self._process, self._pool = os.getpid(), ThreadPoolExecutor(max(1, number - 1))
+        self._pools: dict[int, ThreadPoolExecutor] = {}
 
     @classmethod
     def of(cls, build: Build) -> Threads:
@@ -134,9 +134,10 @@ class Threads:
 
     def _others(self) -> ThreadPoolExecutor:
         """Return the threads of this process: in a fork, those of its parent do not run."""
-        if self._process != os.getpid():
-            self._process, self._pool = os.getpid(), ThreadPoolExecutor(max(1, self.number - 1))
-        return self._pool
+        process = os.getpid()
+        if process not in self._pools:
+            self._pools = {process: ThreadPoolExecutor(self.number - 1)}
+        return self._pools[process]
 
 
 def _first_error(running: Iterable[Future[None]]) -> BaseException | None:

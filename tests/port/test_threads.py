@@ -148,7 +148,7 @@ def test_what_could_not_be_handed_over_is_not_done_later(
     done: list[int] = []
     threads, over = make_threads(3), threading.Event()
     for _ in range(2):
-        threads._pool.submit(over.wait, 60)
+        threads._others().submit(over.wait, 60)
     submit = ThreadPoolExecutor.submit
 
     def submit_and_fail(pool: ThreadPoolExecutor, *arguments: Any) -> None:
